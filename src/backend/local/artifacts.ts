@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { SessionError } from '../../errors.ts';
+import { type Artifact, isUserArtifact } from '../../model/artifact.ts';
+import { checkId } from '../../model/ids.ts';
+import type { Page, PageQuery } from '../../model/page.ts';
+import { toTime } from '../../model/time.ts';
+import type { ArtifactContent, NewArtifact, SessionRef } from '../types.ts';
+import { type Local, parseHead, readHead, updateNamed } from './head.ts';
+import * as keys from './keys.ts';
+import { checkSize, maxArtifactBytes } from './limits.ts';
+
+function artifactNotFound(): SessionError {
+  return new SessionError('NOT_FOUND', 'There is no such artifact or version.', {
+    hint: 'Call list_artifacts for the names and latest versions; versions count from 0.',
+  });
+}
+
+const placeOf = (ref: SessionRef, uid: string, name: string): keys.ArtifactPlace =>
+  isUserArtifact(name) ? keys.userArtifacts(ref) : keys.sessionArtifacts(uid);
+
+interface StoredContent {
+  artifact: Artifact;
+  /** base64 */
+  data: string;
+}
+
+export async function saveArtifact(local: Local, ref: SessionRef, input: NewArtifact): Promise<Artifact> {
+  checkId('name', input.name);
+  checkSize(
+    'The artifact',
+    input.data.length,
+    maxArtifactBytes,
+    'Split it, or keep it elsewhere and save its address.',
+  );
+  const now = local.now();
+  const data = input.data.toString('base64');
+  const sha256 = createHash('sha256').update(input.data).digest('hex');
+  for (;;) {
+    const { uid } = await readHead(local, ref);
+    const place = placeOf(ref, uid, input.name);
+    const saved = await updateNamed(
+      local.store,
+      { head: keys.headKey(ref), latest: keys.latestKey(place, input.name) },
+      ({ head, latest }) => {
+        if (parseHead(head, now).uid !== uid) return { result: undefined, writes: [] };
+        const artifact: Artifact = {
+          name: input.name,
+          version: latest === undefined ? 0 : (JSON.parse(latest) as Artifact).version + 1,
+          mimeType: input.mimeType,
+          sizeBytes: input.data.length,
+          sha256,
+          createTime: toTime(now),
+        };
+        return {
+          result: artifact,
+          writes: [
+            { key: keys.latestKey(place, input.name), value: JSON.stringify(artifact) },
+            {
+              key: keys.contentKey(place, input.name, artifact.version),
+              value: JSON.stringify({ artifact, data } satisfies StoredContent),
+            },
+          ],
+        };
+      },
+    );
+    if (saved !== undefined) return saved;
+  }
+}
+
+export async function getArtifact(
+  local: Local,
+  ref: SessionRef,
+  name: string,
+  version?: number,
+): Promise<ArtifactContent> {
+  checkId('name', name);
+  const { uid } = await readHead(local, ref);
+  const place = placeOf(ref, uid, name);
+  const wanted = version ?? (await latestVersion(local, place, name));
+  const [value] = await local.store.get([keys.contentKey(place, name, wanted)]);
+  if (value === undefined) throw artifactNotFound();
+  const { artifact, data } = JSON.parse(value) as StoredContent;
+  return { artifact, data: Buffer.from(data, 'base64') };
+}
+
+async function latestVersion(local: Local, place: keys.ArtifactPlace, name: string): Promise<number> {
+  const [value] = await local.store.get([keys.latestKey(place, name)]);
+  if (value === undefined) throw artifactNotFound();
+  return (JSON.parse(value) as Artifact).version;
+}
+
+/** The session's own artifacts first, then the user's; each by name. The cursor is the last key's place. */
+export async function listArtifacts(
+  local: Local,
+  ref: SessionRef,
+  query: PageQuery,
+): Promise<Page<Artifact>> {
+  const { uid } = await readHead(local, ref);
+  const prefixes = [keys.sessionArtifacts(uid).latest, keys.userArtifacts(ref).latest];
+  const [, part = '0', rest = ''] = /^([01])(.*)$/s.exec(query.cursor ?? '0') ?? [];
+  const items: Artifact[] = [];
+  let cursor: string | undefined;
+  for (const [index, prefix] of prefixes.entries()) {
+    if (index < Number(part)) continue;
+    const after = index === Number(part) && rest !== '' ? prefix + rest : undefined;
+    const rows = await local.store.range({ prefix, after, limit: query.pageSize - items.length + 1 });
+    for (const row of rows) {
+      if (items.length === query.pageSize) return { items, cursor };
+      items.push(JSON.parse(row.value) as Artifact);
+      cursor = `${index}${row.key.slice(prefix.length)}`;
+    }
+  }
+  return { items };
+}

@@ -1,0 +1,145 @@
+import { SessionError } from '../../errors.ts';
+import type { JsonObject } from '../../model/json.ts';
+import type { LastEvent, Session } from '../../model/session.ts';
+import { toTime } from '../../model/time.ts';
+import type { Decision, Store, Write } from '../../store/types.ts';
+import type { Guard, SessionMark, SessionRef } from '../types.ts';
+import * as keys from './keys.ts';
+
+/** The record of a session: small, and rewritten with every append. State and events have records of their own. */
+export interface Head {
+  uid: string;
+  id: string;
+  app: string;
+  userId: string;
+  displayName?: string | undefined;
+  labels?: Record<string, string> | undefined;
+  /** Milliseconds since the epoch. */
+  created: number;
+  updated: number;
+  expires?: number | undefined;
+  revision: number;
+  /** Events that are there, and the number that the next one gets. */
+  count: number;
+  next: number;
+  /** The latest timestamp of any event so far. */
+  highWater: number;
+  invocationId?: string | undefined;
+  last?: LastEvent | undefined;
+  forkedFrom?: Session['forkedFrom'];
+}
+
+/** What the parts of the local backend share. */
+export interface Local {
+  store: Store;
+  now(): number;
+}
+
+export const refOf = (head: Head): SessionRef => ({ app: head.app, userId: head.userId, sessionId: head.id });
+
+/** The same words for a session that is not there, that has expired, and that is somebody else's. */
+export function sessionNotFound(): SessionError {
+  return new SessionError('NOT_FOUND', 'There is no such session.', {
+    hint: 'Call list_sessions for the sessions that there are, or create_session.',
+  });
+}
+
+/** @throws SessionError NOT_FOUND */
+export function parseHead(value: string | undefined, now: number): Head {
+  const head = value === undefined ? undefined : (JSON.parse(value) as Head);
+  if (head === undefined || (head.expires !== undefined && head.expires <= now)) throw sessionNotFound();
+  return head;
+}
+
+export async function readHead(local: Local, ref: SessionRef): Promise<Head> {
+  const [value] = await local.store.get([keys.headKey(ref)]);
+  return parseHead(value, local.now());
+}
+
+/** @throws SessionError ABORTED with `currentRevision` */
+export function checkRevision(head: Head, guard: Guard): void {
+  if (guard.expectedRevision === undefined || guard.expectedRevision === head.revision) return;
+  throw new SessionError(
+    'ABORTED',
+    `The session has revision ${head.revision}, not ${guard.expectedRevision}.`,
+    {
+      hint: 'Somebody wrote in between: read what is new with list_events, then repeat with the current revision.',
+      details: { currentRevision: head.revision },
+    },
+  );
+}
+
+/** The writes that replace a head, its place in the lists and its expiry. */
+export function headWrites(before: Head | undefined, after: Head): Write[] {
+  const old = before === undefined ? [] : placesOf(before);
+  const fresh = placesOf(after);
+  return [
+    { key: keys.headKey(refOf(after)), value: JSON.stringify(after) },
+    ...old.filter((key) => !fresh.includes(key)).map((drop) => ({ drop })),
+    ...fresh.filter((key) => !old.includes(key)).map((key) => ({ key, value: '' })),
+  ];
+}
+
+/** The writes that take a session away. What lies under its uid is dropped at once if there is little of it. */
+export function deleteWrites(head: Head, now: number): Write[] {
+  const inside = keys.insideOf(head.uid);
+  return [
+    { drop: keys.headKey(refOf(head)) },
+    ...placesOf(head).map((drop) => ({ drop })),
+    head.next <= 200 ? { dropPrefix: inside } : { key: keys.trashKey(now, head.uid), value: inside },
+  ];
+}
+
+function placesOf(head: Head): string[] {
+  const ref = refOf(head);
+  return [
+    keys.userListKey(ref, 'updateTime', head.updated),
+    keys.appListKey(ref, 'updateTime', head.updated),
+    keys.userListKey(ref, 'createTime', head.created),
+    keys.appListKey(ref, 'createTime', head.created),
+    ...(head.expires === undefined ? [] : [keys.expiryKey(ref, head.expires)]),
+  ];
+}
+
+/** The next revision of a head. Time never runs backwards within a session. */
+export function touched(head: Head, now: number): Head {
+  return { ...head, updated: Math.max(now, head.updated), revision: head.revision + 1 };
+}
+
+export function toMark(head: Head): SessionMark {
+  return { id: head.id, revision: head.revision, updateTime: toTime(head.updated) };
+}
+
+export function toSession(head: Head, state?: JsonObject): Session {
+  return {
+    id: head.id,
+    app: head.app,
+    userId: head.userId,
+    displayName: head.displayName,
+    labels: head.labels,
+    state,
+    createTime: toTime(head.created),
+    updateTime: toTime(head.updated),
+    expireTime: head.expires === undefined ? undefined : toTime(head.expires),
+    revision: head.revision,
+    eventCount: head.count,
+    lastEvent: head.last,
+    forkedFrom: head.forkedFrom,
+  };
+}
+
+/** `store.update` with names for the keys; a name without a key is not read. */
+export function updateNamed<K extends string, T>(
+  store: Store,
+  named: Record<K, string | undefined>,
+  decide: (values: Partial<Record<K, string>>) => Decision<T>,
+): Promise<T> {
+  const wanted = Object.entries<string | undefined>(named).filter(
+    (pair): pair is [K, string] => pair[1] !== undefined,
+  );
+  return store.update(
+    wanted.map(([, key]) => key),
+    (values) =>
+      decide(Object.fromEntries(wanted.map(([name], i) => [name, values[i]])) as Partial<Record<K, string>>),
+  );
+}

@@ -1,0 +1,91 @@
+import type { Store } from '../../store/types.ts';
+import { type Backend, capabilitiesOf } from '../types.ts';
+import { createApp, deleteApp, getApp, listApps } from './apps.ts';
+import { getArtifact, listArtifacts, saveArtifact } from './artifacts.ts';
+import { appendEvent, deleteEvent, getEvent, listEvents, setVisibility } from './events.ts';
+import { forkSession } from './fork.ts';
+import type { Local } from './head.ts';
+import { headKey } from './keys.ts';
+import { startMaintenance } from './maintain.ts';
+import { addSessionToMemory, createMemory, deleteMemory, listMemories, searchMemory } from './memory.ts';
+import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
+import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
+
+export interface LocalConfig {
+  store: Store;
+  /** Milliseconds since the epoch; for tests of expiry. */
+  now?: () => number;
+  /** Told what went wrong in the background; it is tried again a minute later. */
+  onError?: (error: unknown) => void;
+}
+
+/** The backend that needs no service: everything is in one store, which it closes with itself. */
+export function openLocal(config: LocalConfig): Backend {
+  const { store } = config;
+  const local: Local = { store, now: config.now ?? Date.now };
+  const maintenance = startMaintenance(local, config.onError ?? (() => {}));
+  const backend: Backend = {
+    name: 'local',
+    async describe() {
+      return {
+        name: 'local',
+        location: store.location,
+        capabilities: capabilitiesOf(backend),
+        notes: [
+          `Data is kept by the ${store.engine} engine.`,
+          'add_session_to_memory stores texts as facts as they stand; no model works on them.',
+          'A session id is unique for a user within an app.',
+        ],
+      };
+    },
+    async close() {
+      await maintenance.stop();
+      await store.close();
+    },
+    apps: {
+      list: (query) => listApps(local, query),
+      get: (name) => getApp(local, name),
+      create: (app) => createApp(local, app),
+      async delete(name, options) {
+        await deleteApp(local, name, options);
+        maintenance.poke();
+      },
+    },
+    sessions: {
+      list: (query) => listSessions(local, query),
+      create: (owner, session) => createSession(local, owner, session),
+      get: (ref) => getSession(local, ref),
+      update: (ref, change, guard) => updateSession(local, ref, change, guard),
+      async delete(ref, guard) {
+        await deleteSession(local, ref, guard);
+        maintenance.poke();
+      },
+      fork: (ref, options) => forkSession(local, ref, options),
+      watch: (ref, onChange) => store.watch(headKey(ref), onChange),
+    },
+    events: {
+      list: (ref, query) => listEvents(local, ref, query),
+      get: (ref, eventId) => getEvent(local, ref, eventId),
+      append: (ref, event, guard) => appendEvent(local, ref, event, guard),
+      setVisibility: (ref, eventId, hidden) => setVisibility(local, ref, eventId, hidden),
+      delete: (ref, eventId, guard) => deleteEvent(local, ref, eventId, guard),
+    },
+    toolCalls: {
+      list: (ref) => listToolCalls(local, ref),
+      submit: (ref, outputs) => submitToolOutputs(local, ref, outputs),
+    },
+    artifacts: {
+      list: (ref, query) => listArtifacts(local, ref, query),
+      get: (ref, name, version) => getArtifact(local, ref, name, version),
+      save: (ref, artifact) => saveArtifact(local, ref, artifact),
+    },
+    memory: {
+      search: (owner, query) => searchMemory(local, owner, query),
+      addSession: (ref, options) => addSessionToMemory(local, ref, options),
+      create: (owner, memory) => createMemory(local, owner, memory),
+      list: (owner, query) => listMemories(local, owner, query),
+      delete: (owner, memoryId) => deleteMemory(local, owner, memoryId),
+    },
+  };
+  return backend;
+}

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import type { Owner, SessionRef } from '../types.ts';
+
+/**
+ * Every key of the local backend. Parts are percent-encoded and joined by "/", so that no id, whatever it
+ * holds, reads like another's key; numbers have a fixed width, so that keys sort as the numbers do.
+ *
+ * What belongs to one session lies under `x/<uid>/`, where uid is random and new with every creation: a
+ * session that is created again under an old id never meets what is left of the old one.
+ */
+const key = (...parts: readonly string[]): string => parts.map(encodeURIComponent).join('/');
+const under = (...parts: readonly string[]): string => `${key(...parts)}/`;
+
+/** Nine base-36 digits hold milliseconds until the year 5188, and a hundred million million events. */
+export const fixed = (n: number): string => n.toString(36).padStart(9, '0');
+export const unfixed = (text: string): number => Number.parseInt(text, 36);
+
+/** The parts of a key, decoded. */
+export const partsOf = (k: string): string[] => k.split('/').map(decodeURIComponent);
+
+export const appKey = (app: string): string => key('a', app);
+export const allApps = 'a/';
+export const userAppKey = (userId: string, app: string): string => key('au', userId, app);
+export const userApps = (userId: string): string => under('au', userId);
+
+export const headKey = (ref: SessionRef): string => key('s', ref.app, ref.userId, ref.sessionId);
+export const appHeads = (app: string): string => under('s', app);
+export const appStateKey = (app: string): string => key('ga', app);
+export const userStateKey = (owner: Owner): string => key('gu', owner.app, owner.userId);
+
+export type Clock = 'updateTime' | 'createTime';
+const listName = { updateTime: 'u', createTime: 'c' } as const;
+
+/** Lists of sessions in order of time: one per user, one per app. The session's id is the last part. */
+export const userList = (owner: Owner, by: Clock): string =>
+  under(`l${listName[by]}`, owner.app, owner.userId);
+export const appList = (app: string, by: Clock): string => under(`m${listName[by]}`, app);
+export const userListKey = (ref: SessionRef, by: Clock, ms: number): string =>
+  userList(ref, by) + key(fixed(ms), ref.sessionId);
+export const appListKey = (ref: SessionRef, by: Clock, ms: number): string =>
+  appList(ref.app, by) + key(fixed(ms), ref.userId, ref.sessionId);
+
+/** Sessions in order of their expiry. */
+export const expiryKey = (ref: SessionRef, ms: number): string =>
+  key('z', fixed(ms), ref.app, ref.userId, ref.sessionId);
+export const expiries = 'z/';
+export const expiriesUntil = (ms: number): string => `z/${fixed(ms + 1)}/`;
+
+export const insideOf = (uid: string): string => under('x', uid);
+export const stateKey = (uid: string): string => key('x', uid, 's');
+export const baseStates = (uid: string): string => under('x', uid, 'b');
+export const baseStateKey = (uid: string, seq: number): string => key('x', uid, 'b', fixed(seq));
+export const events = (uid: string): string => under('x', uid, 'e');
+export const eventKey = (uid: string, seq: number): string => key('x', uid, 'e', fixed(seq));
+export const eventIdKey = (uid: string, eventId: string): string => key('x', uid, 'i', eventId);
+export const openCalls = (uid: string): string => under('x', uid, 'c');
+export const openCallKey = (uid: string, callId: string): string => key('x', uid, 'c', callId);
+export const memoryMarkKey = (uid: string, scope: string): string => key('x', uid, 'm', hash(scope));
+
+/** Artifacts of a session, or of a user where the name begins with `user:`. */
+export interface ArtifactPlace {
+  latest: string;
+  content: string;
+}
+export const sessionArtifacts = (uid: string): ArtifactPlace => ({
+  latest: under('x', uid, 'n'),
+  content: under('x', uid, 'v'),
+});
+export const userArtifacts = (owner: Owner): ArtifactPlace => ({
+  latest: under('n', owner.app, owner.userId),
+  content: under('v', owner.app, owner.userId),
+});
+export const latestKey = (place: ArtifactPlace, name: string): string => place.latest + key(name);
+export const contentKey = (place: ArtifactPlace, name: string, version: number): string =>
+  place.content + key(name, fixed(version));
+
+export const memories = (owner: Owner): string => under('r', owner.app, owner.userId);
+export const memoryKey = (owner: Owner, memoryId: string): string =>
+  key('r', owner.app, owner.userId, memoryId);
+
+/** What users share between their sessions of an app: state, artifacts, memories. */
+export const appShared = (app: string): string[] => ['gu', 'n', 'v', 'r'].map((kind) => under(kind, app));
+
+/** Prefixes that are still to be dropped, after the time in the key. */
+export const trash = 't/';
+export const trashKey = (ms: number, id: string): string => key('t', fixed(ms), id);
+export const trashUntil = (ms: number): string => `t/${fixed(ms + 1)}/`;
+
+export const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);

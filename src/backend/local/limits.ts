@@ -1,0 +1,16 @@
+import { SessionError } from '../../errors.ts';
+
+/** What one object of the local store may weigh, in bytes of JSON text. */
+export const maxEventBytes = 4 * 1024 * 1024;
+export const maxStateBytes = 1024 * 1024;
+export const maxArtifactBytes = 16 * 1024 * 1024;
+/** In characters. */
+export const maxFactLength = 10_000;
+
+/** @throws SessionError RESOURCE_EXHAUSTED */
+export function checkSize(what: string, bytes: number, most: number, hint: string): void {
+  if (bytes > most)
+    throw new SessionError('RESOURCE_EXHAUSTED', `${what} has ${bytes} bytes; at most ${most} fit.`, {
+      hint,
+    });
+}

@@ -1,0 +1,267 @@
+import { SessionError } from '../errors.ts';
+import type { Artifact } from '../model/artifact.ts';
+import type { Content, Event, NewEvent } from '../model/event.ts';
+import type { FilterTerm } from '../model/filter.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { Memory, MemoryScope } from '../model/memory.ts';
+import type { Page, PageQuery } from '../model/page.ts';
+import type { Session, SessionOrder } from '../model/session.ts';
+import type { ToolCall, ToolOutput } from '../model/tool-call.ts';
+
+/** Whose data: every call names an app and a user, and a backend reaches nothing outside them. */
+export interface Owner {
+  app: string;
+  userId: string;
+}
+
+export interface SessionRef extends Owner {
+  sessionId: string;
+}
+
+export interface App {
+  name: string;
+  displayName?: string | undefined;
+  description?: string | undefined;
+  createTime?: string | undefined;
+  updateTime?: string | undefined;
+}
+
+export interface NewSession {
+  /** The caller's own id. ALREADY_EXISTS when it is taken. */
+  sessionId?: string | undefined;
+  displayName?: string | undefined;
+  labels?: Record<string, string> | undefined;
+  /** Initial state; `app:` and `user:` keys go to the shared state, `temp:` keys are dropped. */
+  state?: JsonObject | undefined;
+  /** RFC 3339; the session and all below it are deleted then. */
+  expireTime?: string | undefined;
+}
+
+export interface SessionChange {
+  displayName?: string | undefined;
+  labels?: Record<string, string> | undefined;
+  /** Replaces the session's own keys whole; `user:` and `app:` keys that are given are set, others stay. */
+  state?: JsonObject | undefined;
+  expireTime?: string | undefined;
+}
+
+/** Refuses the write with ABORTED unless the session still has this revision. */
+export interface Guard {
+  expectedRevision?: number | undefined;
+}
+
+export interface SessionQuery extends PageQuery {
+  app: string;
+  /** Absent: all users of the app. Only an admin's call comes without it. */
+  userId?: string | undefined;
+  filter?: readonly FilterTerm[] | undefined;
+  orderBy?: SessionOrder | undefined;
+}
+
+export interface ForkOptions {
+  newSessionId?: string | undefined;
+  displayName?: string | undefined;
+  /** The last event to copy; absent: all. */
+  upToEventId?: string | undefined;
+}
+
+export interface EventQuery extends PageQuery {
+  /** Order of acceptance. Default asc. */
+  order?: 'asc' | 'desc' | undefined;
+  /** Only events accepted after this one. */
+  afterEventId?: string | undefined;
+  /** Only events whose timestamp is later than this RFC 3339 time. */
+  afterTime?: string | undefined;
+  includeHidden?: boolean | undefined;
+}
+
+/** What a write to a session answers beside its object. */
+export interface SessionMark {
+  id: string;
+  revision?: number | undefined;
+  updateTime: string;
+}
+
+export interface Appended {
+  event: Event;
+  session: SessionMark;
+}
+
+export interface NewArtifact {
+  name: string;
+  mimeType: string;
+  data: Buffer;
+}
+
+export interface ArtifactContent {
+  artifact: Artifact;
+  data: Buffer;
+}
+
+export interface MemoryAddition {
+  memories: Memory[];
+  /** How many facts were made; `memories` may show fewer. */
+  count: number;
+  /** One sentence on how the facts were made, since services differ. */
+  note: string;
+}
+
+/** What a run gets to work on. */
+export interface RunInput {
+  message: Content;
+  stateDelta?: JsonObject | undefined;
+  /** Given by our side; a service that mints its own reports it in the events. */
+  invocationId: string;
+  /** Agent Engine: which streaming class method to call. */
+  classMethod?: string | undefined;
+}
+
+export interface Feedback {
+  /** What the feedback speaks of. */
+  eventId?: string | undefined;
+  invocationId?: string | undefined;
+  score: number;
+  text?: string | undefined;
+}
+
+/** What describe_server says of a backend. Holds no secrets. */
+export interface BackendInfo {
+  name: string;
+  /** Where the data is: a path, a host, a project. */
+  location: string;
+  /** `group.verb` of everything this backend can do. */
+  capabilities: string[];
+  /** Facts a user of this backend should know, one sentence each. */
+  notes: string[];
+}
+
+/**
+ * Where sessions live. A backend has the groups, and in them the verbs, that its service really has; what
+ * is missing is missing here too. Every verb answers NOT_FOUND for an object of another owner, exactly as
+ * for one that does not exist. Every promise may reject with a SessionError and nothing else that is meant
+ * for the caller. `signal` ends a call early with CANCELLED.
+ */
+export interface Backend {
+  name: string;
+  /** The app of calls that name none. Absent: the server's own default. */
+  defaultApp?: string | undefined;
+  describe(): Promise<BackendInfo>;
+  close(): Promise<void>;
+
+  apps?: {
+    /** With a userId: only those where that user has sessions, if the service keeps apps by user. */
+    list?(query: PageQuery & { userId?: string | undefined }): Promise<Page<App>>;
+    get?(name: string): Promise<App>;
+    create?(app: {
+      name: string;
+      displayName?: string | undefined;
+      description?: string | undefined;
+    }): Promise<App>;
+    /** FAILED_PRECONDITION when the app has sessions and `force` is not set. */
+    delete?(name: string, options: { force: boolean }): Promise<void>;
+  };
+  sessions?: {
+    list?(query: SessionQuery): Promise<Page<Session>>;
+    create?(owner: Owner, session: NewSession): Promise<Session>;
+    get?(ref: SessionRef): Promise<Session>;
+    update?(ref: SessionRef, change: SessionChange, guard?: Guard): Promise<Session>;
+    delete?(ref: SessionRef, guard?: Guard): Promise<void>;
+    fork?(ref: SessionRef, options: ForkOptions): Promise<Session>;
+    /**
+     * Calls back soon after the session may have changed, whichever process changed it, until the returned
+     * function is called. Calls are coalesced; the callee looks for itself what is new.
+     */
+    watch?(ref: SessionRef, onChange: () => void): () => void;
+  };
+  events?: {
+    list?(ref: SessionRef, query: EventQuery): Promise<Page<Event>>;
+    get?(ref: SessionRef, eventId: string): Promise<Event>;
+    /** Stores one event. The same id twice is one event; the second call answers what the first stored. */
+    append?(ref: SessionRef, event: NewEvent, guard?: Guard): Promise<Appended>;
+    setVisibility?(ref: SessionRef, eventId: string, hidden: boolean): Promise<Event>;
+    delete?(ref: SessionRef, eventId: string, guard?: Guard): Promise<void>;
+  };
+  toolCalls?: {
+    /** Calls without an answer, oldest first. */
+    list?(ref: SessionRef): Promise<ToolCall[]>;
+    /** Answers calls in one event. NOT_FOUND names a call that is not outstanding. */
+    submit?(ref: SessionRef, outputs: readonly ToolOutput[]): Promise<Appended>;
+  };
+  artifacts?: {
+    /** The latest version of each artifact of the session, and of the user's `user:` ones; by name. */
+    list?(ref: SessionRef, query: PageQuery): Promise<Page<Artifact>>;
+    /** Without a version: the latest. */
+    get?(ref: SessionRef, name: string, version?: number): Promise<ArtifactContent>;
+    /** Saves the next version. */
+    save?(ref: SessionRef, artifact: NewArtifact): Promise<Artifact>;
+  };
+  memory?: {
+    /** Best first. */
+    search?(
+      owner: Owner,
+      query: { text: string; limit: number; scope?: MemoryScope | undefined },
+    ): Promise<Memory[]>;
+    addSession?(ref: SessionRef, options: { scope?: MemoryScope | undefined }): Promise<MemoryAddition>;
+    create?(owner: Owner, memory: { fact: string; scope?: MemoryScope | undefined }): Promise<Memory>;
+    list?(owner: Owner, query: PageQuery & { scope?: MemoryScope | undefined }): Promise<Page<Memory>>;
+    delete?(owner: Owner, memoryId: string): Promise<void>;
+  };
+  query?: {
+    /**
+     * Runs the app's agent on a message and yields its events as they come. Events with `partial: true` are
+     * pieces of text for progress and are stored by nobody; the others are in the session when they are
+     * yielded or soon after. An agent that fails throws. Leaving the loop or aborting the signal ends the run.
+     */
+    stream?(ref: SessionRef, input: RunInput, signal: AbortSignal): AsyncGenerator<Event, void>;
+    /** Calls a method of the agent that answers one JSON value. */
+    call?(
+      owner: Owner,
+      call: { classMethod: string; input: JsonObject },
+      signal: AbortSignal,
+    ): Promise<unknown>;
+  };
+  feedback?: {
+    register?(ref: SessionRef, feedback: Feedback): Promise<void>;
+  };
+}
+
+type Group = 'apps' | 'sessions' | 'events' | 'toolCalls' | 'artifacts' | 'memory' | 'query' | 'feedback';
+type VerbsOf<G extends Group> = NonNullable<Backend[G]>;
+
+/** `group.verb`, the name of one capability. */
+export type Capability = { [G in Group]: `${G}.${string & keyof VerbsOf<G>}` }[Group];
+
+const groups: readonly Group[] = [
+  'apps',
+  'sessions',
+  'events',
+  'toolCalls',
+  'artifacts',
+  'memory',
+  'query',
+  'feedback',
+];
+
+export function capabilitiesOf(backend: Backend): Capability[] {
+  return groups.flatMap((group) =>
+    Object.entries(backend[group] ?? {})
+      .filter(([, verb]) => typeof verb === 'function')
+      .map(([name]) => `${group}.${name}` as Capability),
+  );
+}
+
+export function supports(backend: Backend, capability: Capability): boolean {
+  return capabilitiesOf(backend).includes(capability);
+}
+
+/**
+ * A verb that the backend has, or the error that says who has it.
+ * @throws SessionError UNIMPLEMENTED
+ */
+export function required<T>(verb: T | undefined, backend: Backend, what: string, hint?: string): T {
+  if (verb === undefined)
+    throw new SessionError('UNIMPLEMENTED', `The ${backend.name} backend cannot ${what}.`, {
+      hint: hint ?? 'Call describe_server to see which backend can.',
+    });
+  return verb;
+}

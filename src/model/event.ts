@@ -1,0 +1,144 @@
+import * as z from 'zod';
+import type { JsonObject } from './json.ts';
+
+/**
+ * Content and parts as in google.cloud.aiplatform.v1beta1 content.proto and tool.proto, and as ADK writes
+ * them. A part holds one kind of data; which kinds there are is listed in `partKinds`.
+ */
+const jsonObject = z.record(z.string(), z.unknown());
+
+export const partKinds = [
+  'text',
+  'inlineData',
+  'fileData',
+  'functionCall',
+  'functionResponse',
+  'executableCode',
+  'codeExecutionResult',
+] as const;
+
+export const partSchema = z.strictObject({
+  text: z.string().optional(),
+  thought: z.boolean().optional().describe('true: the text is reasoning, not an answer'),
+  thoughtSignature: z.string().optional(),
+  inlineData: z
+    .strictObject({
+      mimeType: z.string(),
+      data: z.string().describe('base64'),
+      displayName: z.string().optional(),
+    })
+    .optional(),
+  fileData: z
+    .strictObject({
+      fileUri: z.string(),
+      mimeType: z.string().optional(),
+      displayName: z.string().optional(),
+    })
+    .optional(),
+  functionCall: z
+    .strictObject({
+      id: z.string().optional(),
+      name: z.string(),
+      args: jsonObject.optional(),
+      partialArgs: z.array(jsonObject).optional(),
+      willContinue: z.boolean().optional(),
+    })
+    .optional(),
+  functionResponse: z
+    .strictObject({
+      id: z.string().optional(),
+      name: z.string(),
+      response: jsonObject.optional(),
+      parts: z.array(jsonObject).optional(),
+      willContinue: z.boolean().optional(),
+      scheduling: z.string().optional(),
+    })
+    .optional(),
+  executableCode: z.strictObject({ code: z.string(), language: z.string().optional() }).optional(),
+  codeExecutionResult: z.strictObject({ outcome: z.string(), output: z.string().optional() }).optional(),
+  videoMetadata: jsonObject.optional(),
+  mediaResolution: jsonObject.optional(),
+  partMetadata: jsonObject.optional(),
+});
+export type Part = z.infer<typeof partSchema>;
+
+export const contentSchema = z.strictObject({
+  role: z.enum(['user', 'model']).optional(),
+  parts: z.array(partSchema),
+});
+export type Content = z.infer<typeof contentSchema>;
+
+/** What an event does beside being said. `transferAgent` is ADK's transferToAgent. */
+export const actionsSchema = z.strictObject({
+  stateDelta: jsonObject.optional(),
+  artifactDelta: z.record(z.string(), z.int()).optional().describe('artifact name → version'),
+  transferAgent: z.string().optional().describe('agent that takes over'),
+  escalate: z.boolean().optional(),
+  skipSummarization: z.boolean().optional(),
+  requestedAuthConfigs: jsonObject.optional(),
+});
+export type EventActions = z.infer<typeof actionsSchema>;
+
+/** Fields of an event beside id, author, invocation, time and content. Agent Engine: EventMetadata and errors. */
+export const metadataSchema = z.strictObject({
+  partial: z.boolean().optional(),
+  turnComplete: z.boolean().optional(),
+  interrupted: z.boolean().optional(),
+  branch: z.string().optional().describe('agent path, a.b.c'),
+  longRunningToolIds: z.array(z.string()).optional(),
+  errorCode: z.string().optional(),
+  errorMessage: z.string().optional(),
+  customMetadata: jsonObject.optional(),
+  groundingMetadata: jsonObject.optional(),
+  usageMetadata: jsonObject.optional(),
+  inputTranscription: jsonObject.optional(),
+  outputTranscription: jsonObject.optional(),
+});
+export type EventMetadata = z.infer<typeof metadataSchema>;
+
+export const eventSchema = z.object({
+  id: z.string(),
+  author: z.string().describe('"user" or an agent name'),
+  invocationId: z.string(),
+  timestamp: z.string().describe('RFC 3339'),
+  content: contentSchema.optional(),
+  actions: actionsSchema.optional(),
+  ...metadataSchema.shape,
+  hidden: z.boolean().optional(),
+  hideReason: z.string().optional(),
+  feedback: z.array(jsonObject).optional(),
+});
+export type Event = z.infer<typeof eventSchema>;
+
+/** An event that a caller hands in. What is absent, the backend fills in: id, invocationId, timestamp. */
+export interface NewEvent extends EventMetadata {
+  id?: string | undefined;
+  author: string;
+  invocationId?: string | undefined;
+  timestamp?: string | undefined;
+  content?: Content | undefined;
+  actions?: EventActions | undefined;
+}
+
+/** The visible text of an event: its text parts joined, without thoughts. */
+export function textOf(event: { content?: Content | undefined }): string {
+  return (event.content?.parts ?? [])
+    .map((part) => (part.thought === true ? '' : (part.text ?? '')))
+    .filter((text) => text !== '')
+    .join('\n');
+}
+
+/** What is wrong with a content, in words, or undefined. Each part must hold exactly one kind of data. */
+export function contentFault(content: Content): string | undefined {
+  for (const [index, part] of content.parts.entries()) {
+    const kinds = partKinds.filter((kind) => part[kind] !== undefined);
+    if (kinds.length === 0) return `content.parts[${index}] holds none of ${partKinds.join(', ')}`;
+    if (kinds.length > 1) return `content.parts[${index}] holds ${kinds.join(' and ')} at once`;
+  }
+  return undefined;
+}
+
+/** An object without its undefined members: what JSON would store. */
+export function compact<T extends JsonObject>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T;
+}

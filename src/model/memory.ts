@@ -1,0 +1,18 @@
+import * as z from 'zod';
+
+/** One remembered fact. The scope is matched exactly, key set and values (agent-engine-api.md §3.4). */
+export const memorySchema = z.object({
+  id: z.string(),
+  fact: z.string(),
+  scope: z.record(z.string(), z.string()).optional(),
+  createTime: z.string().optional(),
+  updateTime: z.string().optional(),
+  score: z.number().optional().describe('higher is closer'),
+  distance: z.number().optional().describe('lower is closer'),
+  source: z
+    .object({ sessionId: z.string(), eventId: z.string().optional(), author: z.string().optional() })
+    .optional(),
+});
+export type Memory = z.infer<typeof memorySchema>;
+
+export type MemoryScope = Record<string, string>;

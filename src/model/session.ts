@@ -1,0 +1,53 @@
+import * as z from 'zod';
+import { type Event, textOf } from './event.ts';
+
+export const lastEventSchema = z.object({
+  id: z.string(),
+  author: z.string(),
+  timestamp: z.string(),
+  text: z.string().optional().describe('preview'),
+});
+export type LastEvent = z.infer<typeof lastEventSchema>;
+
+export const sessionSchema = z.object({
+  id: z.string(),
+  app: z.string(),
+  userId: z.string(),
+  displayName: z.string().optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+  state: z.record(z.string(), z.unknown()).optional().describe('session, user: and app: keys'),
+  createTime: z.string().describe('RFC 3339'),
+  updateTime: z.string(),
+  expireTime: z.string().optional(),
+  revision: z.int().optional().describe('grows by one with every write'),
+  eventCount: z.int().optional(),
+  lastEvent: lastEventSchema.optional(),
+  forkedFrom: z
+    .object({ backend: z.string(), sessionId: z.string(), eventId: z.string().optional() })
+    .optional(),
+});
+export type Session = z.infer<typeof sessionSchema>;
+
+export const previewLength = 120;
+
+/** The line that a list shows of a session's last event. */
+export function previewOf(event: Event): LastEvent {
+  const text = textOf(event).replace(/\s+/g, ' ').trim();
+  return {
+    id: event.id,
+    author: event.author,
+    timestamp: event.timestamp,
+    ...(text === '' ? {} : { text: text.length > previewLength ? `${text.slice(0, previewLength)}…` : text }),
+  };
+}
+
+export const sessionOrders = [
+  'updateTime desc',
+  'updateTime asc',
+  'createTime desc',
+  'createTime asc',
+] as const;
+export type SessionOrder = (typeof sessionOrders)[number];
+
+/** Longest life that a session can be given, in seconds: ten years. */
+export const maxTtlSeconds = 315_360_000;

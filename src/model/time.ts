@@ -1,0 +1,22 @@
+import { invalidArgument, quote } from '../errors.ts';
+
+/** RFC 3339 in UTC with milliseconds, the only form of time on the tool surface. */
+export function toTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+
+/**
+ * Milliseconds since the epoch of an RFC 3339 time with a zone. Finer digits are cut.
+ * @throws SessionError INVALID_ARGUMENT
+ */
+export function parseTime(name: string, value: string): number {
+  const ms = rfc3339.test(value) ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(ms))
+    throw invalidArgument(
+      `${name} ${quote(value)} is not a time.`,
+      'Use RFC 3339 with a zone, for example 2026-11-21T09:00:00.000Z.',
+    );
+  return ms;
+}

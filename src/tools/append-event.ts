@@ -1,0 +1,69 @@
+import * as z from 'zod';
+import { required } from '../backend/types.ts';
+import { invalidArgument } from '../errors.ts';
+import { actionsSchema, type Content, contentSchema, metadataSchema } from '../model/event.ts';
+import { expectedRevision, sessionId, state } from './args.ts';
+import { defineTool, refOf } from './define.ts';
+import { eventResult, markResult, pageResult, showEvent } from './results.ts';
+
+export const appendEvent = defineTool({
+  name: 'append_event',
+  title: 'Append an event',
+  description:
+    'Stores one event (a message, a tool call or its result, a state change) at the end of a session; no agent is run. Returns the stored event and the new revision. With your own eventId a repeated call stores nothing twice.',
+  toolset: 'events',
+  needs: ['events.append'],
+  reach: 'user',
+  input: {
+    sessionId,
+    author: z.string().default('user').describe('"user" or the name of the agent that speaks'),
+    text: z.string().optional().describe('The message; short for content with one text part'),
+    content: contentSchema.optional().describe('Content with parts, each with one kind of data'),
+    stateDelta: state.optional().describe('State keys to set; prefixes user:, app:, temp: as in ADK'),
+    invocationId: z.string().optional().describe('Turn this belongs to; default: the one that runs'),
+    eventId: z.string().optional().describe('Own id that makes the call safe to repeat'),
+    expectedRevision,
+    fields: metadataSchema
+      .extend({ actions: actionsSchema.omit({ stateDelta: true }).optional() })
+      .optional()
+      .describe('Further event fields, such as actions.transferAgent'),
+  },
+  output: z.object({ event: eventResult, session: markResult, truncated: pageResult.truncated }),
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  async run(args, ctx) {
+    const append = required(
+      ctx.backend.events?.append,
+      ctx.backend,
+      'append an event',
+      'Use query to run the agent with a message, or fork the session to a backend that can append.',
+    );
+    if (args.text !== undefined && args.content !== undefined)
+      throw invalidArgument(
+        'text and content are both given.',
+        'Give text for a plain message, content for parts.',
+      );
+    const { actions, ...metadata } = args.fields ?? {};
+    const content = args.text === undefined ? args.content : textContent(args.author, args.text);
+    const hasActions = actions !== undefined || args.stateDelta !== undefined;
+    if (content === undefined && !hasActions && Object.keys(metadata).length === 0)
+      throw invalidArgument('The event is empty.', 'Give text, content, stateDelta or fields.');
+    const { event, session } = await append(
+      refOf(ctx, args),
+      {
+        ...metadata,
+        id: args.eventId,
+        author: args.author,
+        invocationId: args.invocationId,
+        content,
+        ...(hasActions ? { actions: { ...actions, stateDelta: args.stateDelta } } : {}),
+      },
+      { expectedRevision: args.expectedRevision },
+    );
+    return { ...showEvent(event, 'concise'), session };
+  },
+});
+
+const textContent = (author: string, text: string): Content => ({
+  role: author === 'user' ? 'user' : 'model',
+  parts: [{ text }],
+});

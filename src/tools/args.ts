@@ -1,0 +1,52 @@
+import * as z from 'zod';
+import { defaultPageSize, maxPageSize } from '../model/page.ts';
+import { maxTtlSeconds } from '../model/session.ts';
+
+/** Arguments that several tools take. What means the same has the same name and the same words everywhere. */
+export const sessionId = z.string().describe('Session id');
+export const eventId = z.string().describe('Event id');
+export const app = z.string().optional().describe('App (agent) name; default: the server’s');
+export const userId = z.string().optional().describe('User to act for; default: you');
+export const pageSize = z
+  .int()
+  .min(1)
+  .max(maxPageSize)
+  .default(defaultPageSize)
+  .describe('Most items on a page');
+export const pageToken = z
+  .string()
+  .optional()
+  .describe('nextPageToken of the page before; other arguments unchanged');
+export const view = z
+  .enum(['concise', 'full'])
+  .default('concise')
+  .describe('concise cuts long values and says so; full does not');
+export const confirm = z
+  .boolean()
+  .optional()
+  .describe('true: the user has agreed. Only for clients that cannot ask the user');
+export const expectedRevision = z
+  .int()
+  .min(0)
+  .max(Number.MAX_SAFE_INTEGER)
+  .optional()
+  .describe('Refuse with ABORTED unless the session still has this revision');
+export const ttlSeconds = z
+  .int()
+  .min(1)
+  .max(maxTtlSeconds)
+  .optional()
+  .describe('Delete the session after this many seconds');
+export const state = z.record(z.string(), z.unknown());
+export const labels = z
+  .record(z.string(), z.string())
+  .optional()
+  .describe('Lowercase key-value pairs to filter by');
+export const scope = z
+  .record(z.string(), z.string())
+  .optional()
+  .describe('Memories are kept apart by scope, matched exactly; default {app_name, user_id}');
+
+/** An RFC 3339 time so many seconds from now. */
+export const expiryOf = (seconds: number | undefined): string | undefined =>
+  seconds === undefined ? undefined : new Date(Date.now() + seconds * 1000).toISOString();

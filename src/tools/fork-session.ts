@@ -1,0 +1,42 @@
+import * as z from 'zod';
+import { copySession } from '../backend/copy.ts';
+import { required } from '../backend/types.ts';
+import { sessionSchema } from '../model/session.ts';
+import { sessionId } from './args.ts';
+import { chooseBackend } from './choose.ts';
+import { defineTool, refOf } from './define.ts';
+
+export const forkSession = defineTool({
+  name: 'fork_session',
+  title: 'Fork a session',
+  description:
+    'Copies a session, up to an event if one is named, into a new session of the same user: visible events under new ids, and the state as it was then. The source stays as it is.',
+  toolset: 'sessions',
+  needs: ['sessions.get', 'events.list'],
+  reach: 'user',
+  input: {
+    sessionId,
+    upToEventId: z.string().optional().describe('Last event to copy; default: all'),
+    newSessionId: z.string().optional().describe('Own id for the copy'),
+    displayName: z.string().max(500).optional().describe('Name of the copy; default: that of the source'),
+    toBackend: z.string().optional().describe('Backend of the copy; default: the same'),
+    toApp: z.string().optional().describe('App of the copy on another backend'),
+  },
+  output: z.object({ session: sessionSchema }),
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  async run({ sessionId: id, toBackend, toApp, ...options }, ctx) {
+    const ref = refOf(ctx, { sessionId: id });
+    const target = toBackend === undefined ? ctx.backend : chooseBackend(ctx.backends, toBackend);
+    const native = ctx.backend.sessions?.fork;
+    if (target === ctx.backend && native !== undefined && (toApp === undefined || toApp === ref.app))
+      return { session: await native(ref, options) };
+    required(target.events?.append, target, 'take a copy of a session');
+    const app = toApp ?? (target === ctx.backend ? ref.app : (target.defaultApp ?? ref.app));
+    const session = await copySession(
+      { backend: ctx.backend, ref },
+      { backend: target, owner: { ...ref, app } },
+      { ...options, signal: ctx.signal, progress: ctx.progress },
+    );
+    return { session };
+  },
+});

@@ -1,0 +1,109 @@
+import * as z from 'zod';
+import { type Backend, supports } from '../backend/types.ts';
+import { addSessionToMemory } from './add-session-to-memory.ts';
+import { appendEvent } from './append-event.ts';
+import { app, userId } from './args.ts';
+import { createApp } from './create-app.ts';
+import { createMemory } from './create-memory.ts';
+import { createSession } from './create-session.ts';
+import type { Tool, Toolset } from './define.ts';
+import { deleteApp } from './delete-app.ts';
+import { deleteEvent } from './delete-event.ts';
+import { deleteMemory } from './delete-memory.ts';
+import { deleteSession } from './delete-session.ts';
+import { describeServer } from './describe-server.ts';
+import { forkSession } from './fork-session.ts';
+import { getArtifact } from './get-artifact.ts';
+import { getEvent } from './get-event.ts';
+import { getSession } from './get-session.ts';
+import { listApps } from './list-apps.ts';
+import { listArtifacts } from './list-artifacts.ts';
+import { listEvents } from './list-events.ts';
+import { listMemories } from './list-memories.ts';
+import { listSessions } from './list-sessions.ts';
+import { listToolCalls } from './list-tool-calls.ts';
+import { saveArtifact } from './save-artifact.ts';
+import { searchMemory } from './search-memory.ts';
+import { setEventVisibility } from './set-event-visibility.ts';
+import { submitToolOutputs } from './submit-tool-outputs.ts';
+import { updateSession } from './update-session.ts';
+import { waitForEvents } from './wait-for-events.ts';
+
+/** Every tool, in the order in which clients see them. */
+export const allTools: readonly Tool[] = [
+  listSessions,
+  createSession,
+  getSession,
+  updateSession,
+  deleteSession,
+  forkSession,
+  listEvents,
+  getEvent,
+  appendEvent,
+  setEventVisibility,
+  deleteEvent,
+  waitForEvents,
+  listToolCalls,
+  submitToolOutputs,
+  listArtifacts,
+  getArtifact,
+  saveArtifact,
+  searchMemory,
+  addSessionToMemory,
+  createMemory,
+  listMemories,
+  deleteMemory,
+  listApps,
+  createApp,
+  deleteApp,
+  describeServer,
+];
+
+/** What the operator and the caller's standing leave of the catalogue. */
+export interface Surface {
+  backends: readonly Backend[];
+  /** Undefined: all but the writing part of `apps`. */
+  toolsets: readonly Toolset[] | undefined;
+  readOnly: boolean;
+  /** Whether this caller may name other users. */
+  admin: boolean;
+}
+
+/** A tool with the arguments that this surface publishes. */
+export interface ListedTool {
+  tool: Tool;
+  input: z.ZodObject;
+}
+
+export function catalogue(surface: Surface): ListedTool[] {
+  return allTools
+    .filter((tool) => isListed(tool, surface))
+    .map((tool) => ({ tool, input: inputOf(tool, surface) }));
+}
+
+function isListed(tool: Tool, surface: Surface): boolean {
+  const writes = !tool.annotations.readOnlyHint;
+  if (surface.readOnly && writes) return false;
+  if (tool.toolset === 'server') return true;
+  if (tool.toolset === 'apps' && writes && !(surface.admin && surface.toolsets?.includes('apps')))
+    return false;
+  if (surface.toolsets !== undefined && !surface.toolsets.includes(tool.toolset)) return false;
+  return surface.backends.some((backend) => tool.needs.every((need) => supports(backend, need)));
+}
+
+/** Arguments that only make sense with several backends. */
+const betweenBackends = ['toBackend', 'toApp'];
+
+// Unknown arguments are refused, so that a misspelt one is corrected and not passed over.
+function inputOf(tool: Tool, { backends, admin }: Surface): z.ZodObject {
+  const several = backends.length > 1;
+  const names = backends.map((backend) => backend.name);
+  const own = Object.entries(tool.input).filter(([name]) => several || !betweenBackends.includes(name));
+  return z.strictObject({
+    ...Object.fromEntries(own),
+    ...(tool.reach === 'user' ? { app, ...(admin ? { userId } : {}) } : {}),
+    ...(several && tool.reach !== 'server'
+      ? { backend: z.enum(names).optional().describe(`Default: ${names[0]}`) }
+      : {}),
+  });
+}
