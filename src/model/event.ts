@@ -17,49 +17,55 @@ export const partKinds = [
   'codeExecutionResult',
 ] as const;
 
-export const partSchema = z.strictObject({
-  text: z.string().optional(),
-  thought: z.boolean().optional().describe('true: the text is reasoning, not an answer'),
-  thoughtSignature: z.string().optional(),
-  inlineData: z
-    .strictObject({
-      mimeType: z.string(),
-      data: z.string().describe('base64'),
-      displayName: z.string().optional(),
-    })
-    .optional(),
-  fileData: z
-    .strictObject({
-      fileUri: z.string(),
-      mimeType: z.string().optional(),
-      displayName: z.string().optional(),
-    })
-    .optional(),
-  functionCall: z
-    .strictObject({
-      id: z.string().optional(),
-      name: z.string(),
-      args: jsonObject.optional(),
-      partialArgs: z.array(jsonObject).optional(),
-      willContinue: z.boolean().optional(),
-    })
-    .optional(),
-  functionResponse: z
-    .strictObject({
-      id: z.string().optional(),
-      name: z.string(),
-      response: jsonObject.optional(),
-      parts: z.array(jsonObject).optional(),
-      willContinue: z.boolean().optional(),
-      scheduling: z.string().optional(),
-    })
-    .optional(),
-  executableCode: z.strictObject({ code: z.string(), language: z.string().optional() }).optional(),
-  codeExecutionResult: z.strictObject({ outcome: z.string(), output: z.string().optional() }).optional(),
-  videoMetadata: jsonObject.optional(),
-  mediaResolution: jsonObject.optional(),
-  partMetadata: jsonObject.optional(),
-});
+export const partSchema = z
+  .strictObject({
+    text: z.string().optional(),
+    thought: z.boolean().optional().describe('true: the text is reasoning, not an answer'),
+    thoughtSignature: z.string().optional(),
+    inlineData: z
+      .strictObject({
+        mimeType: z.string(),
+        data: z.string().describe('base64'),
+        displayName: z.string().optional(),
+      })
+      .optional(),
+    fileData: z
+      .strictObject({
+        fileUri: z.string(),
+        mimeType: z.string().optional(),
+        displayName: z.string().optional(),
+      })
+      .optional(),
+    functionCall: z
+      .strictObject({
+        id: z.string().optional(),
+        name: z.string(),
+        args: jsonObject.optional(),
+        partialArgs: z.array(jsonObject).optional(),
+        willContinue: z.boolean().optional(),
+      })
+      .optional(),
+    functionResponse: z
+      .strictObject({
+        id: z.string().optional(),
+        name: z.string(),
+        response: jsonObject.optional(),
+        parts: z.array(jsonObject).optional(),
+        willContinue: z.boolean().optional(),
+        scheduling: z.string().optional(),
+      })
+      .optional(),
+    executableCode: z.strictObject({ code: z.string(), language: z.string().optional() }).optional(),
+    codeExecutionResult: z.strictObject({ outcome: z.string(), output: z.string().optional() }).optional(),
+    videoMetadata: jsonObject.optional(),
+    mediaResolution: jsonObject.optional(),
+    partMetadata: jsonObject.optional(),
+  })
+  .meta({
+    brief: true,
+    description:
+      'One of text, inlineData {mimeType, data: base64}, fileData {fileUri, mimeType}, functionCall {id, name, args}, functionResponse {id, name, response}, executableCode {language, code}, codeExecutionResult {outcome, output}; with text also thought: true',
+  });
 export type Part = z.infer<typeof partSchema>;
 
 export const contentSchema = z.strictObject({

@@ -11,6 +11,7 @@ export const memorySchema = z.object({
   distance: z.number().optional().describe('lower is closer'),
   source: z
     .object({ sessionId: z.string(), eventId: z.string().optional(), author: z.string().optional() })
+    .meta({ brief: true })
     .optional(),
 });
 export type Memory = z.infer<typeof memorySchema>;

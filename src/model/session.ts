@@ -1,12 +1,9 @@
 import * as z from 'zod';
 import { type Event, textOf } from './event.ts';
 
-export const lastEventSchema = z.object({
-  id: z.string(),
-  author: z.string(),
-  timestamp: z.string(),
-  text: z.string().optional().describe('preview'),
-});
+export const lastEventSchema = z
+  .object({ id: z.string(), author: z.string(), timestamp: z.string(), text: z.string().optional() })
+  .meta({ brief: true, description: 'id, author, timestamp and the beginning of its text' });
 export type LastEvent = z.infer<typeof lastEventSchema>;
 
 export const sessionSchema = z.object({
@@ -15,15 +12,16 @@ export const sessionSchema = z.object({
   userId: z.string(),
   displayName: z.string().optional(),
   labels: z.record(z.string(), z.string()).optional(),
-  state: z.record(z.string(), z.unknown()).optional().describe('session, user: and app: keys'),
-  createTime: z.string().describe('RFC 3339'),
+  state: z.record(z.string(), z.unknown()).optional(),
+  createTime: z.string(),
   updateTime: z.string(),
   expireTime: z.string().optional(),
-  revision: z.int().optional().describe('grows by one with every write'),
+  revision: z.int().optional(),
   eventCount: z.int().optional(),
   lastEvent: lastEventSchema.optional(),
   forkedFrom: z
     .object({ backend: z.string(), sessionId: z.string(), eventId: z.string().optional() })
+    .meta({ brief: true })
     .optional(),
 });
 export type Session = z.infer<typeof sessionSchema>;

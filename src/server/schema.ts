@@ -24,10 +24,15 @@ export function published(schema: z.ZodType): StandardSchemaWithJSON<JsonObject>
 
 const noise = new Set(['$schema', 'propertyNames', 'id']);
 
-/** Drops what costs tokens or trips hosts: bounds of safe integers, empty member schemas, the dialect's name. */
+/**
+ * Drops what costs tokens or trips hosts: bounds of safe integers, empty member schemas, the dialect's name,
+ * and the members of what is marked `brief`, whose description says enough.
+ */
 function portable(node: unknown, parent?: string): unknown {
   if (Array.isArray(node)) return node.map((item) => portable(item));
   if (!isObject(node)) return node;
+  if (node.brief === true)
+    return { type: node.type, ...(node.description === undefined ? {} : { description: node.description }) };
   const isMembers = parent === 'properties';
   const kept = Object.entries(node).filter(([key, value]) => {
     if (isMembers) return true;

@@ -1,10 +1,9 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { answerBytes, fitTo } from '../model/budget.ts';
-import { memorySchema } from '../model/memory.ts';
 import { scope, sessionId } from './args.ts';
 import { defineTool, refOf } from './define.ts';
-import { pageResult } from './results.ts';
+import { memoryBrief, pageResult } from './results.ts';
 
 export const addSessionToMemory = defineTool({
   name: 'add_session_to_memory',
@@ -16,7 +15,7 @@ export const addSessionToMemory = defineTool({
   reach: 'user',
   input: { sessionId, scope },
   output: z.object({
-    memories: z.array(memorySchema),
+    memories: z.array(memoryBrief),
     count: z.int().describe('Facts made'),
     note: z.string(),
     truncated: pageResult.truncated,

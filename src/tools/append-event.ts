@@ -4,7 +4,7 @@ import { invalidArgument } from '../errors.ts';
 import { actionsSchema, type Content, contentSchema, metadataSchema } from '../model/event.ts';
 import { expectedRevision, sessionId, state } from './args.ts';
 import { defineTool, refOf } from './define.ts';
-import { eventResult, markResult, pageResult, showEvent } from './results.ts';
+import { eventBrief, markResult, pageResult, showEvent } from './results.ts';
 
 export const appendEvent = defineTool({
   name: 'append_event',
@@ -25,10 +25,14 @@ export const appendEvent = defineTool({
     expectedRevision,
     fields: metadataSchema
       .extend({ actions: actionsSchema.omit({ stateDelta: true }).optional() })
-      .optional()
-      .describe('Further event fields, such as actions.transferAgent'),
+      .meta({
+        brief: true,
+        description:
+          'Further event fields: actions {transferAgent, escalate, skipSummarization, artifactDelta, requestedAuthConfigs}, partial, turnComplete, interrupted, branch, longRunningToolIds, errorCode, errorMessage, customMetadata, groundingMetadata, usageMetadata',
+      })
+      .optional(),
   },
-  output: z.object({ event: eventResult, session: markResult, truncated: pageResult.truncated }),
+  output: z.object({ event: eventBrief, session: markResult, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
     const append = required(

@@ -5,32 +5,21 @@ import { maxTtlSeconds } from '../model/session.ts';
 /** Arguments that several tools take. What means the same has the same name and the same words everywhere. */
 export const sessionId = z.string().describe('Session id');
 export const eventId = z.string().describe('Event id');
-export const app = z.string().optional().describe('App (agent) name; default: the server’s');
-export const userId = z.string().optional().describe('User to act for; default: you');
-export const pageSize = z
-  .int()
-  .min(1)
-  .max(maxPageSize)
-  .default(defaultPageSize)
-  .describe('Most items on a page');
-export const pageToken = z
-  .string()
-  .optional()
-  .describe('nextPageToken of the page before; other arguments unchanged');
+export const app = z.string().optional().describe('App (agent); default: the server’s');
+export const userId = z.string().optional().describe('User; default: you');
+export const pageSize = z.int().min(1).max(maxPageSize).default(defaultPageSize).describe('Items per page');
+export const pageToken = z.string().optional().describe('nextPageToken of the page before');
 export const view = z
   .enum(['concise', 'full'])
   .default('concise')
-  .describe('concise cuts long values and says so; full does not');
-export const confirm = z
-  .boolean()
-  .optional()
-  .describe('true: the user has agreed. Only for clients that cannot ask the user');
+  .describe('concise cuts long values; full does not');
+export const confirm = z.boolean().optional().describe('true: the user agreed (clients without forms)');
 export const expectedRevision = z
   .int()
   .min(0)
   .max(Number.MAX_SAFE_INTEGER)
   .optional()
-  .describe('Refuse with ABORTED unless the session still has this revision');
+  .describe('ABORTED unless the session still has it');
 export const ttlSeconds = z
   .int()
   .min(1)

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
-import { memorySchema } from '../model/memory.ts';
 import { scope } from './args.ts';
 import { defineTool } from './define.ts';
+import { memoryBrief } from './results.ts';
 
 export const createMemory = defineTool({
   name: 'create_memory',
@@ -12,7 +12,7 @@ export const createMemory = defineTool({
   needs: ['memory.create'],
   reach: 'user',
   input: { fact: z.string().min(1).describe('One sentence that makes sense by itself'), scope },
-  output: z.object({ memory: memorySchema }),
+  output: z.object({ memory: memoryBrief }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
     const create = required(ctx.backend.memory?.create, ctx.backend, 'create memories');

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
-import { sessionSchema } from '../model/session.ts';
 import { expiryOf, labels, state, ttlSeconds } from './args.ts';
 import { defineTool } from './define.ts';
+import { sessionBrief } from './results.ts';
 
 export const createSession = defineTool({
   name: 'create_session',
@@ -23,7 +23,7 @@ export const createSession = defineTool({
       ),
     ttlSeconds,
   },
-  output: z.object({ session: sessionSchema }),
+  output: z.object({ session: sessionBrief }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run({ ttlSeconds: seconds, ...args }, ctx) {
     const create = required(ctx.backend.sessions?.create, ctx.backend, 'create sessions');

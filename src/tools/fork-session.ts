@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { copySession } from '../backend/copy.ts';
 import { required } from '../backend/types.ts';
-import { sessionSchema } from '../model/session.ts';
 import { sessionId } from './args.ts';
 import { chooseBackend } from './choose.ts';
 import { defineTool, refOf } from './define.ts';
+import { sessionBrief } from './results.ts';
 
 export const forkSession = defineTool({
   name: 'fork_session',
@@ -22,7 +22,7 @@ export const forkSession = defineTool({
     toBackend: z.string().optional().describe('Backend of the copy; default: the same'),
     toApp: z.string().optional().describe('App of the copy on another backend'),
   },
-  output: z.object({ session: sessionSchema }),
+  output: z.object({ session: sessionBrief }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run({ sessionId: id, toBackend, toApp, ...options }, ctx) {
     const ref = refOf(ctx, { sessionId: id });

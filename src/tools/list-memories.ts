@@ -1,9 +1,8 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
-import { memorySchema } from '../model/memory.ts';
 import { pageSize, pageToken, scope } from './args.ts';
 import { defineTool } from './define.ts';
-import { pageResult, showPage } from './results.ts';
+import { memoryBrief, pageResult, showPage } from './results.ts';
 
 export const listMemories = defineTool({
   name: 'list_memories',
@@ -14,7 +13,7 @@ export const listMemories = defineTool({
   needs: ['memory.list'],
   reach: 'user',
   input: { scope, pageSize, pageToken },
-  output: z.object({ memories: z.array(memorySchema), ...pageResult }),
+  output: z.object({ memories: z.array(memoryBrief), ...pageResult }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const list = required(ctx.backend.memory?.list, ctx.backend, 'list memories');

@@ -2,10 +2,10 @@ import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
 import { parseFilter } from '../model/filter.ts';
-import { sessionOrders, sessionSchema } from '../model/session.ts';
+import { sessionOrders } from '../model/session.ts';
 import { pageSize, pageToken } from './args.ts';
 import { defineTool } from './define.ts';
-import { pageResult, showPage } from './results.ts';
+import { pageResult, sessionBrief, showPage } from './results.ts';
 
 export const listSessions = defineTool({
   name: 'list_sessions',
@@ -26,7 +26,7 @@ export const listSessions = defineTool({
     pageSize,
     pageToken,
   },
-  output: z.object({ sessions: z.array(sessionSchema), ...pageResult }),
+  output: z.object({ sessions: z.array(sessionBrief), ...pageResult }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const list = required(ctx.backend.sessions?.list, ctx.backend, 'list sessions');

@@ -2,7 +2,9 @@ import * as z from 'zod';
 import { answerBytes, fitTo } from '../model/budget.ts';
 import type { Event } from '../model/event.ts';
 import { canonicalJson, type JsonObject, jsonBytes } from '../model/json.ts';
+import { memorySchema } from '../model/memory.ts';
 import { openPageToken, type Page, type PageQuery, sealPageToken } from '../model/page.ts';
+import { sessionSchema } from '../model/session.ts';
 import type { ToolContext } from './define.ts';
 
 /** An event as tools publish it: the fields a caller meets most; ADK's others come along as they are. */
@@ -16,12 +18,20 @@ export const eventResult = z.object({
   hidden: z.boolean().optional(),
 });
 
+/** The same, published in short by the tools whose business it is less. */
+export const eventBrief = eventResult.meta({ brief: true, description: 'The event, as in get_event' });
+export const sessionBrief = sessionSchema.meta({
+  brief: true,
+  description: 'The session, as in get_session',
+});
+export const memoryBrief = memorySchema.meta({ brief: true, description: 'The memory, as in search_memory' });
+
 export const markResult = z.object({ id: z.string(), revision: z.int().optional(), updateTime: z.string() });
 
 /** The end of every list: how to go on, and whether values were cut. */
 export const pageResult = {
   nextPageToken: z.string().optional(),
-  truncated: z.boolean().optional().describe('true: long values were cut'),
+  truncated: z.boolean().optional().describe('Long values were cut'),
 };
 
 type View = 'concise' | 'full';

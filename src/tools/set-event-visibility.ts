@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { eventId, sessionId } from './args.ts';
 import { defineTool, refOf } from './define.ts';
-import { eventResult, pageResult, showEvent } from './results.ts';
+import { eventBrief, pageResult, showEvent } from './results.ts';
 
 export const setEventVisibility = defineTool({
   name: 'set_event_visibility',
@@ -13,7 +13,7 @@ export const setEventVisibility = defineTool({
   needs: ['events.setVisibility'],
   reach: 'user',
   input: { sessionId, eventId, hidden: z.boolean().describe('true hides, false shows again') },
-  output: z.object({ event: eventResult, truncated: pageResult.truncated }),
+  output: z.object({ event: eventBrief, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const set = required(ctx.backend.events?.setVisibility, ctx.backend, 'hide events');

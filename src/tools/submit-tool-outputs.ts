@@ -3,7 +3,7 @@ import { required } from '../backend/types.ts';
 import { invalidArgument } from '../errors.ts';
 import { sessionId } from './args.ts';
 import { defineTool, refOf } from './define.ts';
-import { eventResult, markResult, pageResult, showEvent } from './results.ts';
+import { eventBrief, markResult, pageResult, showEvent } from './results.ts';
 
 export const submitToolOutputs = defineTool({
   name: 'submit_tool_outputs',
@@ -27,7 +27,7 @@ export const submitToolOutputs = defineTool({
       .max(100)
       .describe('One entry per call'),
   },
-  output: z.object({ event: eventResult, session: markResult, truncated: pageResult.truncated }),
+  output: z.object({ event: eventBrief, session: markResult, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
     const submit = required(ctx.backend.toolCalls?.submit, ctx.backend, 'answer tool calls');

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { invalidArgument } from '../errors.ts';
-import { sessionSchema } from '../model/session.ts';
 import { expectedRevision, expiryOf, labels, sessionId, state, ttlSeconds } from './args.ts';
 import { defineTool, refOf } from './define.ts';
+import { sessionBrief } from './results.ts';
 
 export const updateSession = defineTool({
   name: 'update_session',
@@ -23,7 +23,7 @@ export const updateSession = defineTool({
     ttlSeconds,
     expectedRevision,
   },
-  output: z.object({ session: sessionSchema }),
+  output: z.object({ session: sessionBrief }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   async run({ sessionId: id, ttlSeconds: seconds, expectedRevision: revision, ...change }, ctx) {
     const update = required(ctx.backend.sessions?.update, ctx.backend, 'update a session');

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { sessionId } from './args.ts';
 import { defineTool, refOf } from './define.ts';
-import { eventResult, pageResult, showPage } from './results.ts';
+import { eventBrief, pageResult, showPage } from './results.ts';
 
 /** How often a backend that cannot tell of changes is asked for them. */
 const pollMs = 1500;
@@ -24,7 +24,7 @@ export const waitForEvents = defineTool({
     pageSize: z.int().min(1).max(100).default(20).describe('Most events to return'),
   },
   output: z.object({
-    events: z.array(eventResult),
+    events: z.array(eventBrief),
     lastEventId: z.string().optional(),
     timedOut: z.boolean(),
     truncated: pageResult.truncated,

@@ -1,0 +1,34 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { openLocal } from '../../src/backend/local/index.ts';
+import { openStore } from '../../src/store/open.ts';
+import { backendContract } from './backend.ts';
+
+backendContract('local on memory', {
+  async open() {
+    const store = await openStore({ url: 'memory:', durability: 'full', dataDir: tmpdir() });
+    const backend = openLocal({ store });
+    return { backend, app: 'contract', close: () => backend.close() };
+  },
+});
+
+backendContract('local on a sqlite file', {
+  async open() {
+    const dir = mkdtempSync(path.join(tmpdir(), 'contract with space '));
+    const store = await openStore({
+      url: `sqlite:${path.join(dir, 'data.db')}`,
+      durability: 'full',
+      dataDir: dir,
+    });
+    const backend = openLocal({ store });
+    return {
+      backend,
+      app: 'contract',
+      async close() {
+        await backend.close();
+        rmSync(dir, { recursive: true });
+      },
+    };
+  },
+});
