@@ -18,22 +18,23 @@ export function newId(kind: IdKind, now: number = Date.now()): string {
 export const maxIdLength = 256;
 
 /**
- * Checks an id that a caller chose or sent. Any well-formed Unicode text without control characters is an
- * id, because other people's systems mint them; what a backend cannot hold, it refuses itself.
- * @throws SessionError INVALID_ARGUMENT
+ * What is wrong with an id that a caller chose or sent, as the end of a sentence; undefined if nothing is.
+ * Any well-formed Unicode text without control characters is an id, because other people's systems mint
+ * them; what a backend cannot hold, it refuses itself.
  */
+export function idFault(value: string): string | undefined {
+  if (value === '') return 'is empty';
+  if (value.length > maxIdLength) return `is longer than ${maxIdLength} characters`;
+  if (!value.isWellFormed() || /\p{Cc}/u.test(value)) return 'holds control characters or broken Unicode';
+  return undefined;
+}
+
+/** @throws SessionError INVALID_ARGUMENT */
 export function checkId(name: string, value: string): string {
-  if (value === '')
-    throw invalidArgument(`${name} is empty.`, `Pass the ${name} that another tool returned.`);
-  if (value.length > maxIdLength)
-    throw invalidArgument(
-      `${name} is longer than ${maxIdLength} characters.`,
-      `Use a shorter ${name}; ids that this server makes have 35 characters.`,
-    );
-  if (!value.isWellFormed() || /\p{Cc}/u.test(value))
-    throw invalidArgument(
-      `${name} holds control characters or broken Unicode.`,
-      `Use letters, digits, "-", "_", "." or ":" in a ${name}.`,
-    );
-  return value;
+  const fault = idFault(value);
+  if (fault === undefined) return value;
+  throw invalidArgument(
+    `${name} ${fault}.`,
+    'Pass ids as other tools returned them; in an own one use letters, digits, "-", "_", "." and ":".',
+  );
 }

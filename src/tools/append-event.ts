@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { invalidArgument } from '../errors.ts';
 import { actionsSchema, type Content, contentSchema, metadataSchema } from '../model/event.ts';
-import { expectedRevision, sessionId, state } from './args.ts';
+import { expectedRevision, idText, sessionId, state } from './args.ts';
 import { defineTool, refOf } from './define.ts';
 import { eventBrief, markResult, pageResult, showEvent } from './results.ts';
 
@@ -16,12 +16,12 @@ export const appendEvent = defineTool({
   reach: 'user',
   input: {
     sessionId,
-    author: z.string().default('user').describe('"user" or the name of the agent that speaks'),
+    author: idText().default('user').describe('"user" or the name of the agent that speaks'),
     text: z.string().optional().describe('The message; short for content with one text part'),
     content: contentSchema.optional().describe('Content with parts, each with one kind of data'),
     stateDelta: state.optional().describe('State keys to set; prefixes user:, app:, temp: as in ADK'),
-    invocationId: z.string().optional().describe('Turn this belongs to; default: the one that runs'),
-    eventId: z.string().optional().describe('Own id that makes the call safe to repeat'),
+    invocationId: idText().optional().describe('Turn this belongs to; default: the one that runs'),
+    eventId: idText().optional().describe('Own id that makes the call safe to repeat'),
     expectedRevision,
     fields: metadataSchema
       .extend({ actions: actionsSchema.omit({ stateDelta: true }).optional() })

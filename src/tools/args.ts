@@ -1,12 +1,20 @@
 import * as z from 'zod';
+import { idFault } from '../model/ids.ts';
 import { defaultPageSize, maxPageSize } from '../model/page.ts';
 import { maxTtlSeconds } from '../model/session.ts';
 
+/** The text of an id, refused before it reaches a backend if it cannot be one anywhere. */
+export const idText = () =>
+  z.string().check((ctx) => {
+    const fault = idFault(ctx.value);
+    if (fault !== undefined) ctx.issues.push({ code: 'custom', message: fault, input: ctx.value });
+  });
+
 /** Arguments that several tools take. What means the same has the same name and the same words everywhere. */
-export const sessionId = z.string().describe('Session id');
-export const eventId = z.string().describe('Event id');
-export const app = z.string().optional().describe('App (agent); default: the server’s');
-export const userId = z.string().optional().describe('User; default: you');
+export const sessionId = idText().describe('Session id');
+export const eventId = idText().describe('Event id');
+export const app = idText().optional().describe('App (agent); default: the server’s');
+export const userId = idText().optional().describe('User; default: you');
 export const pageSize = z.int().min(1).max(maxPageSize).default(defaultPageSize).describe('Items per page');
 export const pageToken = z.string().optional().describe('nextPageToken of the page before');
 export const view = z

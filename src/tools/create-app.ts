@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
+import { idText } from './args.ts';
 import { defineTool } from './define.ts';
 import { appResult } from './list-apps.ts';
 
@@ -12,7 +13,7 @@ export const createApp = defineTool({
   needs: ['apps.create'],
   reach: 'backend',
   input: {
-    name: z.string().describe('Name of the app'),
+    name: idText().describe('Name of the app'),
     displayName: z.string().max(500).optional().describe('Name for people'),
     description: z.string().max(2000).optional().describe('What the app is for'),
   },

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
-import { expiryOf, labels, state, ttlSeconds } from './args.ts';
+import { expiryOf, idText, labels, state, ttlSeconds } from './args.ts';
 import { defineTool } from './define.ts';
 import { sessionBrief } from './results.ts';
 
@@ -13,7 +13,7 @@ export const createSession = defineTool({
   needs: ['sessions.create'],
   reach: 'user',
   input: {
-    sessionId: z.string().optional().describe('Own id instead of a generated one; ALREADY_EXISTS if taken'),
+    sessionId: idText().optional().describe('Own id instead of a generated one; ALREADY_EXISTS if taken'),
     displayName: z.string().max(500).optional().describe('Name for people'),
     labels,
     state: state

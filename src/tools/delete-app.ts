@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { quote } from '../errors.ts';
-import { confirm } from './args.ts';
+import { confirm, idText } from './args.ts';
 import { defineTool } from './define.ts';
 
 export const deleteApp = defineTool({
@@ -13,7 +13,7 @@ export const deleteApp = defineTool({
   needs: ['apps.get', 'apps.delete'],
   reach: 'backend',
   input: {
-    name: z.string().describe('Name from list_apps'),
+    name: idText().describe('Name from list_apps'),
     force: z.boolean().default(false).describe('true: delete it with all sessions in it'),
     confirm,
   },

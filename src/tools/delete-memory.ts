@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { quote } from '../errors.ts';
-import { confirm } from './args.ts';
+import { confirm, idText } from './args.ts';
 import { defineTool } from './define.ts';
 
 export const deleteMemory = defineTool({
@@ -11,7 +11,7 @@ export const deleteMemory = defineTool({
   toolset: 'memory',
   needs: ['memory.delete'],
   reach: 'user',
-  input: { memoryId: z.string().describe('Id from search_memory or list_memories'), confirm },
+  input: { memoryId: idText().describe('Id from search_memory or list_memories'), confirm },
   output: z.object({ deleted: z.boolean(), memoryId: z.string() }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   async confirm(args) {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { copySession } from '../backend/copy.ts';
 import { required } from '../backend/types.ts';
-import { sessionId } from './args.ts';
+import { idText, sessionId } from './args.ts';
 import { chooseBackend } from './choose.ts';
 import { defineTool, refOf } from './define.ts';
 import { sessionBrief } from './results.ts';
@@ -16,11 +16,11 @@ export const forkSession = defineTool({
   reach: 'user',
   input: {
     sessionId,
-    upToEventId: z.string().optional().describe('Last event to copy; default: all'),
-    newSessionId: z.string().optional().describe('Own id for the copy'),
+    upToEventId: idText().optional().describe('Last event to copy; default: all'),
+    newSessionId: idText().optional().describe('Own id for the copy'),
     displayName: z.string().max(500).optional().describe('Name of the copy; default: that of the source'),
     toBackend: z.string().optional().describe('Backend of the copy; default: the same'),
-    toApp: z.string().optional().describe('App of the copy on another backend'),
+    toApp: idText().optional().describe('App of the copy on another backend'),
   },
   output: z.object({ session: sessionBrief }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { artifactSchema, isTextType } from '../model/artifact.ts';
 import { artifactUri } from '../model/uri.ts';
-import { sessionId } from './args.ts';
+import { idText, sessionId } from './args.ts';
 import { defineTool, refOf } from './define.ts';
 
 export const getArtifact = defineTool({
@@ -15,7 +15,7 @@ export const getArtifact = defineTool({
   reach: 'user',
   input: {
     sessionId,
-    name: z.string().describe('Name of the artifact'),
+    name: idText().describe('Name of the artifact'),
     version: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().describe('Default: the latest'),
     offset: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe('First byte to read'),
     maxBytes: z.int().min(4).max(1_000_000).default(12_000).describe('Most bytes to read'),

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
-import { pageSize, pageToken, sessionId, view } from './args.ts';
+import { idText, pageSize, pageToken, sessionId, view } from './args.ts';
 import { defineTool, refOf } from './define.ts';
 import { eventResult, pageResult, showPage } from './results.ts';
 
@@ -15,7 +15,7 @@ export const listEvents = defineTool({
   input: {
     sessionId,
     order: z.enum(['asc', 'desc']).default('asc').describe('asc: oldest first'),
-    afterEventId: z.string().optional().describe('Only events after this one'),
+    afterEventId: idText().optional().describe('Only events after this one'),
     afterTime: z.string().optional().describe('Only events later than this RFC 3339 time'),
     includeHidden: z.boolean().optional().describe('true: hidden events too'),
     view,

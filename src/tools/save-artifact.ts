@@ -3,7 +3,7 @@ import { required } from '../backend/types.ts';
 import { invalidArgument } from '../errors.ts';
 import { artifactSchema } from '../model/artifact.ts';
 import { artifactUri } from '../model/uri.ts';
-import { sessionId } from './args.ts';
+import { idText, sessionId } from './args.ts';
 import { defineTool, refOf } from './define.ts';
 
 const mimeType = /^[\w.+-]+\/[\w.+-]+(\s*;\s*[\w-]+=("[^"]*"|[\w.+-]+))*$/;
@@ -19,7 +19,7 @@ export const saveArtifact = defineTool({
   reach: 'user',
   input: {
     sessionId,
-    name: z.string().describe('Such as report.md or user:profile.json'),
+    name: idText().describe('Such as report.md or user:profile.json'),
     text: z.string().optional().describe('Content as text'),
     data: z.string().optional().describe('Content as base64'),
     mimeType: z

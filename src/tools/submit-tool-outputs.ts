@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { invalidArgument } from '../errors.ts';
-import { sessionId } from './args.ts';
+import { idText, sessionId } from './args.ts';
 import { defineTool, refOf } from './define.ts';
 import { eventBrief, markResult, pageResult, showEvent } from './results.ts';
 
@@ -18,7 +18,7 @@ export const submitToolOutputs = defineTool({
     outputs: z
       .array(
         z.strictObject({
-          toolCallId: z.string().describe('Id from list_tool_calls'),
+          toolCallId: idText().describe('Id from list_tool_calls'),
           output: z.record(z.string(), z.unknown()).optional().describe('What the tool answered'),
           error: z.string().optional().describe('Why the tool failed'),
         }),

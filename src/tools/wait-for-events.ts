@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
-import { sessionId } from './args.ts';
+import { idText, sessionId } from './args.ts';
 import { defineTool, refOf } from './define.ts';
 import { eventBrief, pageResult, showPage } from './results.ts';
 
@@ -19,7 +19,7 @@ export const waitForEvents = defineTool({
   reach: 'user',
   input: {
     sessionId,
-    afterEventId: z.string().optional().describe('Last event you know; default: none, so any event counts'),
+    afterEventId: idText().optional().describe('Last event you know; default: none, so any event counts'),
     timeoutSeconds: z.int().min(0).max(300).default(25).describe('Longest wait; many clients allow 60'),
     pageSize: z.int().min(1).max(100).default(20).describe('Most events to return'),
   },

@@ -25,6 +25,8 @@ export interface Head {
   /** The latest timestamp of any event so far. */
   highWater: number;
   invocationId?: string | undefined;
+  /** The invocation that an agent runs now, or ran when its process died. */
+  run?: string | undefined;
   last?: LastEvent | undefined;
   forkedFrom?: Session['forkedFrom'];
 }
@@ -33,6 +35,8 @@ export interface Head {
 export interface Local {
   store: Store;
   now(): number;
+  /** Ends the run of a session if its process is dead, and answers the head as it is then. */
+  settle?: ((head: Head) => Promise<Head>) | undefined;
 }
 
 export const refOf = (head: Head): SessionRef => ({ app: head.app, userId: head.userId, sessionId: head.id });
@@ -53,7 +57,8 @@ export function parseHead(value: string | undefined, now: number): Head {
 
 export async function readHead(local: Local, ref: SessionRef): Promise<Head> {
   const [value] = await local.store.get([keys.headKey(ref)]);
-  return parseHead(value, local.now());
+  const head = parseHead(value, local.now());
+  return head.run === undefined || local.settle === undefined ? head : local.settle(head);
 }
 
 /** @throws SessionError ABORTED with `currentRevision` */

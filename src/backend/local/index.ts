@@ -1,13 +1,18 @@
+import { openAgents } from '../../agent/open.ts';
+import type { Agents } from '../../agent/types.ts';
 import type { Store } from '../../store/types.ts';
 import { type Backend, capabilitiesOf } from '../types.ts';
 import { createApp, deleteApp, getApp, listApps } from './apps.ts';
 import { getArtifact, listArtifacts, saveArtifact } from './artifacts.ts';
 import { appendEvent, deleteEvent, getEvent, listEvents, setVisibility } from './events.ts';
+import { registerFeedback } from './feedback.ts';
 import { forkSession } from './fork.ts';
 import type { Local } from './head.ts';
 import { headKey } from './keys.ts';
 import { startMaintenance } from './maintain.ts';
 import { addSessionToMemory, createMemory, deleteMemory, listMemories, searchMemory } from './memory.ts';
+import { runAgent } from './run-agent.ts';
+import { openRuns, type ProcessIdentity } from './runs.ts';
 import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
 import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
 
@@ -15,6 +20,12 @@ export interface LocalConfig {
   store: Store;
   /** Milliseconds since the epoch; for tests of expiry. */
   now?: () => number;
+  /** What `query` runs; without any it says how to configure one. */
+  agents?: Agents | undefined;
+  /** Lets other processes of this machine see at once that this one has died. */
+  process?: ProcessIdentity | undefined;
+  /** Milliseconds after which the run of a silent process counts as dead. */
+  leaseMs?: number | undefined;
   /** Told what went wrong in the background; it is tried again a minute later. */
   onError?: (error: unknown) => void;
 }
@@ -22,7 +33,14 @@ export interface LocalConfig {
 /** The backend that needs no service: everything is in one store, which it closes with itself. */
 export function openLocal(config: LocalConfig): Backend {
   const { store } = config;
-  const local: Local = { store, now: config.now ?? Date.now };
+  const agents = config.agents ?? openAgents({});
+  const local: Local = { store, now: config.now ?? Date.now, settle: (head) => runs.settle(head) };
+  const runs = openRuns({
+    local,
+    authorOf: (app) => agents.nameOf(app) ?? app,
+    process: config.process,
+    leaseMs: config.leaseMs ?? 15_000,
+  });
   const maintenance = startMaintenance(local, config.onError ?? (() => {}));
   const backend: Backend = {
     name: 'local',
@@ -39,6 +57,7 @@ export function openLocal(config: LocalConfig): Backend {
       };
     },
     async close() {
+      await runs.close();
       await maintenance.stop();
       await store.close();
     },
@@ -86,6 +105,13 @@ export function openLocal(config: LocalConfig): Backend {
       list: (owner, query) => listMemories(local, owner, query),
       delete: (owner, memoryId) => deleteMemory(local, owner, memoryId),
     },
+    query: {
+      stream: (ref, input, signal) => runAgent({ local, runs, agents }, ref, input, signal),
+    },
+    feedback: {
+      register: (ref, feedback) => registerFeedback(local, ref, feedback),
+    },
+    runs,
   };
   return backend;
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { invalidArgument } from '../../errors.ts';
 import type { Owner, SessionRef } from '../types.ts';
 
 /**
@@ -8,8 +9,14 @@ import type { Owner, SessionRef } from '../types.ts';
  * What belongs to one session lies under `x/<uid>/`, where uid is random and new with every creation: a
  * session that is created again under an old id never meets what is left of the old one.
  */
-const key = (...parts: readonly string[]): string => parts.map(encodeURIComponent).join('/');
+const key = (...parts: readonly string[]): string => parts.map(encode).join('/');
 const under = (...parts: readonly string[]): string => `${key(...parts)}/`;
+
+function encode(part: string): string {
+  if (!part.isWellFormed())
+    throw invalidArgument('An id holds broken Unicode.', 'Pass ids as other tools returned them.');
+  return encodeURIComponent(part);
+}
 
 /** Nine base-36 digits hold milliseconds until the year 5188, and a hundred million million events. */
 export const fixed = (n: number): string => n.toString(36).padStart(9, '0');
@@ -55,6 +62,7 @@ export const eventKey = (uid: string, seq: number): string => key('x', uid, 'e',
 export const eventIdKey = (uid: string, eventId: string): string => key('x', uid, 'i', eventId);
 export const openCalls = (uid: string): string => under('x', uid, 'c');
 export const openCallKey = (uid: string, callId: string): string => key('x', uid, 'c', callId);
+export const runKey = (uid: string, invocationId: string): string => key('x', uid, 'r', invocationId);
 export const memoryMarkKey = (uid: string, scope: string): string => key('x', uid, 'm', hash(scope));
 
 /** Artifacts of a session, or of a user where the name begins with `user:`. */

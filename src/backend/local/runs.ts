@@ -1,0 +1,320 @@
+import { SessionError } from '../../errors.ts';
+import type { Event, NewEvent } from '../../model/event.ts';
+import { newId } from '../../model/ids.ts';
+import type { RunRecord } from '../../model/run.ts';
+import type { Store, Write } from '../../store/types.ts';
+import type { BegunRun, RunEnding, RunLedger, SessionRef } from '../types.ts';
+import { addEvent, draft, type EventRecord, toEvent } from './event-record.ts';
+import { type Head, headWrites, type Local, parseHead, readHead, refOf, updateNamed } from './head.ts';
+import * as keys from './keys.ts';
+
+/** The process, as other processes on its machine can tell it apart. */
+export interface ProcessIdentity {
+  /** The same for two processes exactly where one can see whether the other is alive. */
+  machine: string;
+  pid: number;
+  /** Whether a process of this machine is alive; true when in doubt. */
+  isAlive(pid: number): boolean;
+}
+
+/** What is stored of a run. */
+interface RunRow extends RunRecord {
+  digest: string;
+  /** Who runs it: new with every begin. */
+  owner: string;
+  machine?: string | undefined;
+  pid?: number | undefined;
+  /** Milliseconds since the epoch; without a renewal before, the owner counts as dead. */
+  expires: number;
+  /** Numbers of the first event of the run and, when it has ended, of the first event after it. */
+  first: number;
+  end?: number | undefined;
+}
+
+export interface LocalRuns extends RunLedger {
+  settle(head: Head): Promise<Head>;
+  /** The backend as a run that was begun here may use it: what it writes is refused once the run is not ours. */
+  fenced(ref: SessionRef, invocationId: string): Local;
+  /** Ends the runs that are still ours. */
+  close(): Promise<void>;
+}
+
+export interface RunsConfig {
+  local: Local;
+  /** Name of the agent of an app. */
+  authorOf(app: string): string;
+  process?: ProcessIdentity | undefined;
+  leaseMs: number;
+}
+
+const interruption: RunEnding = {
+  status: 'interrupted',
+  error: {
+    code: 'ABORTED',
+    message: 'The run was interrupted: the process that ran the agent has ended.',
+    hint: 'Send the message again; with the same invocationId it is stored once.',
+  },
+};
+
+/**
+ * Runs of the local backend. The session's head names the run that goes on, which makes two begins exclude
+ * each other; a record per run holds its lease and, later, how it ended.
+ */
+export function openRuns(config: RunsConfig): LocalRuns {
+  const { local, leaseMs } = config;
+  const { store } = local;
+  /** Runs of this process: the session's uid and the owner's mark. */
+  const ours = new Map<string, { ref: SessionRef; invocationId: string; uid: string; owner: string }>();
+  const nameOf = (ref: SessionRef, invocationId: string) =>
+    JSON.stringify([ref.app, ref.userId, ref.sessionId, invocationId]);
+
+  const isDead = (row: RunRow): boolean => {
+    if (row.expires <= local.now()) return true;
+    const { process } = config;
+    if (process === undefined || row.machine !== process.machine || row.pid === undefined) return false;
+    return row.pid !== process.pid && !process.isAlive(row.pid);
+  };
+
+  async function begin(ref: SessionRef, run: { invocationId: string; digest: string }): Promise<BegunRun> {
+    const { invocationId, digest } = run;
+    for (;;) {
+      const seen = await readHead(local, ref);
+      const now = local.now();
+      const row: RunRow = {
+        invocationId,
+        status: 'running',
+        author: config.authorOf(ref.app),
+        digest,
+        owner: newId('x', now),
+        machine: config.process?.machine,
+        pid: config.process?.pid,
+        expires: now + leaseMs,
+        first: 0,
+      };
+      const begun = await updateNamed<'head' | 'run', BegunRun | undefined>(
+        store,
+        { head: keys.headKey(ref), run: keys.runKey(seen.uid, invocationId) },
+        (values) => {
+          const head = parseHead(values.head, now);
+          if (head.uid !== seen.uid) return { result: undefined, writes: [] };
+          const known = parseRow(values.run);
+          const goesOn = known?.status === 'running' && head.run === invocationId;
+          if (known !== undefined && (goesOn || known.status === 'completed')) {
+            checkDigest(known, digest);
+            return { result: { begun: false, run: toRecord(known) }, writes: [] };
+          }
+          if (head.run !== undefined) throw busy(head.run);
+          if (known !== undefined) checkDigest(known, digest);
+          // A repeated run keeps the events of the earlier attempts.
+          const fresh = { ...row, first: known?.first ?? head.next };
+          return {
+            result: { begun: true, run: toRecord(fresh) },
+            writes: [
+              ...headWrites(head, { ...head, run: invocationId }),
+              { key: keys.runKey(head.uid, invocationId), value: JSON.stringify(fresh) },
+            ],
+          };
+        },
+      );
+      if (begun === undefined) continue;
+      if (begun.begun)
+        ours.set(nameOf(ref, invocationId), { ref, invocationId, uid: seen.uid, owner: row.owner });
+      return begun;
+    }
+  }
+
+  async function readRow(ref: SessionRef, invocationId: string): Promise<{ row: RunRow; uid: string } | undefined> {
+    const head = await readHead(local, ref);
+    const [value] = await store.get([keys.runKey(head.uid, invocationId)]);
+    const row = parseRow(value);
+    return row === undefined ? undefined : { row, uid: head.uid };
+  }
+
+  async function renew(ref: SessionRef, invocationId: string): Promise<boolean> {
+    const mine = ours.get(nameOf(ref, invocationId));
+    if (mine === undefined) return false;
+    const now = local.now();
+    return updateNamed<'head' | 'run', boolean>(
+      store,
+      { head: keys.headKey(ref), run: keys.runKey(mine.uid, invocationId) },
+      (values) => {
+        const row = parseRow(values.run);
+        const head = values.head === undefined ? undefined : (JSON.parse(values.head) as Head);
+        if (row === undefined || head?.uid !== mine.uid || !isHeld(row, mine.owner))
+          return { result: false, writes: [] };
+        const value = JSON.stringify({ ...row, expires: now + leaseMs } satisfies RunRow);
+        return { result: true, writes: [{ key: keys.runKey(mine.uid, invocationId), value }] };
+      },
+    );
+  }
+
+  /** Ends the run that a head names, if `when` still holds for it then. */
+  async function finish(
+    ref: SessionRef,
+    invocationId: string,
+    ending: RunEnding,
+    when: (row: RunRow) => boolean,
+  ): Promise<{ head: Head; row: RunRow | undefined }> {
+    for (;;) {
+      const [value] = await store.get([keys.headKey(ref)]);
+      const seen = parseHead(value, local.now());
+      const now = local.now();
+      const made = draft(endEvent(invocationId, ending), now);
+      const outcome = await updateNamed<'head' | 'run' | 'last', { head: Head; row: RunRow | undefined } | undefined>(
+        store,
+        {
+          head: keys.headKey(ref),
+          run: keys.runKey(seen.uid, invocationId),
+          last: seen.next === 0 ? undefined : keys.eventKey(seen.uid, seen.next - 1),
+        },
+        (values) => {
+          const head = parseHead(values.head, now);
+          if (head.uid !== seen.uid || head.next !== seen.next) return { result: undefined, writes: [] };
+          const row = parseRow(values.run);
+          const goesOn = row?.status === 'running';
+          if (head.run !== invocationId || (goesOn && !when(row)))
+            return { result: { head, row }, writes: [] };
+          if (!goesOn) {
+            // Nothing may block a session for good, not even a lost record.
+            const free: Head = { ...head, run: undefined };
+            return { result: { head: free, row }, writes: headWrites(head, free) };
+          }
+          const ended = isComplete(values.last, row) ? ({ status: 'completed' } as const) : ending;
+          const event = ended.status === 'completed' ? undefined : toEvent({ ...made, author: row.author }, head);
+          const { head: next, writes } = withEvent(head, event, now);
+          const after: Head = { ...next, run: undefined };
+          const { error: _, ...rest } = row;
+          const done: RunRow = { ...rest, status: ended.status, error: ended.error, end: after.next };
+          return {
+            result: { head: after, row: done },
+            writes: [
+              ...writes,
+              ...headWrites(head, after),
+              { key: keys.runKey(head.uid, invocationId), value: JSON.stringify(done) },
+            ],
+          };
+        },
+      );
+      if (outcome !== undefined) return outcome;
+    }
+  }
+
+  async function end(ref: SessionRef, invocationId: string, ending: RunEnding): Promise<RunRecord | undefined> {
+    const name = nameOf(ref, invocationId);
+    const mine = ours.get(name);
+    // Only who runs it can know that it came to its end; cancelling is for everybody.
+    const mayEnd = (row: RunRow) =>
+      ending.status === 'cancelled' || (mine !== undefined && row.owner === mine.owner);
+    const { row } = await finish(ref, invocationId, ending, mayEnd);
+    ours.delete(name);
+    return row === undefined ? undefined : toRecord(row);
+  }
+
+  return {
+    leaseMs,
+    begin,
+    renew,
+    end,
+    async get(ref, invocationId) {
+      const found = await readRow(ref, invocationId);
+      return found === undefined ? undefined : toRecord(found.row);
+    },
+    async events(ref, invocationId, limit) {
+      const found = await readRow(ref, invocationId);
+      if (found === undefined) return [];
+      const { row, uid } = found;
+      const rows = await store.range({
+        prefix: keys.events(uid),
+        ...(row.first > 0 ? { after: keys.eventKey(uid, row.first - 1) } : {}),
+        ...(row.end === undefined ? {} : { before: keys.eventKey(uid, row.end) }),
+        limit,
+        reverse: true,
+      });
+      return rows
+        .map((entry) => (JSON.parse(entry.value) as EventRecord).event)
+        .filter((event) => event.invocationId === invocationId && event.author !== 'user')
+        .filter((event) => event.hidden !== true)
+        .reverse();
+    },
+    async settle(head) {
+      if (head.run === undefined) return head;
+      const [value] = await store.get([keys.runKey(head.uid, head.run)]);
+      const row = parseRow(value);
+      if (row?.status === 'running' && !isDead(row)) return head;
+      return (await finish(refOf(head), head.run, interruption, isDead)).head;
+    },
+    fenced(ref, invocationId) {
+      const mine = ours.get(nameOf(ref, invocationId));
+      if (mine === undefined) return local;
+      return { ...local, store: fencedStore(store, keys.runKey(mine.uid, invocationId), mine.owner) };
+    },
+    async close() {
+      const open = [...ours.values()];
+      await Promise.allSettled(open.map((run) => end(run.ref, run.invocationId, interruption)));
+    },
+  };
+}
+
+const parseRow = (value: string | undefined): RunRow | undefined =>
+  value === undefined ? undefined : (JSON.parse(value) as RunRow);
+
+const isHeld = (row: RunRow, owner: string): boolean => row.status === 'running' && row.owner === owner;
+
+const toRecord = (row: RunRow): RunRecord => ({
+  invocationId: row.invocationId,
+  status: row.status,
+  author: row.author,
+  error: row.error,
+});
+
+/** Whether the agent had said its last word, so that only the mark of its end is missing. */
+function isComplete(last: string | undefined, row: RunRow): boolean {
+  if (last === undefined) return false;
+  const { event } = JSON.parse(last) as EventRecord;
+  return event.invocationId === row.invocationId && event.author === row.author && event.turnComplete === true;
+}
+
+function withEvent(head: Head, event: Event | undefined, now: number): { head: Head; writes: Write[] } {
+  return event === undefined ? { head, writes: [] } : addEvent(head, event, now);
+}
+
+function endEvent(invocationId: string, ending: RunEnding): NewEvent {
+  return {
+    author: '',
+    invocationId,
+    ...(ending.text ? { content: { role: 'model', parts: [{ text: ending.text }] } } : {}),
+    ...(ending.status === 'failed' ? {} : { interrupted: true }),
+    turnComplete: true,
+    errorCode: ending.error?.code ?? (ending.status === 'cancelled' ? 'CANCELLED' : 'INTERNAL'),
+    errorMessage: ending.error?.message,
+  };
+}
+
+function checkDigest(row: RunRow, digest: string): void {
+  if (row.digest !== digest)
+    throw new SessionError('ALREADY_EXISTS', 'A run with this invocationId had another message.', {
+      hint: 'Leave invocationId out for a new run, or send no message to look at that one.',
+    });
+}
+
+function busy(invocationId: string): SessionError {
+  return new SessionError('ABORTED', 'An agent is running on this session, one at a time.', {
+    hint: 'Wait for its end with wait_for_events, or look at it by calling query with its invocationId and no message.',
+    details: { invocationId },
+  });
+}
+
+function fencedStore(store: Store, key: string, owner: string): Store {
+  return {
+    ...store,
+    update: (wanted, decide) =>
+      store.update([key, ...wanted], ([value, ...values]) => {
+        const row = parseRow(value);
+        if (row === undefined || !isHeld(row, owner))
+          throw new SessionError('ABORTED', 'The run has been ended.', {
+            hint: 'Read the session with list_events, then send the message again.',
+          });
+        return decide(values);
+      }),
+  };
+}

@@ -1,0 +1,107 @@
+import type { Decision, Store, Write } from './types.ts';
+
+/** One waiting call of `update`. */
+export interface Job {
+  keys: readonly string[];
+  decide: (values: readonly (string | undefined)[]) => Decision<unknown>;
+}
+
+/** What became of a job: the result of its `decide`, or what that threw. */
+export type Outcome = { result: unknown } | { error: unknown };
+
+/**
+ * Runs the jobs one after another on the values given, each seeing what those before it write. `values` holds
+ * every key that a job reads, and is changed.
+ */
+export function decideAll(
+  jobs: readonly Job[],
+  values: Map<string, string | undefined>,
+  now: number,
+): { outcomes: Outcome[]; writes: Write[] } {
+  const writes = mergedWrites();
+  const outcomes = jobs.map((job): Outcome => {
+    let decision: Decision<unknown>;
+    try {
+      decision = job.decide(job.keys.map((key) => values.get(key)));
+    } catch (error) {
+      return { error };
+    }
+    for (const write of decision.writes) {
+      writes.add(write);
+      foresee(values, write, now);
+    }
+    return { result: decision.result };
+  });
+  return { outcomes, writes: writes.list() };
+}
+
+function foresee(values: Map<string, string | undefined>, write: Write, now: number): void {
+  if ('dropPrefix' in write) {
+    for (const key of values.keys()) if (key.startsWith(write.dropPrefix)) values.set(key, undefined);
+  } else if ('drop' in write) {
+    if (values.has(write.drop)) values.set(write.drop, undefined);
+  } else if (values.has(write.key)) {
+    const gone = write.expires !== undefined && write.expires <= now;
+    values.set(write.key, gone ? undefined : write.value);
+  }
+}
+
+/** Of all writes to one key the last is kept: a session's head is written once for a batch of its events. */
+function mergedWrites(): { add: (write: Write) => void; list: () => Write[] } {
+  const prefixes: Write[] = [];
+  const byKey = new Map<string, Write>();
+  return {
+    add(write) {
+      if ('dropPrefix' in write) {
+        prefixes.push(write);
+        for (const key of byKey.keys()) if (key.startsWith(write.dropPrefix)) byKey.delete(key);
+      } else byKey.set('drop' in write ? write.drop : write.key, write);
+    },
+    // Prefixes first: what was put under one before its drop has been taken out, what came after stays.
+    list: () => [...prefixes, ...byKey.values()],
+  };
+}
+
+/** So many updates share a transaction at most: more would make the first of them wait for the last. */
+const maxBatch = 256;
+
+export interface Lane {
+  update: Store['update'];
+  /** Resolves when nothing is waiting or under way. */
+  idle(): Promise<void>;
+}
+
+/**
+ * Group commit: updates that arrive while one transaction is under way share the next one. `commit` runs a
+ * batch as one transaction and resolves, once it is durable, to the outcomes in the order of the jobs; when
+ * it rejects, the jobs of this batch reject with the same error, and no others do.
+ */
+export function groupCommit(commit: (jobs: readonly Job[]) => Promise<readonly Outcome[]>): Lane {
+  let waiting: (Job & { settle: (outcome: Outcome) => void })[] = [];
+  let running: Promise<void> | undefined;
+
+  async function run(): Promise<void> {
+    while (waiting.length > 0) {
+      // Lets the callers that the last batch woke, and whatever came in meanwhile, join this one.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const batch = waiting.slice(0, maxBatch);
+      waiting = waiting.slice(maxBatch);
+      const outcomes = await commit(batch).catch((error: unknown) => batch.map(() => ({ error })));
+      for (const [i, job] of batch.entries()) job.settle(outcomes[i] ?? { result: undefined });
+    }
+    running = undefined;
+  }
+
+  return {
+    update: <T>(keys: readonly string[], decide: (values: readonly (string | undefined)[]) => Decision<T>) =>
+      new Promise<T>((resolve, reject) => {
+        const settle = (outcome: Outcome) =>
+          'error' in outcome ? reject(outcome.error) : resolve(outcome.result as T);
+        waiting.push({ keys, decide, settle });
+        running ??= run();
+      }),
+    idle: async () => {
+      while (running !== undefined) await running;
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { invalidArgument, quote } from '../errors.ts';
+import { openSqlite } from './sqlite.ts';
+import type { Store } from './types.ts';
+
+export interface StoreOptions {
+  /**
+   * `memory:`, gone when the process ends, or `sqlite:PATH`, with a path that is absolute, relative to the
+   * working directory or begins with `~/`, taken as it stands: no percent-encoding. Without a url it is the
+   * file `sessions.db` in `dataDir`.
+   */
+  url?: string | undefined;
+  durability: 'full' | 'normal';
+  dataDir: string;
+}
+
+const forms = 'memory: or sqlite:PATH';
+
+/** @throws SessionError INVALID_ARGUMENT for a URL that names no store; else see the engine. */
+export async function openStore({ url, durability, dataDir }: StoreOptions): Promise<Store> {
+  if (url === undefined) return openSqlite({ path: join(dataDir, 'sessions.db'), durability });
+  const [, scheme = '', rest = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):(.*)$/s.exec(url) ?? [];
+  switch (scheme.toLowerCase()) {
+    case 'memory':
+      if (rest !== '') throw invalidArgument('The store "memory:" takes no path.', `Write ${forms}.`);
+      return openSqlite({ path: ':memory:', durability });
+    case 'sqlite':
+      return openSqlite({ path: sqlitePath(rest), durability });
+    // The rest is not shown: it may hold a password.
+    case '':
+      throw invalidArgument('The store has no scheme.', `Write ${forms}.`);
+    default:
+      throw invalidArgument(`There is no store of the kind ${quote(scheme)}.`, `Write ${forms}.`);
+  }
+}
+
+function sqlitePath(rest: string): string {
+  if (rest === '') throw invalidArgument('The store "sqlite:" needs a path.', `Write ${forms}.`);
+  // sqlite://name would be a host in a URL, and the folder /name for a path: neither is meant.
+  if (/^\/\/[^/]/.test(rest) || rest.includes('\0'))
+    throw invalidArgument('The path of the store cannot be read.', 'Write sqlite:PATH, without "//".');
+  return rest === '~' || rest.startsWith('~/') ? join(homedir(), rest.slice(1)) : rest;
+}

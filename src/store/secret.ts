@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto';
+import { SessionError } from '../errors.ts';
+import { secretKey } from './keys.ts';
+import type { Store } from './types.ts';
+
+const length = 32;
+
+/**
+ * The store's own 32 random bytes, for signing page tokens and the like. Made at the first call; every
+ * process that opens the store gets the same.
+ */
+export async function storeSecret(store: Store): Promise<Buffer> {
+  const fresh = randomBytes(length).toString('base64');
+  const stored = await store.update([secretKey], ([value]) => ({
+    result: value ?? fresh,
+    writes: value === undefined ? [{ key: secretKey, value: fresh }] : [],
+  }));
+  const secret = Buffer.from(stored, 'base64');
+  if (secret.length !== length)
+    throw new SessionError('FAILED_PRECONDITION', 'The secret in the store is damaged.', {
+      hint: 'Restore the store from a backup, or choose another with --store.',
+    });
+  return secret;
+}

@@ -1,0 +1,83 @@
+/**
+ * Words of any script, for an index that knows only exact terms. Terms are runs of ASCII letters and digits
+ * and of non-ASCII characters: no space, no quote, no punctuation.
+ */
+
+/** Longer words are cut, on both sides alike. */
+const maxWord = 40;
+/** A query of more words keeps the longest: they say most. */
+const maxQueryWords = 32;
+
+const word = /[\p{L}\p{N}\p{M}\p{Co}]+|\p{Extended_Pictographic}/gu;
+/** Scripts that put no spaces between words, and Korean, which glues particles to them. */
+const dense =
+  /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Bopomofo}\p{scx=Hangul}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]+/gu;
+const hangul = /^\p{scx=Hangul}/u;
+/** Accents (Latin, Greek, Cyrillic), Hebrew points, Arabic vowel signs and stretching: often left out. */
+const accents = /[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0640]/g;
+
+/** All terms of a text, each once. */
+export function indexTerms(text: string): string[] {
+  const terms = new Set<string>();
+  for (const run of runs(fold(text))) {
+    if (!run.dense) terms.add(run.text);
+    else {
+      const chars = Array.from(run.text);
+      for (const char of chars) terms.add(char);
+      for (const pair of pairs(chars)) terms.add(pair);
+    }
+  }
+  return [...terms];
+}
+
+/** The words of a query. A word is found where all of its terms are. */
+export function queryWords(query: string): string[][] {
+  const words = new Map<string, string[]>();
+  for (const run of runs(fold(query)))
+    for (const terms of run.dense ? denseWords(run.text) : [[run.text]]) words.set(terms.join(' '), terms);
+  return [...words]
+    .sort(([a], [b]) => b.length - a.length)
+    .slice(0, maxQueryWords)
+    .map(([, terms]) => terms);
+}
+
+/**
+ * Small letters, compatibility forms (full width, ligatures) replaced, accents removed. Upper case first:
+ * it alone turns "ß" to "ss" and both small sigmas to one.
+ */
+function fold(text: string): string {
+  const small = text.toUpperCase().toLowerCase();
+  if (/^[\0-\x7f]*$/.test(small)) return small;
+  // Back to composed forms at the end: a Korean syllable is one character, not three.
+  return small.normalize('NFKD').toLowerCase().replace(accents, '').replaceAll('ς', 'σ').normalize('NFC');
+}
+
+function* runs(text: string): Generator<{ dense: boolean; text: string }> {
+  for (const [found] of text.matchAll(word)) {
+    let rest = 0;
+    for (const match of found.matchAll(dense)) {
+      if (match.index > rest) yield { dense: false, text: found.slice(rest, match.index).slice(0, maxWord) };
+      yield { dense: true, text: match[0] };
+      rest = match.index + match[0].length;
+    }
+    if (rest < found.length) yield { dense: false, text: found.slice(rest).slice(0, maxWord) };
+  }
+}
+
+/**
+ * The index holds every character and every pair, so that it does not depend on where words are thought to
+ * begin. Only the query is cut into words, by the dictionaries that come with the runtime.
+ */
+function denseWords(text: string): string[][] {
+  const parts = [...new Intl.Segmenter('ja', { granularity: 'word' }).segment(text)];
+  return parts.flatMap(({ segment }) => {
+    const chars = Array.from(segment);
+    if (chars.length < 2) return [chars];
+    // Of a Korean word any pair may match, since its ending may differ.
+    return hangul.test(segment) ? pairs(chars).map((pair) => [pair]) : [pairs(chars)];
+  });
+}
+
+function pairs(chars: readonly string[]): string[] {
+  return chars.slice(1).map((char, i) => `${chars[i]}${char}`);
+}

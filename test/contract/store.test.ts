@@ -1,0 +1,24 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openSqlite } from '../../src/store/sqlite.ts';
+import { storeContract } from './store.ts';
+
+storeContract('sqlite in memory', async (now) => {
+  const store = await openSqlite({ path: ':memory:', durability: 'full', now });
+  return { store, dispose: () => store.close() };
+});
+
+storeContract('sqlite file', async (now) => {
+  const folder = await mkdtemp(join(tmpdir(), 'store contract '));
+  const open = () => openSqlite({ path: join(folder, 'sessions.db'), durability: 'full', now });
+  const [store, other] = await Promise.all([open(), open()]);
+  return {
+    store,
+    other,
+    dispose: async () => {
+      await Promise.all([store.close(), other.close()]);
+      await rm(folder, { recursive: true });
+    },
+  };
+});

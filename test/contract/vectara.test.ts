@@ -1,0 +1,37 @@
+import { openVectara } from '../../src/backend/vectara/index.ts';
+import { said } from '../fake/vectara/interact.ts';
+import { type FakeOptions, ownerKey, startVectara } from '../fake/vectara/server.ts';
+import { backendContract, type ContractOptions } from './backend.ts';
+
+const lacks: ContractOptions['lacks'] = {
+  labels: 'Vectara sessions have no labels.',
+  revision: 'Vectara sessions have no revisions.',
+  sharedState: 'Vectara metadata belongs to one session.',
+  expiry: 'Vectara deletes idle sessions only.',
+};
+
+/** The fake in each of the ways that the API's documents leave open. */
+function contract(name: string, app: string, options: FakeOptions): void {
+  backendContract(name, {
+    lacks,
+    async open() {
+      const fake = await startVectara(options);
+      const backend = await openVectara({ baseUrl: fake.url, credentials: { apiKey: ownerKey } });
+      return {
+        backend,
+        app,
+        async makeEvents(ref, count) {
+          for (let i = 0; i < count; i += 1) said(fake.session(ref.sessionId), `m${i}`);
+        },
+        async close() {
+          await backend.close();
+          await fake.close();
+        },
+      };
+    },
+  });
+}
+
+contract('vectara', 'support', {});
+contract('vectara, newest first', 'support', { order: 'desc', metadata: 'merge', tellsWhyHidden: false });
+contract('vectara through an alias, in no order', 'alias:front-desk', { order: 'shuffled' });
