@@ -25,17 +25,18 @@ export interface OpenCall {
 export interface Draft extends NewEvent {
   id: string;
   timestamp: string;
-  /** A new invocation, for events that begin one. */
+  /** The invocation that the event opens, should it open one. */
   freshInvocationId: string;
 }
 
 export function draft(input: NewEvent, now: number): Draft {
+  const minted = newId('e', now);
   return {
     ...input,
-    id: input.id ?? newId('e', now),
+    id: input.id ?? minted,
     timestamp: input.timestamp === undefined ? toTime(now) : toTime(parseTime('timestamp', input.timestamp)),
     content: input.content === undefined ? undefined : withCallIds(input.content, now),
-    freshInvocationId: newId('i', now),
+    freshInvocationId: `i${minted.slice(1)}`,
   };
 }
 

@@ -76,12 +76,12 @@ export function checkRevision(head: Head, guard: Guard): void {
 
 /** The writes that replace a head, its place in the lists and its expiry. */
 export function headWrites(before: Head | undefined, after: Head): Write[] {
-  const old = before === undefined ? [] : placesOf(before);
-  const fresh = placesOf(after);
+  const old = before === undefined ? [] : placesOf(before, after);
+  const fresh = placesOf(after, before);
   return [
     { key: keys.headKey(refOf(after)), value: JSON.stringify(after) },
-    ...old.filter((key) => !fresh.includes(key)).map((drop) => ({ drop })),
-    ...fresh.filter((key) => !old.includes(key)).map((key) => ({ key, value: '' })),
+    ...old.map((drop) => ({ drop })),
+    ...fresh.map((key) => ({ key, value: '' })),
   ];
 }
 
@@ -95,14 +95,18 @@ export function deleteWrites(head: Head, now: number): Write[] {
   ];
 }
 
-function placesOf(head: Head): string[] {
+/** Where a head stands in lists and calendars; with another head, only where that one does not stand. */
+function placesOf(head: Head, other?: Head): string[] {
   const ref = refOf(head);
+  const { updated, created, expires } = head;
   return [
-    keys.userListKey(ref, 'updateTime', head.updated),
-    keys.appListKey(ref, 'updateTime', head.updated),
-    keys.userListKey(ref, 'createTime', head.created),
-    keys.appListKey(ref, 'createTime', head.created),
-    ...(head.expires === undefined ? [] : [keys.expiryKey(ref, head.expires)]),
+    ...(updated === other?.updated
+      ? []
+      : [keys.userListKey(ref, 'updateTime', updated), keys.appListKey(ref, 'updateTime', updated)]),
+    ...(created === other?.created
+      ? []
+      : [keys.userListKey(ref, 'createTime', created), keys.appListKey(ref, 'createTime', created)]),
+    ...(expires === undefined || expires === other?.expires ? [] : [keys.expiryKey(ref, expires)]),
   ];
 }
 

@@ -38,6 +38,7 @@ export function openLocal(config: LocalConfig): Backend {
   const runs = openRuns({
     local,
     authorOf: (app) => agents.nameOf(app) ?? app,
+    ready: (app) => agents.open(app),
     process: config.process,
     leaseMs: config.leaseMs ?? 15_000,
   });

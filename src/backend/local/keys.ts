@@ -13,6 +13,7 @@ const key = (...parts: readonly string[]): string => parts.map(encode).join('/')
 const under = (...parts: readonly string[]): string => `${key(...parts)}/`;
 
 function encode(part: string): string {
+  if (/^[\w-]+$/.test(part)) return part;
   if (!part.isWellFormed())
     throw invalidArgument('An id holds broken Unicode.', 'Pass ids as other tools returned them.');
   return encodeURIComponent(part);

@@ -43,6 +43,8 @@ export interface RunsConfig {
   local: Local;
   /** Name of the agent of an app. */
   authorOf(app: string): string;
+  /** Rejects when the app has no agent to run. */
+  ready(app: string): Promise<unknown>;
   process?: ProcessIdentity | undefined;
   leaseMs: number;
 }
@@ -77,6 +79,7 @@ export function openRuns(config: RunsConfig): LocalRuns {
 
   async function begin(ref: SessionRef, run: { invocationId: string; digest: string }): Promise<BegunRun> {
     const { invocationId, digest } = run;
+    await config.ready(ref.app);
     for (;;) {
       const seen = await readHead(local, ref);
       const now = local.now();
@@ -179,7 +182,7 @@ export function openRuns(config: RunsConfig): LocalRuns {
             const free: Head = { ...head, run: undefined };
             return { result: { head: free, row }, writes: headWrites(head, free) };
           }
-          const ended = isComplete(values.last, row) ? ({ status: 'completed' } as const) : ending;
+          const ended: RunEnding = isComplete(values.last, row) ? { status: 'completed' } : ending;
           const event = ended.status === 'completed' ? undefined : toEvent({ ...made, author: row.author }, head);
           const { head: next, writes } = withEvent(head, event, now);
           const after: Head = { ...next, run: undefined };

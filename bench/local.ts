@@ -1,0 +1,252 @@
+import path from 'node:path';
+import { openLocal } from '../src/backend/local/index.ts';
+import type { Backend, SessionRef } from '../src/backend/types.ts';
+import { openStore } from '../src/store/open.ts';
+import {
+  bundled,
+  fixed,
+  heading,
+  machine,
+  median,
+  quantile,
+  rate,
+  rawStdio,
+  row,
+  scratch,
+  times,
+  whole,
+} from './tools.ts';
+
+/** Share of the full sizes: BENCH_SCALE=0.01 for a quick look. */
+const scale = Number(process.env.BENCH_SCALE ?? 1);
+const size = (n: number) => Math.max(100, Math.round(n * scale));
+const text =
+  'The quick brown fox jumps over the lazy dog, and then it writes about it in some three hundred bytes. '.repeat(
+    3,
+  );
+
+export default async function run(): Promise<void> {
+  machine();
+  const server = await bundled('src/main.ts');
+  const noop = await bundled('bench/noop-server.ts');
+  await appendsBesideNoop(server, noop);
+  await startUp(server, noop);
+  await listing(server, noop);
+  await growth();
+  await sessions();
+  await memories();
+  await processes(server);
+}
+
+async function appendsBesideNoop(server: string, noop: string): Promise<void> {
+  heading('append_event over stdio beside a no-op tool of the same SDK');
+  const idle = rawStdio(noop, []);
+  const servers = Object.fromEntries(
+    (['full', 'normal'] as const).map((durability) => [
+      durability,
+      rawStdio(server, ['--store', `sqlite:${path.join(scratch(), 'a.db')}`, '--durability', durability]),
+    ]),
+  );
+  for (const client of Object.values(servers)) await client.call('create_session', { sessionId: 's' });
+  const subjects = [
+    { name: 'no-op', call: () => idle.call('noop') },
+    ...Object.entries(servers).map(([durability, client]) => ({
+      name: `append_event, ${durability}`,
+      call: () => client.call('append_event', { sessionId: 's', text }),
+    })),
+  ];
+  for (const lanes of [1, 32]) {
+    const count = size(lanes === 1 ? 3000 : 12_000);
+    const rates = subjects.map(() => [] as number[]);
+    for (const subject of subjects) await rate(500, lanes, subject.call);
+    // In turns, so that a slow moment of the machine meets all of them.
+    for (let round = 0; round < 5; round += 1)
+      for (const [i, subject] of subjects.entries())
+        rates[i]?.push(await rate(count / 5, lanes, subject.call));
+    const base = median(rates[0] ?? []);
+    for (const [i, subject] of subjects.entries()) {
+      const mine = median(rates[i] ?? []);
+      const target = lanes === 32 && i > 0 ? (subject.name.endsWith('full') ? '≥ 0.5 ×' : '≥ 0.7 ×') : '';
+      row(`${subject.name}, ${lanes} in flight`, `${whole(mine)}/s = ${fixed(mine / base)} × no-op`, target);
+    }
+  }
+  idle.close();
+  for (const client of Object.values(servers)) client.close();
+}
+
+async function startUp(server: string, noop: string): Promise<void> {
+  heading('Start-up: from spawn to the answer of the first tools/list, bundles');
+  const once = async (file: string, args: string[]) => {
+    const start = performance.now();
+    const client = rawStdio(file, args);
+    await client.request('tools/list');
+    const took = performance.now() - start;
+    client.close();
+    return took;
+  };
+  const store = path.join(scratch(), 's.db');
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  for (let i = 0; i < 20; i += 1) {
+    theirs.push(await once(noop, []));
+    ours.push(await once(server, ['--store', `sqlite:${store}`]));
+  }
+  row('a one-tool server', `${fixed(median(theirs), 0)} ms`);
+  row(
+    'this server, with its store',
+    `${fixed(median(ours), 0)} ms = ${fixed(median(ours) / median(theirs))} ×`,
+    '≤ 1.25 ×',
+  );
+}
+
+async function listing(server: string, noop: string): Promise<void> {
+  heading('tools/list: CPU of the server beside that of a no-op call');
+  const ours = rawStdio(server, ['--store', 'memory:']);
+  const theirs = rawStdio(noop, []);
+  const cpuOf = async (client: typeof ours, call: () => Promise<unknown>) => {
+    await rate(1000, 8, call);
+    const before = client.cpu();
+    await rate(4000, 8, call);
+    return (client.cpu() - before) / 4000;
+  };
+  const noopCpu = await cpuOf(theirs, () => theirs.call('noop'));
+  const listCpu = await cpuOf(ours, () => ours.request('tools/list'));
+  row('no-op call', `${fixed(noopCpu, 0)} µs`);
+  row('tools/list', `${fixed(listCpu, 0)} µs = ${fixed(listCpu / noopCpu, 1)} ×`, '≤ 10 ×');
+  ours.close();
+  theirs.close();
+}
+
+async function openBench(): Promise<{ backend: Required<Backend>; file: string }> {
+  const file = path.join(scratch(), 'b.db');
+  const store = await openStore({ url: `sqlite:${file}`, durability: 'normal', dataDir: '' });
+  return { backend: openLocal({ store }) as Required<Backend>, file };
+}
+
+async function growth(): Promise<void> {
+  heading('One session that grows (in process, durability normal)');
+  const { backend } = await openBench();
+  const ref: SessionRef = { app: 'bench', userId: 'u', sessionId: 'big' };
+  await backend.sessions.create?.(ref, { sessionId: 'big' });
+  const append = () =>
+    backend.events.append?.(ref, { author: 'user', content: { parts: [{ text }] } }) ?? Promise.resolve();
+  const sizes = [1000, 100_000, 1_000_000].map(size);
+  const first: Record<string, number> = {};
+  let count = 0;
+  for (const at of sizes) {
+    if (at > count) await rate(at - count, 64, append);
+    count = at;
+    const probe = 2000;
+    const figures = {
+      append: quantile(await times(probe / 2, append), 0.5),
+      'append, 32 in flight (per event)': 1000 / (await rate(probe, 32, append)),
+      'last 20': quantile(await times(300, () => list(backend, ref, { order: 'desc' })), 0.5),
+      'page of 20 from the middle': quantile(
+        await times(300, () => list(backend, ref, { cursor: (count / 2).toString(36).padStart(9, '0') })),
+        0.5,
+      ),
+    };
+    count += probe * 1.5;
+    for (const [what, ms] of Object.entries(figures)) {
+      first[what] ??= ms;
+      const target = at === sizes[0] ? '' : what.startsWith('append') ? '≤ 1.3 ×' : '≤ 2 ×';
+      row(
+        `${what} at ${whole(at)} events`,
+        `${fixed(ms, 3)} ms = ${fixed(ms / (first[what] ?? ms))} × first`,
+        target,
+      );
+    }
+  }
+  await backend.close();
+}
+
+const list = (backend: Required<Backend>, ref: SessionRef, more: object) =>
+  backend.events.list?.(ref, { pageSize: 20, ...more }) ?? Promise.resolve();
+
+async function sessions(): Promise<void> {
+  heading('A page of 20 among many sessions');
+  const { backend } = await openBench();
+  const owner = { app: 'bench', userId: 'u' };
+  let count = 0;
+  let base: number | undefined;
+  for (const at of [1000, 100_000].map(size)) {
+    await rate(
+      at - count,
+      64,
+      () => backend.sessions.create?.(owner, { displayName: 'Session' }) ?? Promise.resolve(),
+    );
+    count = at;
+    const ms = quantile(
+      await times(300, () => backend.sessions.list?.({ ...owner, pageSize: 20 }) ?? Promise.resolve()),
+      0.5,
+    );
+    base ??= ms;
+    row(
+      `list_sessions among ${whole(at)}`,
+      `${fixed(ms, 3)} ms = ${fixed(ms / base)} × first`,
+      ms === base ? '' : '≤ 2 ×',
+    );
+  }
+  await backend.close();
+}
+
+const subjects = 'Ada Bo Cy Dag Eva Finn Gro Hal Ida Jon Kaja Leif Mona Nils Oda Per'.split(' ');
+const verbs = 'likes hates buys sells paints fixes studies grows'.split(' ');
+
+async function memories(): Promise<void> {
+  heading('search_memory, top 10');
+  const { backend } = await openBench();
+  const owner = { app: 'bench', userId: 'u' };
+  const total = size(1_000_000);
+  let n = 0;
+  const fact = () => {
+    n += 1;
+    return `The user ${subjects[n % 16]} ${verbs[n % 8]} item${n % 5000} and thing${n % 977} in town${n % 311}.`;
+  };
+  await rate(total, 128, () => backend.memory.create?.(owner, { fact: fact() }) ?? Promise.resolve());
+  const ask = (query: (i: number) => string) =>
+    times(200, (i) => backend.memory.search?.(owner, { text: query(i), limit: 10 }) ?? Promise.resolve());
+  for (const [what, query] of [
+    ['a rare word', (i: number) => `item${(i * 37) % 5000}`],
+    ['plain words', (i: number) => `what does the user like to buy in town${i % 311}?`],
+    ['only words that are everywhere', () => 'the user and'],
+  ] as const) {
+    const all = await ask(query);
+    row(
+      `${what}, ${whole(total)} facts`,
+      `p50 ${fixed(quantile(all, 0.5), 1)} ms, p95 ${fixed(quantile(all, 0.95), 1)} ms`,
+      '≤ 50 ms',
+    );
+  }
+  await backend.close();
+}
+
+async function processes(server: string): Promise<void> {
+  heading('4 server processes on one session beside 1 (stdio, durable)');
+  const count = size(8000);
+  const measure = async (many: number) => {
+    const store = path.join(scratch(), 'p.db');
+    const clients = Array.from({ length: many }, () => rawStdio(server, ['--store', `sqlite:${store}`]));
+    await clients[0]?.call('create_session', { sessionId: 's' });
+    let worst = 0;
+    const each = async (client: (typeof clients)[number]) =>
+      rate(count / many, 8, async () => {
+        const start = performance.now();
+        await client.call('append_event', { sessionId: 's', text });
+        worst = Math.max(worst, performance.now() - start);
+      });
+    const start = performance.now();
+    await Promise.all(clients.map(each));
+    const perSecond = count / ((performance.now() - start) / 1000);
+    for (const client of clients) client.close();
+    return { perSecond, worst };
+  };
+  const one = await measure(1);
+  const four = await measure(4);
+  row('1 process', `${whole(one.perSecond)}/s, longest wait ${fixed(one.worst, 0)} ms`);
+  row(
+    '4 processes together',
+    `${whole(four.perSecond)}/s = ${fixed(four.perSecond / one.perSecond)} ×, longest ${fixed(four.worst, 0)} ms`,
+    '≥ 0.8 ×, ≤ 1 s',
+  );
+}

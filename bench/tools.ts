@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+type Json = Record<string, unknown>;
+
+export const scratch = (): string => mkdtempSync(path.join(tmpdir(), 'bench-'));
+
+/** A minified bundle of a source file, as users get it; inside node_modules so that packages are found. */
+export async function bundled(source: string): Promise<string> {
+  const root = fileURLToPath(new URL('..', import.meta.url));
+  const outfile = path.join(
+    root,
+    'node_modules/.cache/agent-sessions-mcp/bench',
+    `${path.basename(source, '.ts')}.js`,
+  );
+  await build({
+    entryPoints: [path.join(root, source)],
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node22',
+    outfile,
+  });
+  return outfile;
+}
+
+const meta = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+
+export interface RawClient {
+  call(name: string, args?: Json): Promise<Json>;
+  request(method: string, params?: Json): Promise<Json>;
+  /** Microseconds of CPU that the server has used so far. */
+  cpu(): number;
+  child: ChildProcess;
+  close(): void;
+}
+
+/** A client that does next to nothing, so that what is measured is the server. */
+export function rawStdio(file: string, args: readonly string[]): RawClient {
+  const child = spawn(process.execPath, [file, ...args], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const pending = new Map<number, (message: Json) => void>();
+  let buffer = '';
+  let next = 0;
+  child.stdout.setEncoding('utf8');
+  child.stdout.on('data', (chunk: string) => {
+    buffer += chunk;
+    let end = buffer.indexOf('\n');
+    while (end >= 0) {
+      const message = JSON.parse(buffer.slice(0, end)) as Json;
+      buffer = buffer.slice(end + 1);
+      const id = message.id as number;
+      pending.get(id)?.(message);
+      pending.delete(id);
+      end = buffer.indexOf('\n');
+    }
+  });
+  const request = (method: string, params: Json = {}) =>
+    new Promise<Json>((resolve, reject) => {
+      next += 1;
+      pending.set(next, (message) =>
+        message.result === undefined
+          ? reject(new Error(JSON.stringify(message)))
+          : resolve(message.result as Json),
+      );
+      child.stdin.write(
+        `${JSON.stringify({ jsonrpc: '2.0', id: next, method, params: { ...params, _meta: meta } })}\n`,
+      );
+    });
+  return {
+    request,
+    child,
+    async call(name, args = {}) {
+      const result = await request('tools/call', { name, arguments: args });
+      if (result.isError === true) throw new Error(JSON.stringify(result.content));
+      return (result.structuredContent ?? {}) as Json;
+    },
+    // Linux: fields 14 and 15 of stat are user and system time in ticks of 10 ms.
+    cpu() {
+      const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+      return (Number(fields[11]) + Number(fields[12])) * 10_000;
+    },
+    close: () => void child.kill(),
+  };
+}
+
+/** Calls per second of `count` calls, `lanes` at a time. */
+export async function rate(
+  count: number,
+  lanes: number,
+  call: (i: number) => Promise<unknown>,
+): Promise<number> {
+  let i = 0;
+  const start = performance.now();
+  await Promise.all(
+    Array.from({ length: lanes }, async () => {
+      while (i < count) {
+        i += 1;
+        await call(i);
+      }
+    }),
+  );
+  return count / ((performance.now() - start) / 1000);
+}
+
+/** Milliseconds of each call, one after another, sorted. */
+export async function times(count: number, call: (i: number) => Promise<unknown>): Promise<number[]> {
+  const all: number[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const start = performance.now();
+    await call(i);
+    all.push(performance.now() - start);
+  }
+  return all.sort((a, b) => a - b);
+}
+
+export const quantile = (sorted: readonly number[], q: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+
+export const median = (values: readonly number[]): number =>
+  quantile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  );
+
+/** One row of the report: what, the figures, and the target it is held against. */
+export function row(what: string, figures: string, target = ''): void {
+  process.stdout.write(`| ${what.padEnd(58)} | ${figures.padEnd(46)} | ${target.padEnd(10)} |\n`);
+}
+
+export function heading(title: string): void {
+  process.stdout.write(`\n${title}\n\n`);
+  row('what', 'figures', 'target');
+  row('-'.repeat(58), '-'.repeat(46), '-'.repeat(10));
+}
+
+export function machine(): void {
+  process.stdout.write(`Node.js ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}\n`);
+}
+
+export const fixed = (n: number, digits = 2): string => n.toFixed(digits);
+export const whole = (n: number): string => Math.round(n).toLocaleString('en');
