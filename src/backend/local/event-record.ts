@@ -16,7 +16,9 @@ export interface EventRecord {
 /** A tool call that waits for its answer, found in the event that made it. */
 export interface OpenCall {
   id: string;
+  /** Number of the event, and the call's place among those of the event. */
   seq: number;
+  place: number;
   name?: string | undefined;
   longRunning?: boolean | undefined;
 }
@@ -94,9 +96,9 @@ export function addEvent(before: Head, event: Event, now: number): Added {
     writes: [
       { key: keys.eventKey(before.uid, seq), value },
       { key: keys.eventIdKey(before.uid, event.id), value: String(seq) },
-      ...callsOf(event).map((call) => ({
+      ...callsOf(event).map((call, place) => ({
         key: keys.openCallKey(before.uid, call.id),
-        value: JSON.stringify({ ...call, seq } satisfies OpenCall),
+        value: JSON.stringify({ ...call, seq, place } satisfies OpenCall),
       })),
       ...answersOf(event).map((id) => ({ drop: keys.openCallKey(before.uid, id) })),
     ],
@@ -104,7 +106,7 @@ export function addEvent(before: Head, event: Event, now: number): Added {
 }
 
 /** The tool calls that an event makes: its functionCalls, and long-running ids that no part explains. */
-export function callsOf(event: Event): Omit<OpenCall, 'seq'>[] {
+export function callsOf(event: Event): Omit<OpenCall, 'seq' | 'place'>[] {
   if (event.partial === true) return [];
   const long = event.longRunningToolIds ?? [];
   const made = (event.content?.parts ?? []).flatMap(({ functionCall: call }) =>
