@@ -1,0 +1,221 @@
+import { describe, expect, it } from 'vitest';
+import { quote, SessionError } from '../../src/errors.ts';
+import { answerBytes, cutText, fitTo } from '../../src/model/budget.ts';
+import { contentFault, contentSchema, partKinds, textOf } from '../../src/model/event.ts';
+import { matchesFilter, parseFilter } from '../../src/model/filter.ts';
+import { checkId, idFault, newId } from '../../src/model/ids.ts';
+import { canonicalJson, jsonBytes } from '../../src/model/json.ts';
+import { openPageToken, sealPageToken } from '../../src/model/page.ts';
+import { applyDelta, mergeState, splitState } from '../../src/model/state.ts';
+import { parseTime } from '../../src/model/time.ts';
+import { artifactUri, eventsUri, parseUri, sessionUri } from '../../src/model/uri.ts';
+
+describe('ids', () => {
+  it('never repeat, sort by time, and are legal on every backend', () => {
+    const ids = Array.from({ length: 100_000 }, () => newId('s'));
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.every((id) => /^[a-z][a-z0-9]{34}$/.test(id))).toBe(true);
+    const byTime = [1, 1_700_000_000_000, 1_763_000_000_000, 4_000_000_000_000].map((ms) => newId('e', ms));
+    expect([...byTime].sort()).toEqual(byTime);
+  });
+
+  it('hold at least 122 random bits: every place of the tail takes every digit', () => {
+    const tails = Array.from({ length: 4000 }, () => newId('s', 0).slice(10));
+    for (let place = 1; place < 25; place += 1)
+      expect(new Set(tails.map((tail) => tail[place])).size).toBe(36);
+  });
+
+  it('of others are refused only when no system could mean them', () => {
+    for (const good of ['a', '19-digit 1234567890123456789', 'ü/%2F:', '😀', '__proto__'])
+      expect(idFault(good)).toBeUndefined();
+    for (const bad of ['', 'a\u0000', 'x'.repeat(257), '\udfff']) {
+      expect(idFault(bad)).toEqual(expect.any(String));
+      expect(() => checkId('sessionId', bad)).toThrow(SessionError);
+    }
+  });
+});
+
+describe('page tokens', () => {
+  const key = Buffer.alloc(32, 1);
+  const token = sealPageToken(key, 'ada list_events s1', 'cursor/ü');
+
+  it('open for whom and what they were made', () => {
+    expect(openPageToken(key, 'ada list_events s1', token)).toBe('cursor/ü');
+  });
+
+  it('open for nobody and nothing else, and not when a byte is changed', () => {
+    const others = ['bob list_events s1', 'ada list_events s2', 'ada list_events s', ''];
+    for (const binding of others) expect(() => openPageToken(key, binding, token)).toThrow(/does not belong/);
+    expect(() => openPageToken(Buffer.alloc(32, 2), 'ada list_events s1', token)).toThrow(SessionError);
+    for (let i = 0; i < token.length; i += 1) {
+      const changed = token.slice(0, i) + (token[i] === 'A' ? 'B' : 'A') + token.slice(i + 1);
+      if (
+        Buffer.from(changed.split('.')[1] ?? '', 'base64url').equals(
+          Buffer.from(token.split('.')[1] ?? '', 'base64url'),
+        ) &&
+        changed.split('.')[0] === token.split('.')[0]
+      )
+        continue;
+      expect(() => openPageToken(key, 'ada list_events s1', changed), changed).toThrow(SessionError);
+    }
+    for (const junk of ['', '.', 'x', 'a.b.c', '\u0000'])
+      expect(() => openPageToken(key, 'x', junk)).toThrow(SessionError);
+  });
+
+  it('keep binding and cursor apart', () => {
+    const one = sealPageToken(key, 'ab', 'c').split('.')[1];
+    const other = sealPageToken(key, 'a', 'bc').split('.')[1];
+    expect(one).not.toBe(other);
+  });
+});
+
+describe('state', () => {
+  it('is split by prefix and merged with prefixes kept; temp: is nowhere', () => {
+    const parts = splitState({ a: 1, 'user:b': 2, 'app:c': 3, 'temp:d': 4, 'users:e': 5 });
+    expect(parts).toEqual({ session: { a: 1, 'users:e': 5 }, user: { 'user:b': 2 }, app: { 'app:c': 3 } });
+    expect(mergeState(parts)).toEqual({ a: 1, 'users:e': 5, 'user:b': 2, 'app:c': 3 });
+  });
+
+  it('takes a delta key by key, values whole, null as a value', () => {
+    expect(applyDelta({ a: { x: 1 }, b: 1 }, { a: { y: 2 }, b: null })).toEqual({ a: { y: 2 }, b: null });
+  });
+});
+
+describe('filters', () => {
+  it('read both name styles, joined by AND, with escapes', () => {
+    expect(parseFilter('displayName="a \\"q\\" \\\\" AND labels.env="dev"')).toEqual([
+      { field: 'displayName', key: '', value: 'a "q" \\' },
+      { field: 'label', key: 'env', value: 'dev' },
+    ]);
+    expect(parseFilter(' user_id = "u"  AND display_name="d" ')).toHaveLength(2);
+  });
+
+  it.each([
+    '',
+    'x',
+    'name="a"',
+    'displayName=a',
+    'displayName="a',
+    'displayName="a" OR userId="b"',
+    'labels="a"',
+    'userId.x="a"',
+    'displayName="a" AND',
+    'displayName="a" userId="b"',
+    'AND displayName="a"',
+  ])('refuse %j', (text) => {
+    expect(() => parseFilter(text)).toThrow(SessionError);
+  });
+
+  it('match only where every term holds, prototypes not included', () => {
+    const session = {
+      id: 's',
+      app: 'a',
+      userId: 'u',
+      displayName: 'd',
+      labels: { env: 'dev' },
+      createTime: '',
+      updateTime: '',
+    };
+    expect(matchesFilter(session, parseFilter('userId="u" AND labels.env="dev"'))).toBe(true);
+    expect(matchesFilter(session, parseFilter('userId="u" AND labels.env="prod"'))).toBe(false);
+    expect(matchesFilter(session, [{ field: 'label', key: 'constructor', value: 'x' }])).toBe(false);
+  });
+});
+
+describe('answer budgets', () => {
+  it('leave alone what fits', () => {
+    const value = { a: 'x'.repeat(1000), b: [1, 2] };
+    expect(fitTo(value, answerBytes, 'how')).toEqual({ value, truncated: false });
+  });
+
+  it('bring anything under the limit, and say how to get the rest', () => {
+    const nasty = [
+      { text: 'x'.repeat(10_000_000) },
+      { text: '😀'.repeat(100_000) },
+      { list: Array.from({ length: 50_000 }, (_, i) => `item ${i}`) },
+      { map: Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`key${i}`, i])) },
+      { deep: Array.from({ length: 300 }, () => ({ a: ['y'.repeat(500), { b: 'z'.repeat(500) }] })) },
+    ];
+    for (const value of nasty) {
+      const fitted = fitTo(value, answerBytes, 'ask get_event');
+      expect(jsonBytes(fitted.value)).toBeLessThanOrEqual(answerBytes);
+      expect(fitted.truncated).toBe(true);
+      expect(Object.keys(fitted.value)).toEqual(Object.keys(value));
+      expect(JSON.stringify(fitted.value).isWellFormed()).toBe(true);
+    }
+  });
+
+  it('never cut a character in half', () => {
+    expect(cutText('a😀'.repeat(200), 100, 'how').isWellFormed()).toBe(true);
+    expect(cutText('a😀'.repeat(200), 101, 'how').isWellFormed()).toBe(true);
+  });
+});
+
+describe('content', () => {
+  it('has parts with exactly one kind of data, of all kinds', () => {
+    const one: Record<(typeof partKinds)[number], unknown> = {
+      text: 't',
+      inlineData: { mimeType: 'image/png', data: 'AAAA' },
+      fileData: { fileUri: 'gs://b/o' },
+      functionCall: { id: '1', name: 'f', args: { a: 1 } },
+      functionResponse: { id: '1', name: 'f', response: { b: 2 } },
+      executableCode: { language: 'PYTHON', code: '1' },
+      codeExecutionResult: { outcome: 'OUTCOME_OK', output: '1' },
+    };
+    for (const kind of partKinds) {
+      const content = contentSchema.parse({ role: 'model', parts: [{ [kind]: one[kind] }] });
+      expect(content.parts[0]?.[kind]).toEqual(one[kind]);
+      expect(contentFault(content)).toBeUndefined();
+      const other = kind === 'text' ? 'fileData' : 'text';
+      expect(contentFault({ parts: [{ [kind]: one[kind], [other]: one[other] }] })).toContain('at once');
+    }
+    expect(contentFault({ parts: [{ thought: true }] })).toContain('none of');
+    expect(contentSchema.safeParse({ parts: [{ txt: 'x' }] }).success).toBe(false);
+  });
+
+  it('reads as its text without its thoughts', () => {
+    expect(
+      textOf({
+        content: {
+          parts: [
+            { text: 'hm', thought: true },
+            { text: 'a' },
+            { fileData: { fileUri: 'x' } },
+            { text: 'b' },
+          ],
+        },
+      }),
+    ).toBe('a\nb');
+  });
+});
+
+describe('small things', () => {
+  it('canonical JSON does not depend on the order of keys', () => {
+    expect(canonicalJson({ b: [{ d: 1, c: 2 }], a: undefined })).toBe(canonicalJson({ b: [{ c: 2, d: 1 }] }));
+  });
+
+  it('times need a zone and a date that exists', () => {
+    expect(parseTime('t', '2026-11-21T10:00:00+01:00')).toBe(Date.parse('2026-11-21T09:00:00Z'));
+    for (const bad of ['2026-11-21', '2026-11-21T10:00:00', '21.11.2026', '', '2026-13-01T00:00:00Z', 'now'])
+      expect(() => parseTime('t', bad)).toThrow(SessionError);
+  });
+
+  it('quoted values show no invisible or reordering characters', () => {
+    const shown = quote('a\u202eb\u0000\n\u200b'.repeat(50));
+    expect(shown).toMatch(/^"[\x20-\x7e…]*"$/);
+    expect(shown.length).toBeLessThan(500);
+  });
+
+  it('addresses come back as they were', () => {
+    const place = { app: 'a/b ü', sessionId: '?#%' };
+    expect(parseUri(sessionUri(place))).toEqual({ ...place, kind: 'session' });
+    expect(parseUri(eventsUri(place))).toEqual({ ...place, kind: 'events' });
+    expect(parseUri(artifactUri(place, 'user:x/y'))).toEqual({
+      ...place,
+      kind: 'artifact',
+      name: 'user:x/y',
+    });
+    for (const bad of ['session://a', 'http://a/b', 'session://a/b/c', 'session://a/%zz', ''])
+      expect(parseUri(bad)).toBeUndefined();
+  });
+});

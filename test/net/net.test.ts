@@ -1,0 +1,244 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SessionError } from '../../src/errors.ts';
+import { type HttpClientOptions, httpClient, retryAfterOf } from '../../src/net/http.ts';
+import { lines } from '../../src/net/lines.ts';
+import { ndjson } from '../../src/net/ndjson.ts';
+import { sse } from '../../src/net/sse.ts';
+import { checkBaseUrl, path, queryString } from '../../src/net/url.ts';
+
+describe('paths', () => {
+  it('keep their number of segments whatever a part holds', () => {
+    for (const id of ['a/b', 'a?x=1', 'a#f', 'a\\b', '%2e%2e', '%252e', 'ü 😀', '...', '..a', "a'b"]) {
+      const url = new URL(`http://host${path`/v1/sessions/${id}/events`}`);
+      expect(url.pathname.split('/')).toHaveLength(5);
+      expect(url.pathname.startsWith('/v1/sessions/')).toBe(true);
+      expect([url.search, url.hash]).toEqual(['', '']);
+      expect(decodeURIComponent(url.pathname.split('/')[3] ?? '')).toBe(id);
+    }
+  });
+
+  it.each(['', '.', '..', 'a\u0000', 'a\r\nb', '\ud800'])('refuse %j as a part', (id) => {
+    expect(() => path`/v1/${id}`).toThrow(SessionError);
+  });
+
+  it('queries leave out what is undefined', () => {
+    expect(queryString({ a: 'x y&', b: undefined, c: 0 })).toBe('?a=x+y%26&c=0');
+    expect(queryString({ a: undefined })).toBe('');
+  });
+
+  it('base URLs are https, or http on loopback', () => {
+    expect(checkBaseUrl('X', 'https://h.example/v1/')).toBe('https://h.example/v1');
+    expect(checkBaseUrl('X', 'http://127.0.0.1:8000')).toBe('http://127.0.0.1:8000');
+    for (const bad of [
+      'http://h.example',
+      'ftp://h',
+      'h.example',
+      'https://u:p@h',
+      'https://h?x=1',
+      'http://localhost.evil.example',
+    ])
+      expect(() => checkBaseUrl('X', bad), bad).toThrow(SessionError);
+  });
+});
+
+describe('streams', () => {
+  const bytes = async function* (text: string, size: number) {
+    const all = Buffer.from(text);
+    for (let i = 0; i < all.length; i += size) yield all.subarray(i, i + size);
+  };
+  const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
+    const all: T[] = [];
+    for await (const item of items) all.push(item);
+    return all;
+  };
+
+  it('come apart into lines wherever they are cut', async () => {
+    for (const size of [1, 2, 3, 7, 1000])
+      expect(await collect(lines(bytes('größe\r\n\n😀 end', size)))).toEqual(['größe', '', '😀 end']);
+  });
+
+  it('refuse a line without end', async () => {
+    const endless = (async function* () {
+      for (;;) yield Buffer.alloc(1000, 'x');
+    })();
+    await expect(collect(lines(endless, 10_000))).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+  });
+
+  it('hold one JSON value per line, with or without data:', async () => {
+    const text = '{"a":1}\n\ndata: {"b":"ü"}\r\n: comment\n[3]';
+    for (const size of [1, 5, 100])
+      expect(await collect(ndjson(bytes(text, size)))).toEqual([{ a: 1 }, { b: 'ü' }, [3]]);
+    await expect(collect(ndjson(bytes('{"a":1}\n{"cut', 4)))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('hold server-sent events', async () => {
+    const text = ': hi\n\ndata: {"x":\ndata:  1}\n\nevent: error\ndata\ndata: y\nid: 7\n\ndata: last';
+    for (const size of [1, 4, 100])
+      expect(await collect(sse(bytes(text, size)))).toEqual([
+        { event: undefined, data: '{"x":\n 1}' },
+        { event: 'error', data: '\ny' },
+        { event: undefined, data: 'last' },
+      ]);
+  });
+});
+
+describe('the HTTP client', () => {
+  type Handler = (req: IncomingMessage, res: ServerResponse, count: number) => void;
+  let handler: Handler;
+  let seen: { method: string; url: string; token: string }[];
+  let server: ReturnType<typeof createServer>;
+  let baseUrl: string;
+  beforeEach(async () => {
+    seen = [];
+    server = createServer((req, res) => {
+      seen.push({ method: req.method ?? '', url: req.url ?? '', token: req.headers.authorization ?? '' });
+      req.resume().on('end', () => handler(req, res, seen.length));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const client = (more: Partial<HttpClientOptions> = {}) =>
+    httpClient({
+      service: 'test service',
+      baseUrl,
+      headers: async (fresh) => ({ authorization: fresh ? 'fresh' : 'old' }),
+      toError: (status, _body, headers) =>
+        new SessionError('UNAVAILABLE', `status ${status}`, { retryAfter: retryAfterOf(headers) }),
+      timeoutMs: 2000,
+      maxBytes: 100_000,
+      ...more,
+    });
+  const answer =
+    (status: number, body = '{}', headers: Record<string, string> = {}): Handler =>
+    (_req, res) => {
+      res.writeHead(status, headers).end(body);
+    };
+
+  it('repeats what may be repeated, and only that', async () => {
+    const attempts = async (status: number, retry: 'read' | 'idempotent' | 'quota' | 'none') => {
+      seen = [];
+      handler = answer(status, '{}', { 'retry-after': '0' });
+      await client()
+        .json({ method: 'POST', path: '/x', retry })
+        .catch(() => {});
+      return seen.length;
+    };
+    expect(await attempts(503, 'read')).toBe(4);
+    expect(await attempts(500, 'read')).toBe(4);
+    expect(await attempts(500, 'idempotent')).toBe(1);
+    expect(await attempts(503, 'idempotent')).toBe(4);
+    expect(await attempts(503, 'quota')).toBe(1);
+    expect(await attempts(429, 'quota')).toBe(4);
+    expect(await attempts(429, 'none')).toBe(1);
+    expect(await attempts(400, 'read')).toBe(1);
+  });
+
+  it('asks for fresh credentials once after a 401', async () => {
+    handler = (_req, res, count) => res.writeHead(count === 1 ? 401 : 200).end('{"ok":true}');
+    expect(await client().json({ method: 'GET', path: '/x', retry: 'none' })).toEqual({ ok: true });
+    expect(seen.map((s) => s.token)).toEqual(['old', 'fresh']);
+    handler = answer(401);
+    seen = [];
+    await expect(client().json({ method: 'GET', path: '/x', retry: 'read' })).rejects.toThrow('status 401');
+    expect(seen).toHaveLength(2);
+  });
+
+  it('does not follow redirects', async () => {
+    handler = answer(302, '', { location: 'http://127.0.0.1:1/steal' });
+    await expect(client().json({ method: 'GET', path: '/x', retry: 'none' })).rejects.toThrow('status 302');
+    expect(seen).toHaveLength(1);
+  });
+
+  it('reads no more than it may', async () => {
+    handler = answer(200, JSON.stringify('x'.repeat(200_000)));
+    await expect(client().json({ method: 'GET', path: '/x', retry: 'none' })).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+    });
+  });
+
+  it('gives up on an answer that does not come, or trickles past its time', async () => {
+    handler = (_req, res) => {
+      res.writeHead(200);
+      const timer = setInterval(() => res.write(' '), 20);
+      res.on('close', () => clearInterval(timer));
+    };
+    const slow = client({ timeoutMs: 150 }).json({ method: 'GET', path: '/x', retry: 'none' });
+    await expect(slow).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    handler = () => {};
+    await expect(
+      client({ timeoutMs: 150 }).json({ method: 'GET', path: '/x', retry: 'none' }),
+    ).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
+  it('says when an answer is no JSON, is empty, or breaks off', async () => {
+    handler = answer(200, '<html>login</html>');
+    await expect(client().json({ method: 'GET', path: '/x', retry: 'none' })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
+    handler = answer(204, '');
+    expect(await client().json({ method: 'DELETE', path: '/x', retry: 'none' })).toBeUndefined();
+    handler = (_req, res) => {
+      res.writeHead(200, { 'content-length': '100' });
+      res.write('{"a":');
+      setTimeout(() => res.destroy(), 20);
+    };
+    await expect(client().json({ method: 'GET', path: '/x', retry: 'none' })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
+    await expect(
+      client({ baseUrl: 'http://127.0.0.1:1' }).json({ method: 'GET', path: '/x', retry: 'none' }),
+    ).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('closes the connection when the caller cancels, while waiting and while streaming', async () => {
+    let closed = 0;
+    handler = (req, res) => {
+      req.socket.on('close', () => {
+        closed += 1;
+      });
+      if (req.url === '/stream') {
+        res.writeHead(200);
+        const timer = setInterval(() => res.write('tick\n'), 10);
+        res.on('close', () => clearInterval(timer));
+      }
+    };
+    const one = new AbortController();
+    const waiting = client().json({ method: 'GET', path: '/wait', retry: 'read', signal: one.signal });
+    await sleep(50);
+    one.abort();
+    await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect.poll(() => closed).toBe(1);
+    const two = new AbortController();
+    const { chunks } = await client().stream({
+      method: 'GET',
+      path: '/stream',
+      retry: 'none',
+      signal: two.signal,
+    });
+    let got = 0;
+    await expect(
+      (async () => {
+        for await (const _chunk of chunks) if (++got === 3) two.abort();
+      })(),
+    ).rejects.toMatchObject({ code: 'CANCELLED' });
+    await expect.poll(() => closed).toBe(2);
+    const { chunks: left } = await client().stream({ method: 'GET', path: '/stream', retry: 'none' });
+    for await (const _chunk of left) break;
+    await expect.poll(() => closed).toBe(3);
+  });
+
+  it('reads Retry-After as seconds and as a date', () => {
+    const now = Date.parse('2026-11-21T09:00:00Z');
+    expect(retryAfterOf(new Headers({ 'retry-after': '7' }))).toBe(7);
+    expect(retryAfterOf(new Headers({ 'retry-after': 'Sat, 21 Nov 2026 09:00:05 GMT' }), now)).toBe(5);
+    expect(retryAfterOf(new Headers({ 'retry-after': 'soon' }))).toBeUndefined();
+    expect(retryAfterOf(new Headers())).toBeUndefined();
+  });
+});
