@@ -12,11 +12,8 @@ export const scratch = (): string => mkdtempSync(path.join(tmpdir(), 'bench-'));
 /** A minified bundle of a source file, as users get it; inside node_modules so that packages are found. */
 export async function bundled(source: string): Promise<string> {
   const root = fileURLToPath(new URL('..', import.meta.url));
-  const outfile = path.join(
-    root,
-    'node_modules/.cache/agent-sessions-mcp/bench',
-    `${path.basename(source, '.ts')}.js`,
-  );
+  const name = path.basename(source, '.ts');
+  const outdir = path.join(root, 'node_modules/.cache/agent-sessions-mcp/bench', name);
   await build({
     entryPoints: [path.join(root, source)],
     bundle: true,
@@ -24,9 +21,11 @@ export async function bundled(source: string): Promise<string> {
     platform: 'node',
     format: 'esm',
     target: 'node22',
-    outfile,
+    external: ['google-auth-library', '@a2a-js/sdk', '@ai-sdk/openai-compatible'],
+    splitting: true,
+    outdir,
   });
-  return outfile;
+  return path.join(outdir, `${name}.js`);
 }
 
 const meta = {

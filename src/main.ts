@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // Nothing may be imported here that an old Node cannot load: it gets a sentence, not a stack.
-import { readFileSync } from 'node:fs';
-import { homedir, userInfo } from 'node:os';
+import { createHash } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import module from 'node:module';
+import { homedir, hostname, userInfo } from 'node:os';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 19)) {
@@ -10,6 +12,9 @@ if (major < 22 || (major === 22 && minor < 19)) {
   );
   process.exit(2);
 }
+
+// Compiled code is kept for the next start, which it makes a third faster.
+module.enableCompileCache?.();
 
 const { run } = await import('./cli.ts');
 process.exitCode = await run({
@@ -21,6 +26,7 @@ process.exitCode = await run({
     homeDir: homedir(),
     userName: userName(),
     readFile: (path) => readFileSync(path, 'utf8'),
+    process: { machine: machineName(), pid: process.pid, isAlive },
   },
   stdin: process.stdin,
   print: (text) => process.stdout.write(text),
@@ -37,5 +43,27 @@ function userName(): string {
     return userInfo().username;
   } catch {
     return process.env.USER || 'user';
+  }
+}
+
+// Process ids mean the same only on one machine, between two of its starts, and within one container.
+function machineName(): string {
+  const read = (what: () => string) => {
+    try {
+      return what().trim();
+    } catch {
+      return '';
+    }
+  };
+  const boot = read(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'));
+  const space = read(() => readlinkSync('/proc/self/ns/pid'));
+  return createHash('sha256').update([hostname(), boot, space].join(' ')).digest('hex').slice(0, 16);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { build } from 'esbuild';
 import { bundle } from './e2e/bundle.ts';
 
@@ -10,6 +11,8 @@ export default async function setup(): Promise<void> {
     platform: 'node',
     format: 'esm',
     target: 'node22',
-    outfile: bundle,
+    external: ['google-auth-library', '@a2a-js/sdk', '@ai-sdk/openai-compatible'],
+    splitting: true,
+    outdir: path.dirname(bundle),
   });
 }

@@ -20,7 +20,7 @@ export function prefixEnd(prefix: string): string | undefined {
   return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1);
 }
 
-/** The least key that is greater than this one. */
+/** The least text that is greater than this key; no key itself, since none holds NUL. */
 export const keyAfter = (key: string): string => `${key}\0`;
 
 /** Negative, zero or positive, as UTF-8 bytes compare. JavaScript's own `<` compares UTF-16 units. */

@@ -101,8 +101,8 @@ function time(expires: number | undefined): number | undefined {
   return expires !== undefined && Number.isFinite(expires) ? Math.ceil(expires) : undefined;
 }
 
-// "/" ends the namespace, and a surrogate without its pair would not come back from the database.
+// "/" ends the namespace; NUL, and a surrogate without its pair, no key may hold.
 const encode = (part: string): string =>
-  part.replace(/[%/]|\p{Surrogate}/gu, (c) => `%${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  part.replace(/[%/\0]|\p{Surrogate}/gu, (c) => `%${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 const decode = (part: string): string =>
   part.replace(/%([0-9a-f]{4})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));

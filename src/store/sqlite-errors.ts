@@ -1,7 +1,17 @@
 import { SessionError } from '../errors.ts';
 
 // Result codes of sqlite.org/rescode.html. The low byte is the kind, the rest says more.
-const codes = { perm: 3, busy: 5, locked: 6, noMemory: 7, readOnly: 8, io: 10, corrupt: 11, full: 13 };
+const codes = {
+  error: 1,
+  perm: 3,
+  busy: 5,
+  locked: 6,
+  noMemory: 7,
+  readOnly: 8,
+  io: 10,
+  corrupt: 11,
+  full: 13,
+};
 const moreCodes = { cannotOpen: 14, protocol: 15, tooBig: 18, notADatabase: 26 };
 
 /** The kind of an error of node:sqlite, or undefined for any other error. */
@@ -18,6 +28,18 @@ export function isBusy(error: unknown): boolean {
 
 export function isNotADatabase(error: unknown): boolean {
   return kindOf(error) === moreCodes.notADatabase;
+}
+
+/** A statement does not fit the tables: right after opening, the file's fault. */
+export function isMisfit(error: unknown): boolean {
+  return kindOf(error) === codes.error;
+}
+
+export function damaged(cause: unknown): SessionError {
+  return new SessionError('FAILED_PRECONDITION', 'The session database is damaged.', {
+    hint: 'Restore it from a backup, or choose another file with --store.',
+    cause,
+  });
 }
 
 /** What SQLite reports, as an error for callers. Anything else is returned as it is. */
@@ -55,10 +77,7 @@ export function sqliteError(error: unknown): unknown {
       });
     case codes.corrupt:
     case moreCodes.notADatabase:
-      return new SessionError('FAILED_PRECONDITION', 'The session database is damaged.', {
-        hint: 'Restore it from a backup, or choose another file with --store.',
-        cause: error,
-      });
+      return damaged(error);
     case codes.io:
       return new SessionError('UNAVAILABLE', 'The disk of the session database reports an error.', {
         hint: 'Nothing was acknowledged. Check the disk, then try again.',

@@ -8,6 +8,9 @@ import { isNotADatabase } from './sqlite-errors.ts';
 /** "asms", in the field of the file's header that says whose a database is. */
 const applicationId = 0x61736d73;
 
+/** Bytes of the smallest database there can be. */
+const smallest = 512;
+
 /**
  * The schema, as the steps that lead to it. A file's `user_version` is the number of steps that it has taken.
  * Steps are only ever added.
@@ -62,6 +65,8 @@ export function prepareFile(path: string, open: (location: URL) => DatabaseSync)
     });
   }
   if (size === 0) return;
+  // SQLite would take so short a file for an empty one and write over it.
+  if (size < smallest) throw notOurs();
   const url = pathToFileURL(path);
   url.search = '?immutable=1';
   try {

@@ -1,13 +1,15 @@
 import { resolve } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { SessionError } from '../errors.ts';
 import { takeTurns, whenFree } from './busy.ts';
 import { decideAll, groupCommit, type Job, type Outcome } from './group-commit.ts';
 import { compareKeys, keyAfter, prefixEnd } from './keys.ts';
+import { damaged, isMisfit } from './sqlite-errors.ts';
 import { migrate, prepareFile } from './sqlite-file.ts';
-import { termsOf, textIndex } from './text-index.ts';
+import { textIndex } from './text-index.ts';
 import type { Entry, Put, Range, Store, Write } from './types.ts';
 import { watchKeys } from './watch.ts';
+import { indexTerms } from './words.ts';
 
 export interface SqliteOptions {
   /** A file, created with its folder where it is missing, or `:memory:`. */
@@ -39,63 +41,39 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   const inMemory = options.path === ':memory:';
   const path = inMemory ? options.path : resolve(options.path);
   if (!inMemory) prepareFile(path, (url) => new DatabaseSync(url, { readOnly: true }));
-  const db = await whenFree(() => {
+  const { db, ...sql } = await whenFree(() => {
     const opened = new DatabaseSync(path, { timeout: 0 });
     try {
       configure(opened, options);
       migrate(opened);
-      return opened;
+      return { db: opened, ...statements(opened), text: textIndex(opened) };
     } catch (error) {
       opened.close();
-      throw error;
+      throw isMisfit(error) ? damaged(error) : error;
     }
   });
-
-  const begin = db.prepare('begin');
-  const beginWrite = db.prepare('begin immediate');
-  const commit = db.prepare('commit');
-  const rollback = db.prepare('rollback');
-  const dataVersion = db.prepare('pragma data_version');
-  const alive = '(expires is null or expires > ?)';
-  const select = db.prepare(`select value from kv where key = ? and ${alive}`);
-  const between = `select key, value from kv where key >= ? and key < ? and ${alive} order by key`;
-  const forward = db.prepare(`${between} limit ?`);
-  const backward = db.prepare(`${between} desc limit ?`);
-  forward.setReturnArrays(true);
-  backward.setReturnArrays(true);
-  const upsert = db.prepare(
-    `insert into kv (key, value, expires, scope, terms) values (?, ?, ?, ?, ?) on conflict (key) do update set
-     value = excluded.value, expires = excluded.expires, scope = excluded.scope, terms = excluded.terms`,
-  );
-  const idOf = db.prepare('select id from kv where key = ?');
-  const drop = db.prepare('delete from kv where key = ?');
-  const dropBetween = db.prepare('delete from kv where key >= ? and key < ?');
-  const dropExpired = db.prepare(
-    'delete from kv where id in (select id from kv where expires <= ? order by expires limit ?)',
-  );
-  const text = textIndex(db);
   const turns = takeTurns();
   const lane = groupCommit(commitBatch);
   const watch = watchKeys({
-    version: () => (dataVersion.get() as unknown as { data_version: number }).data_version,
+    version: () => (sql.dataVersion.get() as unknown as { data_version: number }).data_version,
     value: (key) => read(key, now()),
   });
   let closed: Promise<void> | undefined;
 
   function read(key: string, at: number): string | undefined {
-    return (select.get(key, at) as unknown as { value: string } | undefined)?.value;
+    return (sql.select.get(key, at) as unknown as { value: string } | undefined)?.value;
   }
 
   /** Everything that `work` reads is one snapshot, everything that it writes is durable afterwards, or none. */
-  function transaction<T>(start: typeof begin, work: () => T): T {
+  function transaction<T>(start: StatementSync, work: () => T): T {
     start.run();
     try {
       const result = work();
-      commit.run();
+      sql.commit.run();
       return result;
     } catch (error) {
       // Some errors, a full disk among them, have ended the transaction already.
-      if (db.isTransaction) rollback.run();
+      if (db.isTransaction) sql.rollback.run();
       throw error;
     }
   }
@@ -104,7 +82,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     await turns.begin();
     const keys = new Set(jobs.flatMap((job) => job.keys));
     const { outcomes, writes } = await whenFree(() =>
-      transaction(beginWrite, () => {
+      transaction(sql.beginWrite, () => {
         const at = now();
         const values = new Map(Array.from(keys, (key) => [key, read(key, at)]));
         const decided = decideAll(jobs, values, at);
@@ -121,24 +99,24 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   }
 
   function apply(write: Write): void {
-    if ('dropPrefix' in write) dropBetween.run(write.dropPrefix, upperBound(prefixEnd(write.dropPrefix)));
-    else if ('drop' in write) drop.run(write.drop);
+    if ('dropPrefix' in write) sql.dropBetween.run(write.dropPrefix, upperBound(prefixEnd(write.dropPrefix)));
+    else if ('drop' in write) sql.drop.run(write.drop);
     else put(write);
   }
 
   function put({ key, value, expires, text: indexed }: Put): void {
-    const terms = indexed === undefined ? undefined : termsOf(indexed.body);
-    upsert.run(key, value, expires ?? null, indexed?.scope ?? null, terms?.length ?? null);
+    const terms = indexed === undefined ? undefined : indexTerms(indexed.body);
+    sql.upsert.run(key, value, expires ?? null, indexed?.scope ?? null, terms?.length ?? null);
     if (indexed === undefined || terms === undefined) return;
-    const row = idOf.get(key) as unknown as { id: number };
-    text.add(row.id, indexed.scope, terms);
+    const row = sql.idOf.get(key) as unknown as { id: number };
+    sql.text.add(row.id, indexed.scope, terms);
   }
 
   function selectRange({ prefix, after, before, limit, reverse }: Range): Entry[] {
     const from = after === undefined || compareKeys(after, prefix) < 0 ? prefix : keyAfter(after);
     const end = prefixEnd(prefix);
     const to = before !== undefined && (end === undefined || compareKeys(before, end) < 0) ? before : end;
-    const rows = (reverse ? backward : forward).all(from, upperBound(to), now(), limit);
+    const rows = (reverse ? sql.backward : sql.forward).all(from, upperBound(to), now(), limit);
     return (rows as unknown as [string, string][]).map(([key, value]) => ({ key, value }));
   }
 
@@ -154,7 +132,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       open();
       const at = now();
       if (keys.length === 1) return whenFree(() => keys.map((key) => read(key, at)));
-      return whenFree(() => transaction(begin, () => keys.map((key) => read(key, at))));
+      return whenFree(() => transaction(sql.begin, () => keys.map((key) => read(key, at))));
     },
 
     async range(range) {
@@ -169,7 +147,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 
     async search(scope, query, limit) {
       open();
-      return whenFree(() => transaction(begin, () => text.search(scope, query, limit, now())));
+      return whenFree(() => transaction(sql.begin, () => sql.text.search(scope, query, limit, now())));
     },
 
     watch(key, onChange) {
@@ -179,7 +157,12 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 
     async sweep() {
       open();
-      const swept = await whenFree(() => transaction(beginWrite, () => dropExpired.run(now(), sweepSlice)));
+      // Whoever calls it in a loop must not keep everybody else waiting until the last slice.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      await turns.begin();
+      const swept = await whenFree(() =>
+        transaction(sql.beginWrite, () => sql.dropExpired.run(now(), sweepSlice)),
+      );
       return Number(swept.changes) === sweepSlice;
     },
 
@@ -199,6 +182,36 @@ function configure(db: DatabaseSync, options: SqliteOptions): void {
     pragma journal_size_limit = 67108864;
     pragma cache_size = -32768;
     ${options.maxPages === undefined ? '' : `pragma max_page_count = ${options.maxPages}`}`);
+}
+
+/** Prepared once: parsing takes longer than running them. */
+function statements(db: DatabaseSync) {
+  const alive = '(expires is null or expires > ?)';
+  const between = `select key, value from kv where key >= ? and key < ? and ${alive} order by key`;
+  const forward = db.prepare(`${between} limit ?`);
+  const backward = db.prepare(`${between} desc limit ?`);
+  forward.setReturnArrays(true);
+  backward.setReturnArrays(true);
+  return {
+    begin: db.prepare('begin'),
+    beginWrite: db.prepare('begin immediate'),
+    commit: db.prepare('commit'),
+    rollback: db.prepare('rollback'),
+    dataVersion: db.prepare('pragma data_version'),
+    select: db.prepare(`select value from kv where key = ? and ${alive}`),
+    forward,
+    backward,
+    upsert: db.prepare(
+      `insert into kv (key, value, expires, scope, terms) values (?, ?, ?, ?, ?) on conflict (key) do update set
+       value = excluded.value, expires = excluded.expires, scope = excluded.scope, terms = excluded.terms`,
+    ),
+    idOf: db.prepare('select id from kv where key = ?'),
+    drop: db.prepare('delete from kv where key = ?'),
+    dropBetween: db.prepare('delete from kv where key >= ? and key < ?'),
+    dropExpired: db.prepare(
+      'delete from kv where id in (select id from kv where expires <= ? order by expires limit ?)',
+    ),
+  };
 }
 
 /** SQLite sorts a blob after every text, so the empty one is above all keys. */

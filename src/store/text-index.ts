@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import type { Hit } from './types.ts';
-import { indexTerms, queryWords } from './words.ts';
+import { queryCharacters, queryWords } from './words.ts';
 
 /**
  * Full-text search on FTS5, which is used as a plain inverted index: it stems English, keeps the lists of
@@ -10,13 +10,16 @@ import { indexTerms, queryWords } from './words.ts';
  * `bm25()` would walk the whole list of every word.
  */
 export interface TextIndex {
-  /** Indexes the text of the row, which has nothing indexed. Returns its number of terms. */
+  /** Indexes the terms of a row that has nothing in the index. */
   add(id: number, scope: string, terms: readonly string[]): void;
+  /** Reads more than once: call it in a transaction. `now` is the time that entries expire by. */
   search(scope: string, query: string, limit: number, now: number): Hit[];
 }
 
 /** A word in more entries than this counts as frequent: of its list only the newest so many are looked at. */
 const listLimit = 4000;
+/** A word in more than this part of a scope's entries says nothing, and is left out while there are others. */
+const everywhere = 0.9;
 /** So many frequent words of a query are looked for among the older entries, too. */
 const togetherLimit = 8;
 
@@ -36,8 +39,6 @@ interface Word {
   count: number;
   frequent: boolean;
 }
-
-export const termsOf = indexTerms;
 
 export function textIndex(db: DatabaseSync): TextIndex {
   const insert = db.prepare('insert into words (rowid, terms) values (?, ?)');
@@ -69,12 +70,15 @@ export function textIndex(db: DatabaseSync): TextIndex {
     const [first] = (oldest.get(all.match) as unknown as [number] | undefined) ?? [];
     if (last === undefined || first === undefined) return [];
     if (all.frequent) all.count = estimate(all, first, last);
-    const words = queryWords(query)
-      .map((terms) => lookUp(`(${terms.map((term) => `"${prefix}${term}"`).join(' AND ')})`))
-      .filter((word) => word.ids.length > 0);
+    const lookUpAll = (words: readonly string[][]) =>
+      words
+        .map((terms) => lookUp(`(${terms.map((term) => `"${prefix}${term}"`).join(' AND ')})`))
+        .filter((word) => word.ids.length > 0);
+    let words = lookUpAll(queryWords(query));
+    if (words.length === 0) words = lookUpAll(queryCharacters(query));
     for (const word of words)
       if (word.frequent) word.count = Math.min(all.count, estimate(word, first, last));
-    const telling = words.filter((word) => !word.frequent || word.count < all.count / 2);
+    const telling = words.filter((word) => !word.frequent || word.count < everywhere * all.count);
     const used = telling.length > 0 ? telling : words;
     addTogether(used);
     return best(scope, scores(used, all.count), limit, now);

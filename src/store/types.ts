@@ -1,6 +1,9 @@
 /**
  * The port between the local backend and a database: an ordered, transactional key-value store of JSON texts.
- * Keys are compared as UTF-8 bytes. Engines are written against this page and know nothing of sessions.
+ * Engines are written against this page and know nothing of sessions.
+ *
+ * Keys are compared as UTF-8 bytes. Keys, values, scopes and bodies are well-formed Unicode without NUL, which
+ * not every database can hold (JSON escapes both). Keys that begin with "~" are the store's own.
  */
 
 /** A value that is gone at `expires` (milliseconds since the epoch), and searchable where `text` is given. */
@@ -12,7 +15,10 @@ export interface Put {
   text?: { scope: string; body: string } | undefined;
 }
 
-/** A put without `text`, a drop and a dropPrefix also take the key out of the search index. */
+/**
+ * A put without `text`, a drop and a dropPrefix also take the key out of the search index. A dropPrefix is done
+ * whole, and all others wait for it: drop a large number of keys in several updates.
+ */
 export type Write = Put | { drop: string } | { dropPrefix: string };
 
 export interface Range {
@@ -74,7 +80,8 @@ export interface Store {
 
   /**
    * Calls back soon after the key's value was written or dropped, by this process or another; coalesced, and
-   * perhaps once too often. The returned function ends it.
+   * perhaps once too often. Another process's write of the value that was there may pass unnoticed. The
+   * returned function ends it.
    */
   watch(key: string, onChange: () => void): () => void;
 

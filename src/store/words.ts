@@ -30,15 +30,25 @@ export function indexTerms(text: string): string[] {
   return [...terms];
 }
 
-/** The words of a query. A word is found where all of its terms are. */
+/** The words of a query, each once. A word is found where all of its terms are. */
 export function queryWords(query: string): string[][] {
-  const words = new Map<string, string[]>();
-  for (const run of runs(fold(query)))
-    for (const terms of run.dense ? denseWords(run.text) : [[run.text]]) words.set(terms.join(' '), terms);
-  return [...words]
-    .sort(([a], [b]) => b.length - a.length)
-    .slice(0, maxQueryWords)
-    .map(([, terms]) => terms);
+  const found: string[][] = [];
+  for (const run of runs(fold(query))) found.push(...(run.dense ? denseWords(run.text) : [[run.text]]));
+  return mostTelling(found);
+}
+
+/**
+ * The Chinese characters of a query, each a word of its own, for a second try: the dictionary may have taken
+ * two short words for one.
+ */
+export function queryCharacters(query: string): string[][] {
+  return mostTelling(Array.from(fold(query).matchAll(/(?=\p{L})\p{Script=Han}/gu), ([char]) => [char]));
+}
+
+function mostTelling(found: readonly string[][]): string[][] {
+  const words = new Map(found.map((terms) => [terms.join(' '), terms]));
+  const byLength = [...words].sort(([a], [b]) => b.length - a.length);
+  return byLength.slice(0, maxQueryWords).map(([, terms]) => terms);
 }
 
 /**

@@ -31,6 +31,8 @@ export interface ToolContext {
   secret: Buffer;
   /** Aborted when the caller cancels or goes away. */
   signal: AbortSignal;
+  /** Whether the abort of the signal means that the caller cancelled the call, and not only went away. */
+  cancelled(): boolean;
   /** Tells the caller how far the call is; dropped when it did not ask to be told. */
   progress(message: string): void;
 }
@@ -64,6 +66,8 @@ export interface Tool {
   toolset: Toolset;
   /** Capabilities that a backend must have for this tool; with none of them configured it is not listed. */
   needs: readonly Capability[];
+  /** In place of `needs`, where what one backend lacks another can give. */
+  offered?: (backends: readonly Backend[]) => boolean;
   /**
    * Which routing arguments the catalogue adds: `user` app and userId; `backend` none; to both the choice of
    * backend where there are several; `server` nothing at all.

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { copySession } from '../backend/copy.ts';
-import { required } from '../backend/types.ts';
+import { required, supports } from '../backend/types.ts';
 import { idText, sessionId } from './args.ts';
 import { chooseBackend } from './choose.ts';
 import { defineTool, refOf } from './define.ts';
@@ -13,6 +13,10 @@ export const forkSession = defineTool({
     'Copies a session, up to an event if one is named, into a new session of the same user: visible events under new ids, and the state as it was then. The source stays as it is.',
   toolset: 'sessions',
   needs: ['sessions.get', 'events.list'],
+  offered: (backends) =>
+    backends.some((from) => supports(from, 'sessions.fork')) ||
+    (backends.some((from) => supports(from, 'events.list')) &&
+      backends.some((to) => supports(to, 'events.append'))),
   reach: 'user',
   input: {
     sessionId,

@@ -22,9 +22,12 @@ import { listEvents } from './list-events.ts';
 import { listMemories } from './list-memories.ts';
 import { listSessions } from './list-sessions.ts';
 import { listToolCalls } from './list-tool-calls.ts';
+import { query } from './query.ts';
+import { registerFeedback } from './register-feedback.ts';
 import { saveArtifact } from './save-artifact.ts';
 import { searchMemory } from './search-memory.ts';
 import { setEventVisibility } from './set-event-visibility.ts';
+import { streamQuery } from './stream-query.ts';
 import { submitToolOutputs } from './submit-tool-outputs.ts';
 import { updateSession } from './update-session.ts';
 import { waitForEvents } from './wait-for-events.ts';
@@ -53,6 +56,9 @@ export const allTools: readonly Tool[] = [
   createMemory,
   listMemories,
   deleteMemory,
+  query,
+  streamQuery,
+  registerFeedback,
   listApps,
   createApp,
   deleteApp,
@@ -88,17 +94,22 @@ function isListed(tool: Tool, surface: Surface): boolean {
   if (tool.toolset === 'apps' && writes && !(surface.admin && surface.toolsets?.includes('apps')))
     return false;
   if (surface.toolsets !== undefined && !surface.toolsets.includes(tool.toolset)) return false;
+  if (tool.offered !== undefined) return tool.offered(surface.backends);
   return surface.backends.some((backend) => tool.needs.every((need) => supports(backend, need)));
 }
 
-/** Arguments that only make sense with several backends. */
+/** Arguments that only make sense with several backends, or with one whose agents have methods of their own. */
 const betweenBackends = ['toBackend', 'toApp'];
+const ofClasses = ['classMethod', 'input'];
 
 // Unknown arguments are refused, so that a misspelt one is corrected and not passed over.
 function inputOf(tool: Tool, { backends, admin }: Surface): z.ZodObject {
   const several = backends.length > 1;
   const names = backends.map((backend) => backend.name);
-  const own = Object.entries(tool.input).filter(([name]) => several || !betweenBackends.includes(name));
+  const classes = backends.some((backend) => supports(backend, 'query.call'));
+  const own = Object.entries(tool.input).filter(
+    ([name]) => (several || !betweenBackends.includes(name)) && (classes || !ofClasses.includes(name)),
+  );
   return z.strictObject({
     ...Object.fromEntries(own),
     ...(tool.reach === 'user' ? { app, ...(admin ? { userId } : {}) } : {}),

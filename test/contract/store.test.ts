@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { storeContract } from './store.ts';
 
-storeContract('sqlite in memory', async (now) => {
+storeContract('sqlite in memory', false, async (now) => {
   const store = await openSqlite({ path: ':memory:', durability: 'full', now });
   return { store, dispose: () => store.close() };
 });
 
-storeContract('sqlite file', async (now) => {
+storeContract('sqlite file', true, async (now) => {
   const folder = await mkdtemp(join(tmpdir(), 'store contract '));
   const open = () => openSqlite({ path: join(folder, 'sessions.db'), durability: 'full', now });
   const [store, other] = await Promise.all([open(), open()]);

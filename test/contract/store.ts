@@ -12,8 +12,15 @@ export interface Subject {
   dispose: () => Promise<void>;
 }
 
-/** What every engine must do, whatever it is built on. */
-export function storeContract(name: string, open: (now: () => number) => Promise<Subject>): void {
+/**
+ * What every engine must do, whatever it is built on. `shared`: whether several connections can look at the
+ * same data; then every subject has an `other`.
+ */
+export function storeContract(
+  name: string,
+  shared: boolean,
+  open: (now: () => number) => Promise<Subject>,
+): void {
   describe(name, () => {
     let subject: Subject;
     let store: Store;
@@ -49,7 +56,7 @@ export function storeContract(name: string, open: (now: () => number) => Promise
         ['an empty value', 'k', ''],
         ['an empty key', '', 'v'],
         ['any script', 'ключ/鍵/🔑', 'значение 値 🎁 \u{10ffff}'],
-        ['control characters and NUL', 'a\0b\n', 'x\0y\u0001'],
+        ['control characters', 'a\u0001b\n', 'x\u007fy\r\n\u0001'],
         ['quotes and wildcards', `'"%_*?[]`, `'; drop table kv; --`],
         ['a value of five million characters', 'big', 'ä'.repeat(5_000_000)],
       ])('keeps %s', async (_, key, value) => {
@@ -85,7 +92,7 @@ export function storeContract(name: string, open: (now: () => number) => Promise
       // Where the order of UTF-16 units and that of UTF-8 bytes differ, and where a prefix has no successor.
       const edges = [
         '',
-        '\0',
+        '\u0001',
         'a',
         'b',
         '%',
@@ -186,7 +193,7 @@ export function storeContract(name: string, open: (now: () => number) => Promise
                 }),
           ),
         );
-        const fulfilled = outcomes.flatMap((o) => (o.status === 'fulfilled' ? [o.value] : []));
+        const fulfilled = outcomes.flatMap((o) => (o.status === 'fulfilled' ? [Number(o.value)] : []));
         const rejected = outcomes.flatMap((o) => (o.status === 'rejected' ? [o.reason] : []));
         expect(fulfilled.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
         expect(rejected).toEqual(Array.from({ length: 100 }, () => odd));
@@ -256,8 +263,13 @@ export function storeContract(name: string, open: (now: () => number) => Promise
         expect(await store.sweep()).toBe(false);
         clock += 10;
         let slices = 1;
+        let breathed = false;
+        setImmediate(() => {
+          breathed = true;
+        });
         while (await store.sweep()) slices++;
         expect(slices).toBeGreaterThan(1);
+        expect(breathed).toBe(true);
         clock -= 10;
         expect(await keysOf({})).toEqual(['later', 'never']);
         expect(await store.search('s', 'word', 10)).toHaveLength(2);
@@ -356,7 +368,19 @@ export function storeContract(name: string, open: (now: () => number) => Promise
       });
 
       test('a scope sees its own entries only, whatever it is called', async () => {
-        const scopes = ['s', 'S', 's ', '', '"s"', "s' OR '1'='1", 's*', '{"app":"a"}', 's\0', 'ß', 'tea'];
+        const scopes = [
+          's',
+          'S',
+          's ',
+          '',
+          '"s"',
+          "s' OR '1'='1",
+          's*',
+          '{"app":"a"}',
+          's\u0001',
+          'ß',
+          'tea',
+        ];
         for (const [i, scope] of scopes.entries()) await index(scope, { [`k${i}`]: `tea number${i}` });
         for (const [i, scope] of scopes.entries()) expect(await found('tea', scope)).toEqual([`k${i}`]);
         for (const scope of ['*', '%', 'k0', 's" OR "S', 'unknown'])
@@ -389,20 +413,20 @@ export function storeContract(name: string, open: (now: () => number) => Promise
         const end = store.watch('w/k', () => {
           calls++;
         });
-        const after = async (...writes: Write[]) => {
+        const callsAfter = async (...writes: Write[]) => {
           const before = calls;
           await write(...writes);
           await soon();
           return calls - before;
         };
-        expect(await after({ key: 'w/k', value: '1' })).toBeGreaterThan(0);
-        expect(await after({ key: 'other', value: '1' })).toBe(0);
-        expect(await after({ drop: 'w/k' })).toBeGreaterThan(0);
-        expect(await after({ key: 'w/k', value: '2' })).toBeGreaterThan(0);
-        expect(await after({ dropPrefix: 'w/' })).toBeGreaterThan(0);
+        expect(await callsAfter({ key: 'w/k', value: '1' })).toBeGreaterThan(0);
+        expect(await callsAfter({ key: 'other', value: '1' })).toBe(0);
+        expect(await callsAfter({ drop: 'w/k' })).toBeGreaterThan(0);
+        expect(await callsAfter({ key: 'w/k', value: '2' })).toBeGreaterThan(0);
+        expect(await callsAfter({ dropPrefix: 'w/' })).toBeGreaterThan(0);
         end();
         end();
-        expect(await after({ key: 'w/k', value: '3' })).toBe(0);
+        expect(await callsAfter({ key: 'w/k', value: '3' })).toBe(0);
       });
 
       test('watchers of one key come and go on their own', async () => {
@@ -417,66 +441,65 @@ export function storeContract(name: string, open: (now: () => number) => Promise
       });
     });
 
-    describe('two connections', () => {
-      const both = (): Store => {
-        if (subject.other === undefined) throw new Error('the subject has one connection');
-        return subject.other;
-      };
+    // Not skipped: for an engine whose data one connection owns there is nothing to ask.
+    if (shared)
+      describe('two connections', () => {
+        let other: Store;
 
-      test('see what the other wrote as soon as it is acknowledged', async (context) => {
-        if (subject.other === undefined) return context.skip('the engine does not share its data');
-        const other = both();
-        for (let i = 0; i < 50; i++) {
-          await put({ k: String(i) });
-          expect(await other.get(['k'])).toEqual([String(i)]);
-          await other.update([], () => ({ result: 0, writes: [{ key: 'j', value: String(i) }] }));
-          expect(await keysOf({ prefix: 'j' })).toEqual(['j']);
-          expect(await store.get(['j', 'k'])).toEqual([String(i), String(i)]);
-        }
-      });
+        beforeEach(() => {
+          if (subject.other === undefined) throw new Error('the subject has no other connection');
+          other = subject.other;
+        });
 
-      test('lose none of their updates of one key', async (context) => {
-        if (subject.other === undefined) return context.skip('the engine does not share its data');
-        const other = both();
-        const run = async (on: Store) => {
-          for (let i = 0; i < 100; i++) await Promise.all([increment('n', on), increment('n', on)]);
-        };
-        await Promise.all([run(store), run(other)]);
-        expect(await store.get(['n'])).toEqual(['400']);
-      });
+        test('see what the other wrote as soon as it is acknowledged', async () => {
+          for (let i = 0; i < 50; i++) {
+            await put({ k: String(i) });
+            expect(await other.get(['k'])).toEqual([String(i)]);
+            await other.update([], () => ({ result: 0, writes: [{ key: 'j', value: String(i) }] }));
+            expect(await keysOf({ prefix: 'j' })).toEqual(['j']);
+            expect(await store.get(['j', 'k'])).toEqual([String(i), String(i)]);
+          }
+        });
 
-      test('never show half of an update', async (context) => {
-        if (subject.other === undefined) return context.skip('the engine does not share its data');
-        const other = both();
-        let done = false;
-        const writer = (async () => {
-          for (let i = 0; i < 300; i++) await put({ a: String(i), b: String(i) });
-          done = true;
-        })();
-        while (!done) {
-          const [a, b] = await other.get(['a', 'b']);
-          expect(a).toBe(b);
-        }
-        await writer;
-      });
+        test('lose none of their updates of one key', async () => {
+          const run = async (on: Store) => {
+            for (let i = 0; i < 100; i++) await Promise.all([increment('n', on), increment('n', on)]);
+          };
+          await Promise.all([run(store), run(other)]);
+          expect(await store.get(['n'])).toEqual(['400']);
+        });
 
-      test('tell their watchers of each other within 200 ms', async (context) => {
-        if (subject.other === undefined) return context.skip('the engine does not share its data');
-        await put({ k: '0' });
-        for (const value of ['1', '2']) {
-          const told = new Promise<number>((resolve) => {
-            const end = both().watch('k', () => {
-              end();
-              resolve(performance.now());
+        test('never show half of an update', async () => {
+          let done = false;
+          const writer = (async () => {
+            for (let i = 0; i < 300; i++) await put({ a: String(i), b: String(i) });
+            done = true;
+          })();
+          while (!done) {
+            const [a, b] = await other.get(['a', 'b']);
+            expect(a).toBe(b);
+            // An engine may answer without ever waiting; the writer needs its turns.
+            await new Promise((resolve) => setImmediate(resolve));
+          }
+          await writer;
+        });
+
+        test('tell their watchers of each other within 200 ms', async () => {
+          await put({ k: '0' });
+          for (const value of ['1', '2']) {
+            const told = new Promise<number>((resolve) => {
+              const end = other.watch('k', () => {
+                end();
+                resolve(performance.now());
+              });
             });
-          });
-          await new Promise((resolve) => setTimeout(resolve, 60));
-          const written = performance.now();
-          await put({ k: value });
-          expect((await told) - written).toBeLessThan(200);
-        }
+            await new Promise((resolve) => setTimeout(resolve, 60));
+            const written = performance.now();
+            await put({ k: value });
+            expect((await told) - written).toBeLessThan(200);
+          }
+        });
       });
-    });
 
     describe('close', () => {
       test('finishes what is under way, then refuses', async () => {

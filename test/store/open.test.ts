@@ -1,0 +1,47 @@
+import { homedir } from 'node:os';
+import { join, relative } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { openStore } from '../../src/store/open.ts';
+import { scratch } from './helpers.ts';
+
+async function locationOf(url: string | undefined, dataDir = scratch()): Promise<string> {
+  const store = await openStore({ url, durability: 'normal', dataDir });
+  onTestFinished(() => store.close());
+  return store.location;
+}
+
+test('without a URL the store is a file in the data folder', async () => {
+  const folder = scratch();
+  expect(await locationOf(undefined, folder)).toBe(join(folder, 'sessions.db'));
+});
+
+test('sqlite: takes a path as it stands', async () => {
+  const folder = scratch();
+  for (let again = 0; again < 2; again++)
+    expect(await locationOf(`sqlite:${join(folder, 'a b%20c?d#e.db')}`)).toBe(join(folder, 'a b%20c?d#e.db'));
+  expect(await locationOf(`sqlite:${relative(process.cwd(), join(folder, 'x.db'))}`)).toBe(
+    join(folder, 'x.db'),
+  );
+  expect(await locationOf(`SQLite://${join(folder, 'y.db')}`)).toBe(join(folder, 'y.db'));
+  const fromHome = relative(homedir(), join(folder, 'z.db'));
+  expect(await locationOf(`sqlite:~/${fromHome}`)).toBe(join(folder, 'z.db'));
+});
+
+test('memory: is there for one opener alone', async () => {
+  expect(await locationOf('memory:')).toBe('memory');
+});
+
+test.each([
+  ['postgres://user:hunter2@host/db', 'There is no store of the kind "postgres".'],
+  ['redis://:hunter2@host', 'There is no store of the kind "redis".'],
+  ['hunter2.db', 'The store has no scheme.'],
+  ['', 'The store has no scheme.'],
+  ['sqlite:', 'The store "sqlite:" needs a path.'],
+  ['sqlite://hunter2.db', 'The path of the store cannot be read.'],
+  ['memory:hunter2', 'The store "memory:" takes no path.'],
+])('%j is refused with the forms that there are, and without its secrets', async (url, message) => {
+  const opening = openStore({ url, durability: 'full', dataDir: scratch() });
+  await expect(opening).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message });
+  await expect(opening).rejects.toMatchObject({ hint: expect.stringContaining('sqlite:PATH') });
+  await expect(opening).rejects.not.toMatchObject({ message: expect.stringContaining('hunter2') });
+});
