@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { bundle } from '../build.ts';
 
 type Json = Record<string, unknown>;
 
@@ -14,17 +14,7 @@ export async function bundled(source: string): Promise<string> {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const name = path.basename(source, '.ts');
   const outdir = path.join(root, 'node_modules/.cache/agent-sessions-mcp/bench', name);
-  await build({
-    entryPoints: [path.join(root, source)],
-    bundle: true,
-    minify: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node22',
-    external: ['google-auth-library', '@a2a-js/sdk', '@ai-sdk/openai-compatible'],
-    splitting: true,
-    outdir,
-  });
+  await bundle(path.join(root, source), outdir);
   return path.join(outdir, `${name}.js`);
 }
 
