@@ -3,12 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 /**
- * Bundles an entry for Node.js, minified, into a folder. What few servers need is loaded when it is needed:
- * our own rooms as chunks beside the entry, and large libraries from node_modules.
+ * Bundles entries for Node.js, minified, into a folder. What few servers need is loaded when it is needed:
+ * our own rooms as chunks beside the entries, and large libraries from node_modules.
  */
-export async function bundle(entry: string, outdir: string): Promise<void> {
+export async function bundle(entries: string[], outdir: string): Promise<void> {
   await build({
-    entryPoints: [entry],
+    entryPoints: entries,
     outdir,
     bundle: true,
     splitting: true,
@@ -20,4 +20,4 @@ export async function bundle(entry: string, outdir: string): Promise<void> {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle('src/main.ts', 'dist');
+if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle(['src/main.ts', 'src/keyv.ts'], 'dist');

@@ -1,0 +1,26 @@
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { openKeyv } from '../../src/keyv.ts';
+import { connect, scratch } from './clients.ts';
+
+it('a Keyv keeps its values in the file of a running server, out of its callers’ reach', async () => {
+  const url = `sqlite:${path.join(scratch(), 'data.db')}`;
+  const client = await connect('v2-modern', { args: ['--store', url] });
+  await client.ok('create_session', { sessionId: 's' });
+  const a = await openKeyv(url, 'a');
+  const b = await openKeyv(url, 'a:b');
+  try {
+    await a.keyv.set('b:k', { n: 1 });
+    await b.keyv.set('k', 'two', 50);
+    expect(await a.keyv.get('b:k')).toEqual({ n: 1 });
+    expect(await b.keyv.get('k')).toBe('two');
+    await sleep(60);
+    expect(await b.keyv.get('k')).toBeUndefined();
+    await a.keyv.clear();
+    expect(await a.keyv.has('b:k')).toBe(false);
+    expect(await client.ok('list_sessions')).toMatchObject({ sessions: [{ id: 's' }] });
+  } finally {
+    await Promise.all([a.close(), b.close(), client.close()]);
+  }
+});
