@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionError } from '../errors.ts';
+import { traceHeaders } from './trace.ts';
 
 /**
  * Which failures may be answered by sending the same request again:
@@ -39,6 +40,8 @@ export interface HttpRequest {
   headers?: Record<string, string> | undefined;
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
+  /** Told the status (0: no answer) after which the request is sent again. */
+  onRetry?: ((status: number) => void) | undefined;
 }
 
 export interface HttpClient {
@@ -81,6 +84,7 @@ export function httpClient(options: HttpClientOptions): HttpClient {
       await sleep(delay, undefined, request.signal ? { signal: request.signal } : {}).catch(() => {
         throw cancelled();
       });
+      request.onRetry?.(status);
     }
   }
 
@@ -114,6 +118,7 @@ export function httpClient(options: HttpClientOptions): HttpClient {
         headers: {
           accept: 'application/json',
           ...(request.body === undefined || form ? {} : { 'content-type': 'application/json' }),
+          ...traceHeaders(),
           ...(await options.headers(fresh)),
           ...request.headers,
         },
@@ -128,8 +133,13 @@ export function httpClient(options: HttpClientOptions): HttpClient {
 
   return {
     async json(request) {
-      const sent = await send(request);
-      const text = await readText(sent, options);
+      const text = await readText(await send(request), options).catch(async (error: unknown) => {
+        // Broken off under way: what may be read again is, once.
+        const again =
+          request.retry === 'read' && error instanceof SessionError && error.code === 'UNAVAILABLE';
+        if (again) return readText(await send(request), options);
+        throw error;
+      });
       if (text === '') return undefined;
       const body = parse(text);
       if (body === undefined)

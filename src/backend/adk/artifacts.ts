@@ -1,0 +1,136 @@
+import { SessionError } from '../../errors.ts';
+import type { Artifact } from '../../model/artifact.ts';
+import { checkId } from '../../model/ids.ts';
+import type { Page, PageQuery } from '../../model/page.ts';
+import { path } from '../../net/url.ts';
+import type { ArtifactContent, NewArtifact, SessionRef } from '../types.ts';
+import { type Adk, checkSlash, readSession, sessionPath } from './client.ts';
+import { artifactNotFound, notAdk } from './errors.ts';
+import { sha256Of, toArtifact, toInlineData, toSavedArtifact } from './map.ts';
+import { checked } from './sessions.ts';
+
+/** Highest version number that is looked for where a server does not list versions. */
+const mostVersions = 65_536;
+
+/** Servers answer for artifacts of sessions that were deleted or never made, so the session is looked up first. */
+async function artifactsPath(adk: Adk, ref: SessionRef): Promise<string> {
+  await readSession(adk, checked(ref));
+  return `${await sessionPath(adk, ref)}/artifacts`;
+}
+
+async function artifactPath(adk: Adk, parent: string, name: string): Promise<string> {
+  checkSlash((await adk.dialect()).slashInArtifacts, 'name', checkId('name', name));
+  return parent + path`/${name}`;
+}
+
+async function load(
+  adk: Adk,
+  place: string,
+  name: string,
+  version: number,
+): Promise<ArtifactContent | undefined> {
+  const wire = await get(adk, `${place}/versions/${version}`);
+  return wire === undefined ? undefined : toArtifact(wire, name, version);
+}
+
+/** What is there, or undefined. */
+async function get(adk: Adk, url: string): Promise<unknown> {
+  try {
+    return (await adk.gate(() => adk.http.json({ method: 'GET', path: url, retry: 'read' }))) ?? undefined;
+  } catch (error) {
+    if (error instanceof SessionError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  }
+}
+
+async function loadLatest(adk: Adk, place: string, name: string): Promise<ArtifactContent | undefined> {
+  const dialect = await adk.dialect();
+  if (!dialect.listsVersions) return searchLatest(adk, place, name, dialect.firstVersion);
+  const versions = await get(adk, `${place}/versions`);
+  const latest = Array.isArray(versions)
+    ? Math.max(-1, ...versions.map(Number).filter(Number.isInteger))
+    : -1;
+  return latest < 0 ? undefined : load(adk, place, name, latest);
+}
+
+/** Versions follow each other without gaps, so the last is found by doubling and then halving. */
+async function searchLatest(
+  adk: Adk,
+  place: string,
+  name: string,
+  first: number,
+): Promise<ArtifactContent | undefined> {
+  let found = await load(adk, place, name, first);
+  let low = first;
+  let high = first + 1;
+  for (; found !== undefined && high < mostVersions; high = low * 2) {
+    const next = await load(adk, place, name, high);
+    if (next === undefined) break;
+    found = next;
+    low = high;
+  }
+  while (found !== undefined && high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    const next = await load(adk, place, name, middle);
+    if (next === undefined) high = middle;
+    else low = middle;
+    found = next ?? found;
+  }
+  return found;
+}
+
+/** Names come from the server; version, type and size only from each artifact's content, read one after another. */
+export async function listArtifacts(adk: Adk, ref: SessionRef, query: PageQuery): Promise<Page<Artifact>> {
+  const parent = await artifactsPath(adk, ref);
+  const answer = (await get(adk, parent)) ?? [];
+  if (!Array.isArray(answer)) throw notAdk();
+  const { cursor } = query;
+  const names = [...new Set(answer.map(String))]
+    .sort()
+    .filter((name) => cursor === undefined || name > cursor);
+  const page = names.slice(0, query.pageSize);
+  const items: Artifact[] = [];
+  for (const name of page) {
+    const latest = await loadLatest(adk, await artifactPath(adk, parent, name), name);
+    // One that was deleted meanwhile is no longer of the list.
+    if (latest !== undefined) items.push(latest.artifact);
+  }
+  return { items, cursor: names.length > page.length ? page.at(-1) : undefined };
+}
+
+export async function getArtifact(
+  adk: Adk,
+  ref: SessionRef,
+  name: string,
+  version?: number,
+): Promise<ArtifactContent> {
+  const place = await artifactPath(adk, await artifactsPath(adk, ref), name);
+  const { firstVersion } = await adk.dialect();
+  if (version !== undefined && (!Number.isSafeInteger(version) || version < firstVersion))
+    throw artifactNotFound();
+  const content =
+    version === undefined ? await loadLatest(adk, place, name) : await load(adk, place, name, version);
+  if (content === undefined) throw artifactNotFound();
+  return content;
+}
+
+export async function saveArtifact(adk: Adk, ref: SessionRef, input: NewArtifact): Promise<Artifact> {
+  checkId('name', input.name);
+  const parent = await artifactsPath(adk, ref);
+  // The name travels in the body; it must also be one that can be read back.
+  await artifactPath(adk, parent, input.name);
+  const wire = await adk.http.json({
+    method: 'POST',
+    path: parent,
+    body: { filename: input.name, artifact: toInlineData(input.mimeType, input.data) },
+    retry: 'quota',
+  });
+  const saved = toSavedArtifact(wire, {
+    name: input.name,
+    mimeType: input.mimeType,
+    sizeBytes: input.data.length,
+    sha256: sha256Of(input.data),
+  });
+  if (saved === undefined) throw notAdk();
+  return saved;
+}

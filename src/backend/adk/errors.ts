@@ -1,0 +1,132 @@
+import { SessionError } from '../../errors.ts';
+import { isObject } from '../../model/json.ts';
+import { retryAfterOf } from '../../net/http.ts';
+import type { Dialect } from './dialects.ts';
+
+export const service = 'ADK server';
+
+export function sessionNotFound(): SessionError {
+  return new SessionError('NOT_FOUND', 'There is no such session.', {
+    hint: 'Call list_sessions for the sessions that there are.',
+  });
+}
+
+export function eventNotFound(): SessionError {
+  return new SessionError('NOT_FOUND', 'There is no such event in this session.', {
+    hint: 'Call list_events for the events that there are.',
+  });
+}
+
+export function artifactNotFound(): SessionError {
+  return new SessionError('NOT_FOUND', 'There is no such artifact or version.', {
+    hint: 'Call list_artifacts for the names and latest versions.',
+  });
+}
+
+export function sessionExists(): SessionError {
+  return new SessionError('ALREADY_EXISTS', 'There is a session with this sessionId.', {
+    hint: 'Use it as it is, choose another sessionId, or leave it out.',
+  });
+}
+
+/** Something that no ADK server, or not this one, can do. */
+export function unsupported(what: string, hint: string): SessionError {
+  return new SessionError('UNIMPLEMENTED', `An ADK server cannot ${what}.`, { hint });
+}
+
+export function notAdk(cause?: unknown): SessionError {
+  return new SessionError(
+    'UNAVAILABLE',
+    'The configured address does not answer as an ADK API server does.',
+    {
+      hint: 'Check the address and port of the ADK server; Go servers answer below /api.',
+      cause,
+    },
+  );
+}
+
+/**
+ * What a refusal means. Bodies are read to tell refusals apart and for the log; no word of theirs is passed on.
+ */
+export function toError(
+  dialect: Dialect,
+  status: number,
+  body: unknown,
+  headers: Headers,
+  text: string,
+): SessionError {
+  const cause = new Error(`HTTP ${status}: ${text.slice(0, 500)}`);
+  if (status === 404) return isOtherServer(body, headers, text) ? notAdk(cause) : sessionNotFound();
+  if (status >= 500 && dialect.existsText?.test(text)) return sessionExists();
+  if (status >= 500 && dialect.missingText?.test(text)) return sessionNotFound();
+  if (status >= 300 && status < 400) return notAdk(cause);
+  const known = refusals[status];
+  if (known !== undefined)
+    return new SessionError(known.code, known.message, {
+      hint: known.hint,
+      retryAfter: retryAfterOf(headers),
+      cause,
+    });
+  if (status < 500) return refused(cause);
+  return new SessionError('INTERNAL', 'The ADK server failed on the request.', {
+    hint: 'The log of the ADK server says why.',
+    cause,
+  });
+}
+
+function refused(cause: unknown): SessionError {
+  return new SessionError('INVALID_ARGUMENT', 'The ADK server refused the request.', {
+    hint: 'Check the arguments; the log of the ADK server says what it did not like.',
+    cause,
+  });
+}
+
+type Refusal = Pick<SessionError, 'code' | 'message' | 'hint'>;
+
+const overloaded: Refusal = {
+  code: 'UNAVAILABLE',
+  message: 'The ADK server, or a proxy before it, is not ready.',
+  hint: 'Try again later.',
+};
+
+const refusals: Record<number, Refusal> = {
+  401: {
+    code: 'UNAUTHENTICATED',
+    message: 'The ADK server wants credentials.',
+    hint: 'Configure the token of the ADK server.',
+  },
+  403: {
+    code: 'PERMISSION_DENIED',
+    message: 'The ADK server does not allow the request.',
+    hint: 'Check the token and the address of the ADK server; a local one may only accept its own host name.',
+  },
+  405: {
+    code: 'UNIMPLEMENTED',
+    message: 'This release of the ADK server has no such request.',
+    hint: 'Use a newer release of ADK.',
+  },
+  408: overloaded,
+  409: sessionExists(),
+  413: {
+    code: 'RESOURCE_EXHAUSTED',
+    message: 'The request is larger than the ADK server accepts.',
+    hint: 'Send less at once, for example a file reference in place of a file.',
+  },
+  429: {
+    code: 'RESOURCE_EXHAUSTED',
+    message: 'The ADK server, or a proxy before it, gets too many requests.',
+    hint: 'Try again later.',
+  },
+  502: overloaded,
+  503: overloaded,
+  504: overloaded,
+};
+
+/** A 404 that no ADK handler writes: a web page, or the router's own answer to a path it does not know. */
+function isOtherServer(body: unknown, headers: Headers, text: string): boolean {
+  return (
+    (headers.get('content-type') ?? '').startsWith('text/html') ||
+    text.startsWith('404 page not found') ||
+    (isObject(body) && body.detail === 'Not Found')
+  );
+}

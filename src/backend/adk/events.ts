@@ -1,0 +1,106 @@
+import { invalidArgument } from '../../errors.ts';
+import type { Event } from '../../model/event.ts';
+import { checkId } from '../../model/ids.ts';
+import { jsonBytes } from '../../model/json.ts';
+import type { Page } from '../../model/page.ts';
+import { parseTime } from '../../model/time.ts';
+import type { EventQuery, SessionRef } from '../types.ts';
+import { type Adk, readSession, type WireSession } from './client.ts';
+import { eventNotFound, unsupported } from './errors.ts';
+import { fallbackOf } from './map.ts';
+import { toEvent } from './map-event.ts';
+import { msOf } from './map-time.ts';
+import { checked } from './sessions.ts';
+
+/** A page ends at this many bytes, though it holds one event at least. */
+const pageBytes = 8 * 1024 * 1024;
+
+const eventAt = (wire: WireSession, index: number): Event =>
+  toEvent(wire.events[index] ?? {}, fallbackOf(wire, index));
+
+/** The place of an event, the latest if several have the id. */
+function indexOf(wire: WireSession, eventId: string): number {
+  const index = wire.events.findLastIndex(
+    (event, i) => String(event.id || fallbackOf(wire, i).id) === eventId,
+  );
+  if (index < 0) throw eventNotFound();
+  return index;
+}
+
+export async function getEvent(adk: Adk, ref: SessionRef, eventId: string): Promise<Event> {
+  checkId('eventId', eventId);
+  const wire = await readSession(adk, checked(ref));
+  return eventAt(wire, indexOf(wire, eventId));
+}
+
+/**
+ * A page of a session's events, which the server answers all at once. Only those of the page are mapped. The
+ * order is the server's own, which is that of acceptance.
+ */
+export async function listEvents(adk: Adk, ref: SessionRef, query: EventQuery): Promise<Page<Event>> {
+  if (query.afterEventId !== undefined) checkId('afterEventId', query.afterEventId);
+  const later = query.afterTime === undefined ? undefined : parseTime('afterTime', query.afterTime);
+  const recent = query.cursor === undefined ? undefined : adk.recent.find(checked(ref));
+  if (recent !== undefined) {
+    const page = recentPage(recent, query, later);
+    // At its end there may be more by now.
+    if (page?.cursor !== undefined) return page;
+  }
+  const wire = await readSession(adk, checked(ref));
+  const page = pageOf(wire, query, later);
+  if (page.cursor !== undefined) adk.recent.keep(ref, wire);
+  return page;
+}
+
+/** Nothing when the page is not to be had from there: the session itself then has the last word. */
+function recentPage(
+  wire: WireSession,
+  query: EventQuery,
+  later: number | undefined,
+): Page<Event> | undefined {
+  try {
+    return pageOf(wire, query, later);
+  } catch {
+    return undefined;
+  }
+}
+
+function pageOf(wire: WireSession, query: EventQuery, later: number | undefined): Page<Event> {
+  if (later !== undefined && wire.events.some((event) => msOf(event.timestamp) === undefined))
+    throw unsupported(
+      'filter by afterTime when its events carry no time, as here',
+      'Use afterEventId with the last event that you know.',
+    );
+  const first = query.afterEventId === undefined ? 0 : indexOf(wire, query.afterEventId) + 1;
+  const step = query.order === 'desc' ? -1 : 1;
+  const start = query.cursor === undefined ? undefined : placeOf(wire, query.cursor);
+  let index = start === undefined ? (step > 0 ? first : wire.events.length - 1) : start + step;
+  const items: Event[] = [];
+  let bytes = 0;
+  for (; index >= first && index < wire.events.length; index += step) {
+    if (later !== undefined && (msOf(wire.events[index]?.timestamp) ?? 0) <= later) continue;
+    if (items.length === query.pageSize || bytes > pageBytes)
+      return { items, cursor: cursorOf(wire, index - step) };
+    const event = eventAt(wire, index);
+    items.push(event);
+    bytes += jsonBytes(event);
+  }
+  return { items };
+}
+
+const cursorOf = (wire: WireSession, index: number): string => `${index}:${eventAt(wire, index).id}`;
+
+/** Where the last page ended. Some services sort late events in, so the id counts more than the number. */
+function placeOf(wire: WireSession, cursor: string): number {
+  const [, number = '', id = ''] = /^(\d+):(.*)$/s.exec(cursor) ?? [];
+  const index = Number(number);
+  if (number !== '' && index < wire.events.length && eventAt(wire, index).id === id) return index;
+  try {
+    return indexOf(wire, id);
+  } catch {
+    throw invalidArgument(
+      'The event that the last page ended with is gone.',
+      'Start again without pageToken.',
+    );
+  }
+}

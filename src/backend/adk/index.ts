@@ -1,0 +1,135 @@
+import { SessionError } from '../../errors.ts';
+import type { Page, PageQuery } from '../../model/page.ts';
+import { type App, type Backend, type BackendInfo, capabilitiesOf } from '../types.ts';
+import { getArtifact, listArtifacts, saveArtifact } from './artifacts.ts';
+import { type Adk, connect } from './client.ts';
+import type { AdkConfig } from './config.ts';
+import { unknownDialect } from './dialects.ts';
+import { notAdk } from './errors.ts';
+import { getEvent, listEvents } from './events.ts';
+import { addSessionToMemory } from './memory.ts';
+import { streamRun } from './run.ts';
+import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
+import { listToolCalls } from './tool-calls.ts';
+
+export type { AdkConfig } from './config.ts';
+export type { DialectName } from './dialects.ts';
+
+/**
+ * Sessions of agents behind an ADK API server (`adk api_server`, in TypeScript, Python, Go or Java; adk.md).
+ *
+ * Which of them it is, the server is asked once here, and its verbs are those of the backend from then on. A
+ * server that does not answer now opens all the same, with the verbs that all four have; how to speak to it
+ * is found out at the first call that reaches it.
+ *
+ * What no ADK server can do is not here: appending, hiding and deleting events, revisions. Answering a tool
+ * call is a run (`query` with functionResponse parts), not a verb of `toolCalls`, because it sets the agent
+ * going and so wants what runs have: one at a time, progress, cancellation.
+ *
+ * @throws SessionError INVALID_ARGUMENT when the configuration is wrong
+ */
+export async function openAdk(config: AdkConfig): Promise<Backend> {
+  const adk = await connect(config);
+  const { dialect = unknownDialect } = adk.known();
+  const backend: Backend = {
+    name: 'adk',
+    ...(config.defaultApp === undefined ? {} : { defaultApp: config.defaultApp }),
+    async describe(): Promise<BackendInfo> {
+      return {
+        name: 'adk',
+        location: adk.baseUrl,
+        capabilities: capabilitiesOf(backend),
+        notes: await notesOf(adk, dialect === unknownDialect),
+      };
+    },
+    async close() {
+      adk.recent.forgetAll();
+    },
+    apps: {
+      list: (query) => listApps(adk, query),
+      get: (name) => getApp(adk, name),
+    },
+    sessions: {
+      list: (query) => listSessions(adk, query),
+      create: (owner, session) => createSession(adk, owner, session),
+      get: (ref) => getSession(adk, ref),
+      ...(dialect.patchesState
+        ? { update: (ref, change, guard) => updateSession(adk, ref, change, guard) }
+        : {}),
+      delete: (ref, guard) => deleteSession(adk, ref, guard),
+    },
+    events: {
+      list: (ref, query) => listEvents(adk, ref, query),
+      get: (ref, eventId) => getEvent(adk, ref, eventId),
+    },
+    toolCalls: { list: (ref) => listToolCalls(adk, ref) },
+    artifacts: {
+      list: (ref, query) => listArtifacts(adk, ref, query),
+      get: (ref, name, version) => getArtifact(adk, ref, name, version),
+      ...(dialect.savesArtifacts ? { save: (ref, artifact) => saveArtifact(adk, ref, artifact) } : {}),
+    },
+    ...(dialect.addsToMemory
+      ? { memory: { addSession: (ref, options) => addSessionToMemory(adk, ref, options) } }
+      : {}),
+    query: { stream: (ref, input, signal) => streamRun(adk, ref, input, signal) },
+  };
+  return backend;
+}
+
+async function appNames(adk: Adk): Promise<string[]> {
+  const answer = await adk.http.json({ method: 'GET', path: '/list-apps', retry: 'read' }).catch((error) => {
+    // The route takes no id that could be missing.
+    throw error instanceof SessionError && error.code === 'NOT_FOUND' ? notAdk(error) : error;
+  });
+  // Go writes null for an empty list.
+  if (answer !== null && !Array.isArray(answer)) throw notAdk();
+  return [...new Set((answer ?? []).map(String))].sort();
+}
+
+/** The agents that a server could load; those it could not, it does not name. */
+async function listApps(adk: Adk, query: PageQuery): Promise<Page<App>> {
+  const { cursor } = query;
+  const names = (await appNames(adk)).filter((name) => cursor === undefined || name > cursor);
+  const page = names.slice(0, query.pageSize);
+  return {
+    items: page.map((name) => ({ name })),
+    cursor: names.length > page.length ? page.at(-1) : undefined,
+  };
+}
+
+async function getApp(adk: Adk, name: string): Promise<App> {
+  if (!(await appNames(adk)).includes(name))
+    throw new SessionError('NOT_FOUND', 'There is no such app.', {
+      hint: 'Call list_apps for the apps that there are.',
+    });
+  return { name };
+}
+
+async function notesOf(adk: Adk, openedBlind: boolean): Promise<string[]> {
+  const dialect = await adk.dialect();
+  const { reachable, version } = adk.known();
+  return [
+    ...(reachable
+      ? [
+          `The server speaks the ${dialect.label} dialect${version === undefined ? '' : `, version ${version}`}.`,
+        ]
+      : ['No ADK API server answers at this address.']),
+    ...(openedBlind && (dialect.patchesState || !reachable)
+      ? ['It did not answer at the start: start this server again while it runs to get all it can do.']
+      : []),
+    'Events come from runs of the agent alone; nothing can append to, hide or delete them.',
+    'Answer a tool call by query, with a functionResponse part in the message.',
+    'A session is read whole for each call, so long sessions are slow; pages that follow each other within 10 s come from one reading.',
+    'displayName is kept in state where the web page of ADK keeps it; lists may not show it.',
+    'createTime is the time of the first event, or in lists that of the last write: ADK keeps none.',
+    ...(dialect.timesEvents
+      ? []
+      : ['Events carry no time; the one shown is when the session was last written to.']),
+    ...(dialect.patchesState ? [] : ['State changes only in runs, by their state delta.']),
+    ...(dialect.sharesInitialState
+      ? []
+      : ['user: and app: keys of the state that a session is created with stay in that session.']),
+    'Deleting a session leaves its artifacts on the server.',
+    ...(dialect.disconnectEndsRun === true ? [] : ['A run that is cancelled may go on in the server.']),
+  ];
+}

@@ -1,0 +1,42 @@
+import { SessionError } from '../../errors.ts';
+import type { MemoryScope } from '../../model/memory.ts';
+import { path } from '../../net/url.ts';
+import type { MemoryAddition, SessionRef } from '../types.ts';
+import { type Adk, checkSlash, readSession } from './client.ts';
+import { unsupported } from './errors.ts';
+import { checked } from './sessions.ts';
+
+/** Hands a session to the server's memory service, which reports nothing of what it makes of it. */
+export async function addSessionToMemory(
+  adk: Adk,
+  ref: SessionRef,
+  options: { scope?: MemoryScope | undefined },
+): Promise<MemoryAddition> {
+  if (options.scope !== undefined)
+    throw unsupported(
+      'choose the scope of memories',
+      'Leave scope out: memories belong to the app and the user.',
+    );
+  const { slashInIds } = await adk.dialect();
+  await readSession(adk, checked(ref));
+  checkSlash(slashInIds, 'userId', ref.userId);
+  try {
+    await adk.http.json({
+      method: 'PATCH',
+      path: path`/apps/${ref.app}/users/${ref.userId}/memory`,
+      body: { sessionId: ref.sessionId },
+      retry: 'quota',
+    });
+  } catch (error) {
+    if (!(error instanceof SessionError) || error.code !== 'INVALID_ARGUMENT') throw error;
+    throw new SessionError('FAILED_PRECONDITION', 'The ADK server has no memory service to add to.', {
+      hint: 'Start it with a memory service, see the memory option of adk api_server.',
+      cause: error,
+    });
+  }
+  return {
+    memories: [],
+    count: 0,
+    note: 'The ADK server took the session into its memory service, and does not report what it stored.',
+  };
+}

@@ -1,0 +1,233 @@
+import { invalidArgument, SessionError } from '../../errors.ts';
+import { checkId } from '../../model/ids.ts';
+import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
+import type { Page } from '../../model/page.ts';
+import type { Session, SessionOrder } from '../../model/session.ts';
+import { splitState } from '../../model/state.ts';
+import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
+import {
+  type Adk,
+  belongsTo,
+  readSession,
+  sessionPath,
+  sessionsPath,
+  toWireSession,
+  type WireSession,
+} from './client.ts';
+import type { CreateWay } from './dialects.ts';
+import { notAdk, sessionExists, unsupported } from './errors.ts';
+import { nameState, shows, stateOf, toListedSession, toSession, withoutTemp } from './map.ts';
+
+export async function getSession(adk: Adk, ref: SessionRef): Promise<Session> {
+  return toSession(await readSession(adk, checked(ref)), ref);
+}
+
+export function checked(ref: SessionRef): SessionRef {
+  checkId('sessionId', ref.sessionId);
+  return ref;
+}
+
+/** The labels of a session and its end have no place in ADK. */
+function checkFields(fields: Pick<SessionChange, 'labels' | 'expireTime'>): void {
+  const given = (['labels', 'expireTime'] as const).filter(
+    (name) => fields[name] !== undefined && Object.keys(fields[name]).length > 0,
+  );
+  if (given.length > 0)
+    throw unsupported(
+      `keep ${given.join(' and ')} with a session`,
+      'Leave it out, put it into state, or use another backend.',
+    );
+}
+
+function checkGuard(guard: Guard | undefined): void {
+  if (guard?.expectedRevision !== undefined)
+    throw unsupported(
+      'guard a write by expectedRevision',
+      'Leave expectedRevision out, or use another backend.',
+    );
+}
+
+/** What each way of creating a session under one's own id sends. */
+const requests: Record<CreateWay, (id: string, state: JsonObject) => { ownPath: boolean; body: JsonObject }> =
+  {
+    path: (_id, state) => ({ ownPath: true, body: { state } }),
+    body: (id, state) => ({ ownPath: false, body: { sessionId: id, state } }),
+    raw: (_id, state) => ({ ownPath: true, body: state }),
+  };
+
+/**
+ * Creates a session and checks that the answer shows the id and the state that were asked for, since some
+ * servers drop either in silence; a session that came out wrong is deleted again.
+ */
+export async function createSession(adk: Adk, owner: Owner, input: NewSession): Promise<Session> {
+  checkFields(input);
+  const dialect = await adk.dialect();
+  const state = {
+    ...withoutTemp(input.state ?? {}),
+    ...(input.displayName === undefined ? {} : nameState(input.displayName, { state: input.state })),
+  };
+  if (!dialect.nullInState && Object.values(state).includes(null))
+    throw invalidArgument(
+      `An ADK server in ${dialect.label} cannot keep null in state.`,
+      'Leave the key out of state.',
+    );
+  const { sessionId } = input;
+  const parent = await sessionsPath(adk, owner);
+  if (sessionId === undefined) {
+    const made = toWireSession(await post(adk, parent, { state }));
+    if (belongsTo(made, owner) && shows(made, state)) return toSession(made, owner);
+    await dropStray(adk, owner, made);
+    throw madeWrong();
+  }
+  const ref = checked({ ...owner, sessionId });
+  const own = await sessionPath(adk, ref);
+  for (const way of dialect.createWays) {
+    const { ownPath, body } = requests[way](sessionId, state);
+    const answer = await post(adk, ownPath ? own : parent, body).catch(async (error: unknown) => {
+      throw (await isTaken(adk, ref, error)) ? sessionExists() : error;
+    });
+    const made = toWireSession(answer);
+    if (made.id === sessionId && belongsTo(made, owner) && shows(made, state)) return toSession(made, owner);
+    await dropStray(adk, owner, made);
+  }
+  throw madeWrong();
+}
+
+const post = (adk: Adk, path: string, body: JsonObject): Promise<unknown> =>
+  adk.http.json({ method: 'POST', path, body, retry: 'quota' });
+
+/** Servers refuse a taken id as a bad request or as a failure of theirs; looking tells it from others. */
+async function isTaken(adk: Adk, ref: SessionRef, error: unknown): Promise<boolean> {
+  if (!(error instanceof SessionError)) return false;
+  if (error.code !== 'INVALID_ARGUMENT' && error.code !== 'INTERNAL') return false;
+  return readSession(adk, ref).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Deletes a session that came out wrong; one with events is not of our making and stays. */
+async function dropStray(adk: Adk, owner: Owner, made: WireSession): Promise<void> {
+  if (made.events.length > 0) return;
+  await adk.http
+    .json({
+      method: 'DELETE',
+      path: await sessionPath(adk, { ...owner, sessionId: made.id }),
+      retry: 'quota',
+    })
+    .catch(() => undefined);
+}
+
+function madeWrong(): SessionError {
+  return new SessionError(
+    'FAILED_PRECONDITION',
+    'The ADK server made a session with another id or state than was asked for; it was deleted again.',
+    { hint: 'Configure the dialect of the ADK server, or create the session without sessionId and state.' },
+  );
+}
+
+export async function deleteSession(adk: Adk, ref: SessionRef, guard?: Guard): Promise<void> {
+  checkGuard(guard);
+  const url = await sessionPath(adk, checked(ref));
+  if (!(await adk.dialect()).deleteSaysMissing) await readSession(adk, ref);
+  adk.recent.forget(ref);
+  await adk.http.json({ method: 'DELETE', path: url, retry: 'quota' });
+}
+
+/**
+ * Sets state by a state delta, which is all that PATCH takes. It can set keys and cannot take any away, so a
+ * change that would is refused rather than done by half.
+ */
+export async function updateSession(
+  adk: Adk,
+  ref: SessionRef,
+  change: SessionChange,
+  guard?: Guard,
+): Promise<Session> {
+  checkGuard(guard);
+  checkFields(change);
+  const url = await sessionPath(adk, checked(ref));
+  const before = await readSession(adk, ref);
+  const now = stateOf(before);
+  const wanted = change.state === undefined ? now : withoutTemp(change.state);
+  const lost = Object.entries(splitState(now).session).some(
+    ([key, value]) => value !== null && !Object.hasOwn(wanted, key),
+  );
+  if (lost)
+    throw new SessionError('FAILED_PRECONDITION', 'An ADK server cannot take keys out of state.', {
+      hint: 'Give every key that get_session shows; use null for one that is no longer wanted.',
+    });
+  const delta = {
+    ...Object.fromEntries(
+      Object.entries(wanted).filter(
+        ([key, value]) => !Object.hasOwn(now, key) || canonicalJson(now[key]) !== canonicalJson(value),
+      ),
+    ),
+    ...(change.displayName === undefined ? {} : nameState(change.displayName, before)),
+  };
+  if (shows(before, delta)) return toSession(before, ref);
+  adk.recent.forget(ref);
+  await adk.http.json({ method: 'PATCH', path: url, body: { stateDelta: delta }, retry: 'quota' });
+  const after = await readSession(adk, ref);
+  if (!shows(after, delta))
+    throw new SessionError('ABORTED', 'The state was changed by somebody else at the same time.', {
+      hint: 'Read the session and decide again.',
+    });
+  return toSession(after, ref);
+}
+
+/** Servers answer all sessions of a user at once, in no order that is promised: they are sorted and cut here. */
+export async function listSessions(adk: Adk, query: SessionQuery): Promise<Page<Session>> {
+  const { app, userId } = query;
+  if (userId === undefined)
+    throw unsupported('list the sessions of all users', 'Pass userId: sessions are listed user by user.');
+  if (query.filter?.some((term) => term.field !== 'userId'))
+    throw unsupported('filter sessions by displayName or labels', 'Filter by userId only, or not at all.');
+  const order = compareBy(query.orderBy ?? 'updateTime desc');
+  const owner = { app, userId };
+  const path = await sessionsPath(adk, owner);
+  const answer = await adk.gate(() => adk.http.json({ method: 'GET', path, retry: 'read' }));
+  const after = query.cursor === undefined ? undefined : parseCursor(query.cursor);
+  const sessions = wiresOf(answer)
+    .filter((wire) => belongsTo(wire, owner))
+    .map((wire) => toListedSession(wire, owner))
+    .filter((session) => query.filter?.every((term) => term.value === session.userId) ?? true)
+    .filter((session) => after === undefined || order(session, after) > 0)
+    .sort(order);
+  const items = sessions.slice(0, query.pageSize);
+  const last = items.at(-1);
+  return {
+    items,
+    cursor:
+      last !== undefined && sessions.length > items.length
+        ? JSON.stringify([last.updateTime, last.id])
+        : undefined,
+  };
+}
+
+/** TypeScript answers an object, Python and Java a list, Go null for none. */
+function wiresOf(answer: unknown): WireSession[] {
+  if (answer === null) return [];
+  const list = isObject(answer) ? answer.sessions : answer;
+  if (!Array.isArray(list)) throw notAdk();
+  return list.map(toWireSession);
+}
+
+type Sorted = Pick<Session, 'updateTime' | 'id'>;
+
+function compareBy(order: SessionOrder): (a: Sorted, b: Sorted) => number {
+  if (order.startsWith('createTime'))
+    throw unsupported('order sessions by createTime', 'Order by updateTime: ADK keeps no time of creation.');
+  const sign = order.endsWith('desc') ? -1 : 1;
+  return (a, b) => sign * (compareText(a.updateTime, b.updateTime) || compareText(a.id, b.id));
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function parseCursor(cursor: string): Sorted {
+  try {
+    const [updateTime, id] = JSON.parse(cursor) as unknown[];
+    if (typeof updateTime === 'string' && typeof id === 'string') return { updateTime, id };
+  } catch {}
+  throw invalidArgument('The page token is not one of this list.', 'Start again without pageToken.');
+}
