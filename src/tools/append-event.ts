@@ -13,6 +13,7 @@ export const appendEvent = defineTool({
     'Stores one event (a message, a tool call or its result, a state change) at the end of a session; no agent is run. Returns the stored event and the new revision. With your own eventId a repeated call stores nothing twice.',
   toolset: 'events',
   needs: ['events.append'],
+  instead: 'To give the agent there a message, use query.',
   reach: 'user',
   input: {
     sessionId,
@@ -35,12 +36,7 @@ export const appendEvent = defineTool({
   output: z.object({ event: eventBrief, session: markResult, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
-    const append = required(
-      ctx.backend.events?.append,
-      ctx.backend,
-      'append an event',
-      'Use query to run the agent with a message, or fork the session to a backend that can append.',
-    );
+    const append = required(ctx.backend.events?.append, ctx.backend, 'append an event');
     if (args.text !== undefined && args.content !== undefined)
       throw invalidArgument(
         'text and content are both given.',

@@ -1,5 +1,6 @@
-import type { Backend } from '../backend/types.ts';
-import { invalidArgument } from '../errors.ts';
+import { type Backend, supports } from '../backend/types.ts';
+import { invalidArgument, SessionError } from '../errors.ts';
+import type { Tool } from './define.ts';
 
 /** @throws SessionError INVALID_ARGUMENT naming the backends that there are */
 export function chooseBackend(backends: readonly Backend[], name: string | undefined): Backend {
@@ -10,4 +11,14 @@ export function chooseBackend(backends: readonly Backend[], name: string | undef
       `Use one of ${backends.map((b) => b.name).join(', ')}.`,
     );
   return found;
+}
+
+/** @throws SessionError UNIMPLEMENTED naming the configured backends that can do what the chosen one cannot */
+export function checkNeeds(tool: Tool, chosen: Backend, backends: readonly Backend[]): void {
+  const can = (backend: Backend) => tool.needs.every((need) => supports(backend, need));
+  if (can(chosen)) return;
+  const others = backends.filter(can).map((backend) => backend.name);
+  throw new SessionError('UNIMPLEMENTED', `The ${chosen.name} backend has no ${tool.name}.`, {
+    hint: `Backends that have it: ${others.join(', ')}; fork_session copies a session there.${tool.instead === undefined ? '' : ` ${tool.instead}`}`,
+  });
 }

@@ -66,6 +66,8 @@ export interface Tool {
   toolset: Toolset;
   /** Capabilities that a backend must have for this tool; with none of them configured it is not listed. */
   needs: readonly Capability[];
+  /** What to do where a backend lacks it: a sentence. */
+  instead?: string;
   /** In place of `needs`, where what one backend lacks another can give. */
   offered?: (backends: readonly Backend[]) => boolean;
   /**

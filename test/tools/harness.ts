@@ -5,6 +5,7 @@ import type { JsonObject } from '../../src/model/json.ts';
 import type { Principal } from '../../src/model/principal.ts';
 import { parseArgs } from '../../src/server/boundary.ts';
 import { openStore } from '../../src/store/open.ts';
+import { checkNeeds, chooseBackend } from '../../src/tools/choose.ts';
 import type { ToolContext } from '../../src/tools/define.ts';
 import { catalogue } from '../../src/tools/index.ts';
 
@@ -21,8 +22,6 @@ export async function memoryBackend(now?: () => number): Promise<Backend> {
 
 /** Calls tools as the server does, without the protocol around them. */
 export function caller(backends: readonly Backend[], principal: Principal) {
-  const [first] = backends;
-  if (first === undefined) throw new Error('A caller needs a backend.');
   const listed = catalogue({
     backends,
     toolsets: ['sessions', 'events', 'tool-calls', 'artifacts', 'memory', 'query', 'apps'],
@@ -33,7 +32,8 @@ export function caller(backends: readonly Backend[], principal: Principal) {
     const found = listed.find(({ tool }) => tool.name === name);
     if (found === undefined) throw new Error(`There is no tool ${name}.`);
     const args = parseArgs(found.input, raw);
-    const backend = backends.find((b) => b.name === args.backend) ?? first;
+    const backend = chooseBackend(backends, typeof args.backend === 'string' ? args.backend : undefined);
+    checkNeeds(found.tool, backend, backends);
     const ctx: ToolContext = {
       server: { name: 'test', version: '0' },
       backends,
@@ -46,6 +46,7 @@ export function caller(backends: readonly Backend[], principal: Principal) {
       tools: [],
       secret: Buffer.alloc(32, 7),
       signal: new AbortController().signal,
+      cancelled: () => false,
       progress: () => {},
     };
     return found.tool.run(args, ctx);
