@@ -227,6 +227,7 @@ async function processes(server: string): Promise<void> {
   const measure = async (many: number) => {
     const store = path.join(scratch(), 'p.db');
     const clients = Array.from({ length: many }, () => rawStdio(server, ['--store', `sqlite:${store}`]));
+    for (const client of clients) await client.call('list_sessions');
     await clients[0]?.call('create_session', { sessionId: 's' });
     let worst = 0;
     const each = async (client: (typeof clients)[number]) =>
