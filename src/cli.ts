@@ -4,6 +4,7 @@ import { doctor } from './doctor.ts';
 import { SessionError } from './errors.ts';
 import { createLog, type Log } from './log.ts';
 import type { Principal } from './model/principal.ts';
+import type { ServerDeps } from './server/build.ts';
 import { exportSession, importSession } from './transfer.ts';
 import { version } from './version.ts';
 
@@ -35,6 +36,8 @@ export async function run(io: Io): Promise<number> {
     return fail(io, log, error, 2);
   }
   if (config.command === 'doctor') return doctor(config, log, io);
+  if (config.command === 'hash-token')
+    return hashTokenOf(io, config).catch((error: unknown) => fail(io, log, error, 2));
   const opened = await openBackends(config, log).catch((error: unknown) => ({ error }));
   if ('error' in opened) return fail(io, log, opened.error, 2);
   const principal: Principal = {
@@ -46,14 +49,17 @@ export async function run(io: Io): Promise<number> {
     if (config.command === 'export') await exportSession(opened.backends, config, io);
     else if (config.command === 'import') await importSession(opened.backends, config, io);
     else {
-      // The protocol's library is heavy and only servers need it.
-      const { startStdio } = await import('./server/stdio.ts');
       const { toolsets, readOnly, app: defaultApp } = config;
       const { backends, secret } = opened;
-      const server = startStdio(
-        { version, backends, defaultApp, toolsets, readOnly, secret, log },
-        principal,
-      );
+      // The protocol's library is heavy and only servers need it.
+      const { openTelemetry } = await import('./server/telemetry.ts');
+      const around = await openTelemetry();
+      const deps = { version, backends, defaultApp, toolsets, readOnly, secret, log, around };
+      const server = await start(config, deps, principal).catch((error: unknown) => ({ error }));
+      if ('error' in server) {
+        await opened.close();
+        return fail(io, log, server.error, 2);
+      }
       io.onSignal(() => void server.close());
       await server.closed;
       // Whatever hangs, the process ends soon after its client has gone.
@@ -67,6 +73,20 @@ export async function run(io: Io): Promise<number> {
     await opened.close().catch(() => {});
     return fail(io, log, error, 1);
   }
+}
+
+async function start(config: Config, deps: ServerDeps, principal: Principal) {
+  if (config.command === 'http')
+    return (await import('./server/http.ts')).startHttp(deps, config.http, config.user);
+  return (await import('./server/stdio.ts')).startStdio(deps, principal);
+}
+
+/** An entry of the token file for the token on stdin. */
+async function hashTokenOf(io: Io, config: Config): Promise<number> {
+  const { tokenEntry } = await import('./server/tokens.ts');
+  let token = '';
+  for await (const chunk of io.stdin) token += String(chunk);
+  return say(io, `${JSON.stringify(tokenEntry(token.trim(), config.user))}\n`);
 }
 
 function say(io: Io, text: string): number {

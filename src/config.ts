@@ -1,14 +1,20 @@
 import path from 'node:path';
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import * as z from 'zod';
+import type { AgentConfig } from './agent/open.ts';
+import type { ProcessIdentity } from './backend/local/runs.ts';
+import { agentsFileSchema, agentsUsage, readAgents } from './config-agents.ts';
+import { backendsFileSchema, backendsUsage, readRemote } from './config-backends.ts';
+import { httpFileSchema, httpFlags, httpUsage, readHttp } from './config-http.ts';
 import { invalidArgument, quote, SessionError } from './errors.ts';
 import { checkId } from './model/ids.ts';
+import type { HttpSettings } from './server/http.ts';
 import { type Toolset, toolsets } from './tools/define.ts';
 
-export const commands = ['stdio', 'doctor', 'export', 'import'] as const;
+export const commands = ['stdio', 'http', 'doctor', 'export', 'import', 'hash-token'] as const;
 export type Command = (typeof commands)[number];
 
-export const backendNames = ['local'] as const;
+export const backendNames = ['local', 'agent-engine', 'adk', 'vectara'] as const;
 export type BackendName = (typeof backendNames)[number];
 
 /** All that the operator decides. Secrets are in here: it is never printed as a whole. */
@@ -17,12 +23,18 @@ export interface Config {
   /** Of `export` and `import`. */
   sessionId: string | undefined;
   backends: readonly BackendName[];
+  /** What the remote backends need, read when they are opened. */
+  remote: ReturnType<typeof readRemote>;
   store: { url: string | undefined; durability: 'full' | 'normal'; dataDir: string };
   app: string;
   user: string;
   /** Undefined: the default ones. */
   toolsets: readonly Toolset[] | undefined;
   readOnly: boolean;
+  http: HttpSettings;
+  /** The agents that the local backend runs, by app. */
+  agents: Readonly<Record<string, AgentConfig>>;
+  process: ProcessIdentity | undefined;
 }
 
 /** What the configuration takes from the machine. */
@@ -33,6 +45,7 @@ export interface Machine {
   userName: string;
   /** Reads a text file; throws if it cannot. */
   readFile(path: string): string;
+  process?: ProcessIdentity | undefined;
 }
 
 type Invocation = { kind: 'help' } | { kind: 'version' } | { kind: 'run'; config: Config };
@@ -46,6 +59,7 @@ const flags = {
   toolsets: { type: 'string' },
   'read-only': { type: 'boolean' },
   config: { type: 'string' },
+  ...httpFlags,
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const satisfies ParseArgsConfig['options'];
@@ -59,6 +73,9 @@ const fileSchema = z.strictObject({
   user: z.string().optional(),
   toolsets: z.array(z.string()).optional(),
   readOnly: z.boolean().optional(),
+  ...backendsFileSchema,
+  http: httpFileSchema.optional(),
+  agents: agentsFileSchema.optional(),
 });
 
 export const usage = `agent-sessions-mcp: sessions, events, artifacts and memories for agents, as MCP tools
@@ -67,12 +84,15 @@ Usage: agent-sessions-mcp [command] [options]
 
 Commands
   stdio                serve one client over stdin and stdout (default)
+  http                 serve many clients over HTTP
   doctor               check configuration and store, and say what to fix
   export SESSION       write a session to stdout as JSON Lines
   import [SESSION]     read a session from stdin as JSON Lines, under its own or the given id
+  hash-token           read a token from stdin and write its entry for --auth-tokens
 
 Options                          Environment                 Default
-  --backend NAME[,NAME]          AGENT_SESSIONS_BACKEND      local
+  --backend NAME[,NAME]          AGENT_SESSIONS_BACKEND      local; also agent-engine, adk, vectara;
+                                                             the first is the default
   --store URL                    AGENT_SESSIONS_STORE        a file in your data folder
                                  memory: or sqlite:PATH
   --durability full|normal       AGENT_SESSIONS_DURABILITY   full: written to disk before the answer
@@ -83,7 +103,10 @@ Options                          Environment                 Default
   --read-only                    AGENT_SESSIONS_READ_ONLY    off
   --config FILE                  AGENT_SESSIONS_CONFIG       JSON with the same settings
   --help, --version
-`;
+
+${backendsUsage}
+${httpUsage}
+${agentsUsage}`;
 
 /** Reads flags, environment and file, in this order of precedence. @throws SessionError INVALID_ARGUMENT */
 export function readConfig(argv: readonly string[], machine: Machine): Invocation {
@@ -113,6 +136,7 @@ export function readConfig(argv: readonly string[], machine: Machine): Invocatio
       command,
       sessionId,
       backends: distinct(backends.map((name) => member('--backend', name, backendNames))),
+      remote: readRemote(file, machine.env),
       store: { url: values.store ?? env('STORE') ?? file.store, durability, dataDir: dataDir(machine) },
       app: checkId('--app', values.app ?? env('APP') ?? file.app ?? 'default'),
       user: checkId('--user', values.user ?? env('USER') ?? file.user ?? machine.userName),
@@ -122,6 +146,9 @@ export function readConfig(argv: readonly string[], machine: Machine): Invocatio
           : distinct(wanted.map((name) => member('--toolsets', name, toolsets))),
       readOnly:
         values['read-only'] ?? flagOf('AGENT_SESSIONS_READ_ONLY', env('READ_ONLY')) ?? file.readOnly ?? false,
+      agents: readAgents(file.agents, machine.env),
+      process: machine.process,
+      http: readHttp({ flag: (name) => values[name], env, file: file.http ?? {} }),
     },
   };
 }

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { openAgents } from '../agent/open.ts';
 import type { BackendName, Config } from '../config.ts';
 import type { Log } from '../log.ts';
+import { endRuns, watchRuns } from '../run/start.ts';
 import { openStore } from '../store/open.ts';
 import { storeSecret } from '../store/secret.ts';
 import { openLocal } from './local/index.ts';
@@ -24,15 +26,37 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
       log.info('The local store is open.', { engine: store.engine, location: store.location });
       return openLocal({
         store,
+        agents: openAgents(config.agents),
+        process: config.process,
         onError: (error) => log.error('Maintenance of the store failed.', { error }),
       });
     },
+    async 'agent-engine'() {
+      const { openAgentEngine } = await import('./agent-engine/index.ts');
+      return openAgentEngine(config.remote.agentEngine());
+    },
+    async adk() {
+      const { openAdk } = await import('./adk/index.ts');
+      return openAdk(config.remote.adk());
+    },
+    async vectara() {
+      const { openVectara } = await import('./vectara/index.ts');
+      return openVectara(config.remote.vectara());
+    },
   };
   const close = async () => {
-    await Promise.all(backends.map((backend) => backend.close()));
+    const closeOne = async (backend: Backend) => {
+      await endRuns(backend);
+      await backend.close();
+    };
+    await Promise.all(backends.map(closeOne));
   };
   try {
-    for (const name of config.backends) backends.push(await openOne[name]());
+    for (const name of config.backends) {
+      const backend = await openOne[name]();
+      watchRuns(backend, (error) => log.error('An agent run failed.', { backend: name, error }));
+      backends.push(backend);
+    }
   } catch (error) {
     await close();
     throw error;

@@ -5,6 +5,7 @@ import type { FilterTerm } from '../model/filter.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Memory, MemoryScope } from '../model/memory.ts';
 import type { Page, PageQuery } from '../model/page.ts';
+import type { RunError, RunRecord } from '../model/run.ts';
 import type { Session, SessionOrder } from '../model/session.ts';
 import type { ToolCall, ToolOutput } from '../model/tool-call.ts';
 
@@ -108,12 +109,49 @@ export interface MemoryAddition {
 
 /** What a run gets to work on. */
 export interface RunInput {
+  /** Without parts only where the backend has `runs`: the run goes on from what the session holds. */
   message: Content;
   stateDelta?: JsonObject | undefined;
   /** Given by our side; a service that mints its own reports it in the events. */
   invocationId: string;
   /** Agent Engine: which streaming class method to call. */
   classMethod?: string | undefined;
+}
+
+/** How a run ended, and the event that says so. */
+export interface RunEnding {
+  status: 'completed' | 'failed' | 'cancelled' | 'interrupted';
+  error?: RunError | undefined;
+  /** What the agent had said since its last whole event. */
+  text?: string | undefined;
+}
+
+/**
+ * Where a backend notes its runs, so that every process over one store knows of them. A run is leased to the
+ * process that runs it; whoever looks at a session whose run has lost its process marks it as interrupted.
+ */
+export interface RunLedger {
+  /** Milliseconds for which a run is leased without being renewed. */
+  readonly leaseMs: number;
+  /**
+   * Notes a run, unless the session has one: ABORTED with its `invocationId`. A run of this id that goes on
+   * or was completed is not begun again; `digest` tells whether it was begun with the same message, else
+   * ALREADY_EXISTS.
+   */
+  begin(ref: SessionRef, run: { invocationId: string; digest: string }): Promise<BegunRun>;
+  /** Undefined where there is no such run. */
+  get(ref: SessionRef, invocationId: string): Promise<RunRecord | undefined>;
+  /** False when the run is no longer ours. */
+  renew(ref: SessionRef, invocationId: string): Promise<boolean>;
+  /** Ends a run, whoever runs it, unless it has ended already; an end other than completion is stored as an event. */
+  end(ref: SessionRef, invocationId: string, ending: RunEnding): Promise<RunRecord | undefined>;
+  /** The agent's last events of a run, in order. */
+  events(ref: SessionRef, invocationId: string, limit: number): Promise<Event[]>;
+}
+
+export interface BegunRun {
+  begun: boolean;
+  run: RunRecord;
 }
 
 export interface Feedback {
@@ -223,6 +261,8 @@ export interface Backend {
   feedback?: {
     register?(ref: SessionRef, feedback: Feedback): Promise<void>;
   };
+  /** Absent: runs are known to the process that runs them, and to nobody else. */
+  runs?: RunLedger;
 }
 
 type Group = 'apps' | 'sessions' | 'events' | 'toolCalls' | 'artifacts' | 'memory' | 'query' | 'feedback';

@@ -5,12 +5,12 @@ export const toolCallSchema = z.object({
   id: z.string(),
   name: z.string().optional(),
   args: z.record(z.string(), z.unknown()).optional(),
-  eventId: z.string().describe('event that made the call'),
+  eventId: z.string(),
   author: z.string().optional(),
   invocationId: z.string().optional(),
   createTime: z.string().optional(),
   longRunning: z.boolean().optional(),
-  masked: z.boolean().optional().describe('true: secret arguments are hidden'),
+  masked: z.boolean().optional(),
 });
 export type ToolCall = z.infer<typeof toolCallSchema>;
 

@@ -3,17 +3,19 @@ import {
   type InputRequiredResult,
   McpServer,
   requireScopes,
+  type ScopeChallengeHandler,
   type ServerContext,
   type StandardSchemaWithJSON,
 } from '@modelcontextprotocol/server';
 import type { Backend } from '../backend/types.ts';
-import type { Log } from '../log.ts';
+import { type Log, logWith } from '../log.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Principal } from '../model/principal.ts';
-import { chooseBackend } from '../tools/choose.ts';
+import { checkNeeds, chooseBackend } from '../tools/choose.ts';
 import type { Tool, ToolContext, Toolset } from '../tools/define.ts';
 import { catalogue, type ListedTool } from '../tools/index.ts';
 import { parseArgs, toErrorResult, toResult } from './boundary.ts';
+import { wasCancelled } from './cancelled.ts';
 import { confirmationCodec, settleConfirmation } from './confirm.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerResources } from './resources.ts';
@@ -30,11 +32,26 @@ export interface ServerDeps {
   /** Signs page tokens and open questions; the same in every process over one store. */
   secret: Buffer;
   log: Log;
+  /** Runs every tool call: limits, measures, traces. */
+  around?: Around | undefined;
 }
 
-export type BuildServer = (principal: Principal) => McpServer;
+/** A tool call, as what surrounds it sees it. */
+export interface ToolCall {
+  tool: string;
+  principal: Principal;
+  /** `_meta` as the caller sent it. */
+  meta: unknown;
+}
+
+/** Runs a call, or refuses it with a SessionError. What the call throws passes through. */
+export type Around = <T>(call: ToolCall, run: () => Promise<T>) => Promise<T>;
+
+/** With `only`, a server that has no more than this one tool, for a request that calls it. */
+export type BuildServer = (principal: Principal, only?: string) => McpServer;
 
 interface PreparedTool extends ListedTool {
+  scopeChallenge: ScopeChallengeHandler;
   inputSchema: StandardSchemaWithJSON<JsonObject>;
   outputSchema: StandardSchemaWithJSON<JsonObject>;
 }
@@ -55,13 +72,17 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
     if (known !== undefined) return known;
     const tools = catalogue({ ...deps, admin }).map((listed) => ({
       ...listed,
+      scopeChallenge: requireScopes(
+        listed.tool.annotations.readOnlyHint ? 'sessions:read' : 'sessions:write',
+      ),
       inputSchema: published(listed.input),
       outputSchema: published(listed.tool.output),
     }));
     surfaces.set(admin, tools);
     return tools;
   };
-  return (principal) => {
+  const around: Around = deps.around ?? ((_call, run) => run());
+  return (principal, only) => {
     const codec = confirmationCodec(deps.secret, () => principal.userId);
     const server = new McpServer(
       { name: 'agent-sessions-mcp', title: 'Agent sessions', version: deps.version },
@@ -85,25 +106,33 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
     );
     const tools = prepared(principal.admin);
     const names = tools.map(({ tool }) => tool.name);
-    for (const { tool, input, inputSchema, outputSchema } of tools) {
+    const called = tools.filter(({ tool }) => tool.name === only);
+    // A call of what is not there is answered by a whole server, as a call of an unknown tool.
+    const registered = called.length > 0 ? called : tools;
+    for (const { tool, input, scopeChallenge, inputSchema, outputSchema } of registered) {
       const { title, description, annotations } = tool;
-      const scopeChallenge = requireScopes(annotations.readOnlyHint ? 'sessions:read' : 'sessions:write');
       server.registerTool(
         tool.name,
         { title, description, annotations, inputSchema, outputSchema, scopeChallenge },
         async (raw, ctx): Promise<CallToolResult | InputRequiredResult> => {
           try {
-            const args = parseArgs(input, raw);
-            const context = contextOf(deps, principal, tool, args, names, ctx);
-            const question = await settleConfirmation(tool, args, context, { server, ctx, codec });
-            if (question !== undefined) return question;
-            return withLinks(tool, await tool.run(args, context), context);
+            const call: ToolCall = { tool: tool.name, principal, meta: ctx.mcpReq._meta };
+            return await around(call, async () => {
+              const args = parseArgs(input, raw);
+              const context = contextOf(deps, principal, tool, args, names, ctx);
+              const question = await settleConfirmation(tool, args, context, { server, ctx, codec });
+              if (question !== undefined) return question;
+              return withLinks(tool, await tool.run(args, context), context);
+            });
           } catch (error) {
-            return toErrorResult(error, deps.log, tool.name);
+            const requestId = ctx.http?.req?.headers.get('x-request-id');
+            const log = requestId ? logWith(deps.log, { requestId }) : deps.log;
+            return toErrorResult(error, log, tool.name);
           }
         },
       );
     }
+    if (called.length > 0) return server;
     registerResources(server, deps, principal);
     registerPrompts(server, deps, principal);
     return server;
@@ -120,6 +149,7 @@ function contextOf(
 ): ToolContext {
   const text = (name: string) => (typeof args[name] === 'string' ? args[name] : undefined);
   const backend = chooseBackend(deps.backends, text('backend'));
+  checkNeeds(tool, backend, deps.backends);
   const routed = tool.reach === 'user';
   return {
     server: { name: 'agent-sessions-mcp', version: deps.version },
@@ -134,6 +164,7 @@ function contextOf(
     tools,
     secret: deps.secret,
     signal: ctx.mcpReq.signal,
+    cancelled: () => wasCancelled(ctx),
     progress: progressOf(ctx),
   };
 }

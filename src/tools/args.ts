@@ -13,7 +13,7 @@ export const idText = () =>
 /** Arguments that several tools take. What means the same has the same name and the same words everywhere. */
 export const sessionId = idText().describe('Session id');
 export const eventId = idText().describe('Event id');
-export const app = idText().optional().describe('App (agent); default: the server’s');
+export const app = idText().optional().describe('Agent; default: the server’s');
 export const userId = idText().optional().describe('User; default: you');
 export const pageSize = z.int().min(1).max(maxPageSize).default(defaultPageSize).describe('Items per page');
 export const pageToken = z.string().optional().describe('nextPageToken of the page before');

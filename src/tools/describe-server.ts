@@ -18,12 +18,14 @@ export const describeServer = defineTool({
     defaultApp: z.string(),
     tools: z.array(z.string()),
     backends: z.array(
-      z.object({
-        name: z.string(),
-        location: z.string(),
-        capabilities: z.array(z.string()),
-        notes: z.array(z.string()),
-      }),
+      z
+        .object({
+          name: z.string(),
+          location: z.string(),
+          capabilities: z.array(z.string()),
+          notes: z.array(z.string()),
+        })
+        .meta({ brief: true, description: 'name, location, capabilities, notes' }),
     ),
   }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },

@@ -1,9 +1,10 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
-import { artifactSchema, isTextType } from '../model/artifact.ts';
+import { isTextType } from '../model/artifact.ts';
 import { artifactUri } from '../model/uri.ts';
 import { idText, sessionId } from './args.ts';
 import { defineTool, refOf } from './define.ts';
+import { artifactBrief } from './results.ts';
 
 export const getArtifact = defineTool({
   name: 'get_artifact',
@@ -21,7 +22,7 @@ export const getArtifact = defineTool({
     maxBytes: z.int().min(4).max(1_000_000).default(12_000).describe('Most bytes to read'),
   },
   output: z.object({
-    artifact: artifactSchema,
+    artifact: artifactBrief,
     sessionId: z.string(),
     offset: z.int(),
     text: z.string().optional(),

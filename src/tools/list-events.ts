@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { idText, pageSize, pageToken, sessionId, view } from './args.ts';
 import { defineTool, refOf } from './define.ts';
-import { eventResult, pageResult, showPage } from './results.ts';
+import { eventBrief, pageResult, showPage } from './results.ts';
 
 export const listEvents = defineTool({
   name: 'list_events',
@@ -22,7 +22,7 @@ export const listEvents = defineTool({
     pageSize,
     pageToken,
   },
-  output: z.object({ events: z.array(eventResult), ...pageResult }),
+  output: z.object({ events: z.array(eventBrief), ...pageResult }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const list = required(ctx.backend.events?.list, ctx.backend, 'list events');

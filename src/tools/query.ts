@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required, type SessionRef } from '../backend/types.ts';
 import { invalidArgument, SessionError } from '../errors.ts';
 import { answerBytes, fitTo } from '../model/budget.ts';
-import { type Content, contentSchema, type Event } from '../model/event.ts';
+import { type Content, contentFault, contentSchema, type Event } from '../model/event.ts';
 import { jsonBytes } from '../model/json.ts';
 import { type RunStatus, runStatuses } from '../model/run.ts';
 import { textFlow } from '../run/coalesce.ts';
@@ -19,10 +19,10 @@ const textBytes = 9000;
 /** Arguments of a message to an agent. In few words: two tools publish them. */
 export const runInput = {
   sessionId: sessionId.optional(),
-  message: z.string().optional().describe('What the user says'),
-  content: contentSchema.optional().meta({ brief: true, description: 'Or content {role, parts}' }),
-  stateDelta: state.optional().describe('State to set with it'),
-  invocationId: z.string().optional().describe('Known run; or own id, safe to repeat'),
+  message: z.string().optional().describe('User’s words'),
+  content: contentSchema.optional().meta({ brief: true, description: 'Or {role, parts}' }),
+  stateDelta: state.optional().describe('State to set'),
+  invocationId: z.string().optional().describe('Known run, or own id to repeat safely'),
   waitSeconds: z.int().min(0).max(600).default(50).describe('Longest wait'),
 };
 
@@ -61,7 +61,7 @@ export const query = defineTool({
   name: 'query',
   title: 'Ask an agent',
   description:
-    'Runs the app’s agent on a message, in a new session if none is named: {status, invocationId, sessionId, events, text}. A run that outlasts waitSeconds goes on, status "running": follow it with wait_for_events, get its result by sessionId and invocationId alone. Open tool calls: submit_tool_outputs, then query by sessionId alone.',
+    'Runs the app’s agent on a message, in a new session if none is named. A run that outlasts waitSeconds goes on, status "running": wait_for_events, then query its sessionId and invocationId alone for the result. Open tool calls: submit_tool_outputs, then query the sessionId alone.',
   toolset: 'query',
   needs: ['query.stream'],
   reach: 'user',
@@ -123,9 +123,11 @@ async function begin(args: RunArgs, ctx: ToolContext): Promise<Run> {
   const { message: text, content, stateDelta, invocationId, classMethod } = args;
   if (text !== undefined && content !== undefined)
     throw invalidArgument('message and content are both given.', 'Give one of them.');
-  if (content?.parts.length === 0)
-    throw invalidArgument('content has no parts.', 'Give a part, or message for plain text.');
-  const message = text === undefined ? content : ({ role: 'user', parts: [{ text }] } satisfies Content);
+  const fault = content?.parts.length === 0 ? 'content has no parts' : content && contentFault(content);
+  if (fault !== undefined)
+    throw invalidArgument(`${fault}.`, 'Give parts, each with exactly one kind of data.');
+  const parts = text === undefined ? content?.parts : [{ text }];
+  const message: Content | undefined = parts && { role: content?.role ?? 'user', parts };
   const request = { message, stateDelta, invocationId, classMethod };
   if (args.sessionId !== undefined)
     return startRun(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), request);

@@ -6,7 +6,7 @@ import { defineTool, refOf } from './define.ts';
 export const registerFeedback = defineTool({
   name: 'register_feedback',
   title: 'Register feedback',
-  description: 'Rates an agent’s answer, by eventId or invocationId. get_event shows it.',
+  description: 'Rates an event or a run. get_event shows it.',
   toolset: 'query',
   needs: ['feedback.register'],
   reach: 'user',
@@ -14,7 +14,7 @@ export const registerFeedback = defineTool({
     sessionId,
     eventId: eventId.optional(),
     invocationId: idText().optional().describe('Run'),
-    score: z.number().describe('Higher is better'),
+    score: z.number().describe('More is better'),
     text: z.string().optional().describe('Why'),
   },
   output: z.object({ registered: z.boolean() }),

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { artifactSchema } from '../model/artifact.ts';
 import { answerBytes, fitTo } from '../model/budget.ts';
 import type { Event } from '../model/event.ts';
 import { canonicalJson, type JsonObject, jsonBytes } from '../model/json.ts';
@@ -19,12 +20,13 @@ export const eventResult = z.object({
 });
 
 /** The same, published in short by the tools whose business it is less. */
-export const eventBrief = eventResult.meta({ brief: true, description: 'The event, as in get_event' });
+export const eventBrief = eventResult.meta({ brief: true, description: 'As in get_event' });
 export const sessionBrief = sessionSchema.meta({
   brief: true,
-  description: 'The session, as in get_session',
+  description: 'As in get_session',
 });
-export const memoryBrief = memorySchema.meta({ brief: true, description: 'The memory, as in search_memory' });
+export const memoryBrief = memorySchema.meta({ brief: true, description: 'As in search_memory' });
+export const artifactBrief = artifactSchema.meta({ brief: true, description: 'As in list_artifacts' });
 
 export const markResult = z.object({ id: z.string(), revision: z.int().optional(), updateTime: z.string() });
 

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { required } from '../backend/types.ts';
 import { invalidArgument } from '../errors.ts';
-import { artifactSchema } from '../model/artifact.ts';
 import { artifactUri } from '../model/uri.ts';
 import { idText, sessionId } from './args.ts';
 import { defineTool, refOf } from './define.ts';
+import { artifactBrief } from './results.ts';
 
 const mimeType = /^[\w.+-]+\/[\w.+-]+(\s*;\s*[\w-]+=("[^"]*"|[\w.+-]+))*$/;
 const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
@@ -28,7 +28,7 @@ export const saveArtifact = defineTool({
       .optional()
       .describe('Default: text/plain, or application/octet-stream for data'),
   },
-  output: z.object({ artifact: artifactSchema, sessionId: z.string() }),
+  output: z.object({ artifact: artifactBrief, sessionId: z.string() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
     const save = required(ctx.backend.artifacts?.save, ctx.backend, 'save an artifact');

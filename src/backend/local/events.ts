@@ -163,7 +163,9 @@ async function withAnsweredIds(local: Local, uid: string, input: NewEvent): Prom
 /** Open tool calls, oldest first; at most 1,000. */
 export async function readOpenCalls(local: Local, uid: string): Promise<OpenCall[]> {
   const rows = await local.store.range({ prefix: keys.openCalls(uid), limit: 1000 });
-  return rows.map((row) => JSON.parse(row.value) as OpenCall).sort((a, b) => a.seq - b.seq || a.place - b.place);
+  return rows
+    .map((row) => JSON.parse(row.value) as OpenCall)
+    .sort((a, b) => a.seq - b.seq || a.place - b.place);
 }
 
 export async function readEvent(local: Local, uid: string, seq: number): Promise<EventRecord | undefined> {

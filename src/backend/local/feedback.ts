@@ -13,11 +13,7 @@ const maxTextLength = 4000;
  * Adds feedback to the event that it speaks of: the given one, or the last of the given run. The same
  * feedback twice is one.
  */
-export async function registerFeedback(
-  local: Local,
-  ref: SessionRef,
-  feedback: Feedback,
-): Promise<void> {
+export async function registerFeedback(local: Local, ref: SessionRef, feedback: Feedback): Promise<void> {
   const { score, text, invocationId } = feedback;
   if ((text?.length ?? 0) > maxTextLength)
     throw invalidArgument(`text is longer than ${maxTextLength} characters.`, 'Shorten it.');
@@ -33,18 +29,20 @@ export async function registerFeedback(
       canonicalJson([entry.score, entry.text]) === canonicalJson([score, text]);
     if (known.some(same)) return record;
     if (known.length >= maxPerEvent)
-      throw new SessionError('RESOURCE_EXHAUSTED', `An event holds at most ${maxPerEvent} pieces of feedback.`);
+      throw new SessionError(
+        'RESOURCE_EXHAUSTED',
+        `An event holds at most ${maxPerEvent} pieces of feedback.`,
+        {
+          hint: 'Append an event that speaks of it.',
+        },
+      );
     const entry = compact({ score, text, createTime: toTime(local.now()) });
     return { ...record, event: { ...record.event, feedback: [...known, entry] } };
   });
 }
 
 /** The agent's last event of an invocation, among the latest events of the session. */
-async function lastEventOf(
-  local: Local,
-  ref: SessionRef,
-  invocationId: string | undefined,
-): Promise<string> {
+async function lastEventOf(local: Local, ref: SessionRef, invocationId: string | undefined): Promise<string> {
   if (invocationId === undefined)
     throw invalidArgument('Neither eventId nor invocationId is given.', 'Say what the feedback speaks of.');
   let cursor: string | undefined;

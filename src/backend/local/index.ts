@@ -54,6 +54,9 @@ export function openLocal(config: LocalConfig): Backend {
           `Data is kept by the ${store.engine} engine.`,
           'add_session_to_memory stores texts as facts as they stand; no model works on them.',
           'A session id is unique for a user within an app.',
+          agents.bound.length === 0
+            ? 'No agent is configured, so query has none to run.'
+            : `Agents that query runs, by app: ${agents.bound.map(({ app, kind }) => `${app} (${kind})`).join(', ')}.`,
         ],
       };
     },

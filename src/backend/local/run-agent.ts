@@ -43,7 +43,13 @@ export async function* runAgent(
   for await (const piece of agent.run(turn, signal)) {
     if (signal.aborted) throw new SessionError('CANCELLED', 'The run was cancelled.');
     if (piece.partial === true)
-      yield { ...piece, id: '', author: agent.name, invocationId, timestamp: new Date(local.now()).toISOString() };
+      yield {
+        ...piece,
+        id: '',
+        author: agent.name,
+        invocationId,
+        timestamp: new Date(local.now()).toISOString(),
+      };
     else yield (await appendEvent(writer, ref, { ...piece, author: agent.name, invocationId })).event;
   }
 }

@@ -1,12 +1,22 @@
-import { SessionError } from '../../errors.ts';
-import type { Event, NewEvent } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
 import type { RunRecord } from '../../model/run.ts';
-import type { Store, Write } from '../../store/types.ts';
 import type { BegunRun, RunEnding, RunLedger, SessionRef } from '../types.ts';
-import { addEvent, draft, type EventRecord, toEvent } from './event-record.ts';
+import { draft, type EventRecord, toEvent } from './event-record.ts';
 import { type Head, headWrites, type Local, parseHead, readHead, refOf, updateNamed } from './head.ts';
 import * as keys from './keys.ts';
+import {
+  busy,
+  checkDigest,
+  endEvent,
+  fencedStore,
+  interruption,
+  isComplete,
+  isHeld,
+  parseRow,
+  type RunRow,
+  toRecord,
+  withEvent,
+} from './run-record.ts';
 
 /** The process, as other processes on its machine can tell it apart. */
 export interface ProcessIdentity {
@@ -15,20 +25,6 @@ export interface ProcessIdentity {
   pid: number;
   /** Whether a process of this machine is alive; true when in doubt. */
   isAlive(pid: number): boolean;
-}
-
-/** What is stored of a run. */
-interface RunRow extends RunRecord {
-  digest: string;
-  /** Who runs it: new with every begin. */
-  owner: string;
-  machine?: string | undefined;
-  pid?: number | undefined;
-  /** Milliseconds since the epoch; without a renewal before, the owner counts as dead. */
-  expires: number;
-  /** Numbers of the first event of the run and, when it has ended, of the first event after it. */
-  first: number;
-  end?: number | undefined;
 }
 
 export interface LocalRuns extends RunLedger {
@@ -49,18 +45,11 @@ export interface RunsConfig {
   leaseMs: number;
 }
 
-const interruption: RunEnding = {
-  status: 'interrupted',
-  error: {
-    code: 'ABORTED',
-    message: 'The run was interrupted: the process that ran the agent has ended.',
-    hint: 'Send the message again; with the same invocationId it is stored once.',
-  },
-};
-
 /**
  * Runs of the local backend. The session's head names the run that goes on, which makes two begins exclude
- * each other; a record per run holds its lease and, later, how it ended.
+ * each other; a record per run holds its lease and, later, how it ended. A lease is judged by the clock of
+ * whoever looks: where clocks differ by more than the lease, a living run may be taken for dead. It then ends,
+ * since its writes are refused, but no two runs ever write side by side.
  */
 export function openRuns(config: RunsConfig): LocalRuns {
   const { local, leaseMs } = config;
@@ -126,7 +115,10 @@ export function openRuns(config: RunsConfig): LocalRuns {
     }
   }
 
-  async function readRow(ref: SessionRef, invocationId: string): Promise<{ row: RunRow; uid: string } | undefined> {
+  async function readRow(
+    ref: SessionRef,
+    invocationId: string,
+  ): Promise<{ row: RunRow; uid: string } | undefined> {
     const head = await readHead(local, ref);
     const [value] = await store.get([keys.runKey(head.uid, invocationId)]);
     const row = parseRow(value);
@@ -163,7 +155,10 @@ export function openRuns(config: RunsConfig): LocalRuns {
       const seen = parseHead(value, local.now());
       const now = local.now();
       const made = draft(endEvent(invocationId, ending), now);
-      const outcome = await updateNamed<'head' | 'run' | 'last', { head: Head; row: RunRow | undefined } | undefined>(
+      const outcome = await updateNamed<
+        'head' | 'run' | 'last',
+        { head: Head; row: RunRow | undefined } | undefined
+      >(
         store,
         {
           head: keys.headKey(ref),
@@ -183,7 +178,8 @@ export function openRuns(config: RunsConfig): LocalRuns {
             return { result: { head: free, row }, writes: headWrites(head, free) };
           }
           const ended: RunEnding = isComplete(values.last, row) ? { status: 'completed' } : ending;
-          const event = ended.status === 'completed' ? undefined : toEvent({ ...made, author: row.author }, head);
+          const event =
+            ended.status === 'completed' ? undefined : toEvent({ ...made, author: row.author }, head);
           const { head: next, writes } = withEvent(head, event, now);
           const after: Head = { ...next, run: undefined };
           const { error: _, ...rest } = row;
@@ -202,7 +198,11 @@ export function openRuns(config: RunsConfig): LocalRuns {
     }
   }
 
-  async function end(ref: SessionRef, invocationId: string, ending: RunEnding): Promise<RunRecord | undefined> {
+  async function end(
+    ref: SessionRef,
+    invocationId: string,
+    ending: RunEnding,
+  ): Promise<RunRecord | undefined> {
     const name = nameOf(ref, invocationId);
     const mine = ours.get(name);
     // Only who runs it can know that it came to its end; cancelling is for everybody.
@@ -255,69 +255,5 @@ export function openRuns(config: RunsConfig): LocalRuns {
       const open = [...ours.values()];
       await Promise.allSettled(open.map((run) => end(run.ref, run.invocationId, interruption)));
     },
-  };
-}
-
-const parseRow = (value: string | undefined): RunRow | undefined =>
-  value === undefined ? undefined : (JSON.parse(value) as RunRow);
-
-const isHeld = (row: RunRow, owner: string): boolean => row.status === 'running' && row.owner === owner;
-
-const toRecord = (row: RunRow): RunRecord => ({
-  invocationId: row.invocationId,
-  status: row.status,
-  author: row.author,
-  error: row.error,
-});
-
-/** Whether the agent had said its last word, so that only the mark of its end is missing. */
-function isComplete(last: string | undefined, row: RunRow): boolean {
-  if (last === undefined) return false;
-  const { event } = JSON.parse(last) as EventRecord;
-  return event.invocationId === row.invocationId && event.author === row.author && event.turnComplete === true;
-}
-
-function withEvent(head: Head, event: Event | undefined, now: number): { head: Head; writes: Write[] } {
-  return event === undefined ? { head, writes: [] } : addEvent(head, event, now);
-}
-
-function endEvent(invocationId: string, ending: RunEnding): NewEvent {
-  return {
-    author: '',
-    invocationId,
-    ...(ending.text ? { content: { role: 'model', parts: [{ text: ending.text }] } } : {}),
-    ...(ending.status === 'failed' ? {} : { interrupted: true }),
-    turnComplete: true,
-    errorCode: ending.error?.code ?? (ending.status === 'cancelled' ? 'CANCELLED' : 'INTERNAL'),
-    errorMessage: ending.error?.message,
-  };
-}
-
-function checkDigest(row: RunRow, digest: string): void {
-  if (row.digest !== digest)
-    throw new SessionError('ALREADY_EXISTS', 'A run with this invocationId had another message.', {
-      hint: 'Leave invocationId out for a new run, or send no message to look at that one.',
-    });
-}
-
-function busy(invocationId: string): SessionError {
-  return new SessionError('ABORTED', 'An agent is running on this session, one at a time.', {
-    hint: 'Wait for its end with wait_for_events, or look at it by calling query with its invocationId and no message.',
-    details: { invocationId },
-  });
-}
-
-function fencedStore(store: Store, key: string, owner: string): Store {
-  return {
-    ...store,
-    update: (wanted, decide) =>
-      store.update([key, ...wanted], ([value, ...values]) => {
-        const row = parseRow(value);
-        if (row === undefined || !isHeld(row, owner))
-          throw new SessionError('ABORTED', 'The run has been ended.', {
-            hint: 'Read the session with list_events, then send the message again.',
-          });
-        return decide(values);
-      }),
   };
 }

@@ -1,0 +1,130 @@
+import type { Message, StreamResponse, TaskArtifactUpdateEvent, TaskStatus } from '@a2a-js/sdk';
+import { TaskState } from '@a2a-js/sdk';
+import { SessionError } from '../errors.ts';
+import { type Part, textOf } from '../model/event.ts';
+import { fromParts, mergeText } from './a2a-map.ts';
+
+/** What a remote agent has said in one turn, gathered from the pieces of its stream. */
+export interface RemoteTurn {
+  /** Takes a piece, and answers the text in it that is new. */
+  take(piece: StreamResponse): string;
+  readonly contextId: string;
+  readonly taskId: string;
+  /** Whether the task waits for the user's next message. */
+  readonly open: boolean;
+  /** Whether the remote agent may still be at work. */
+  readonly working: boolean;
+  /** The answer: the last message, the artifacts, or else what was said on the way. */
+  parts(): Part[];
+  /** Why there is no answer, where there is none. */
+  fault(): SessionError | undefined;
+}
+
+const ended: readonly TaskState[] = [
+  TaskState.TASK_STATE_COMPLETED,
+  TaskState.TASK_STATE_FAILED,
+  TaskState.TASK_STATE_CANCELED,
+  TaskState.TASK_STATE_REJECTED,
+];
+const waiting: readonly TaskState[] = [
+  TaskState.TASK_STATE_INPUT_REQUIRED,
+  TaskState.TASK_STATE_AUTH_REQUIRED,
+];
+
+export function remoteTurn(): RemoteTurn {
+  let contextId = '';
+  let taskId = '';
+  let state = TaskState.TASK_STATE_UNSPECIFIED;
+  let last: Part[] = [];
+  const onTheWay: Part[] = [];
+  const artifacts = new Map<string, Part[]>();
+
+  function named(thing: { contextId: string; taskId?: string; id?: string }): void {
+    contextId = thing.contextId || contextId;
+    taskId = thing.taskId || thing.id || taskId;
+  }
+
+  function message(said: Message): string {
+    last = fromParts(said.parts);
+    return textOf({ content: { parts: last } });
+  }
+
+  function status(now: TaskStatus | undefined): string {
+    if (now === undefined) return '';
+    state = now.state;
+    const parts = fromParts(now.message?.parts);
+    if (parts.length === 0) return '';
+    if (ended.includes(state) || waiting.includes(state)) last = parts;
+    else onTheWay.push(...parts);
+    return textOf({ content: { parts } });
+  }
+
+  function artifact({
+    artifact: piece,
+    append,
+  }: Pick<TaskArtifactUpdateEvent, 'artifact' | 'append'>): string {
+    if (piece === undefined) return '';
+    const parts = fromParts(piece.parts);
+    const before = append ? (artifacts.get(piece.artifactId) ?? []) : [];
+    artifacts.set(piece.artifactId, mergeText([...before, ...parts]));
+    return textOf({ content: { parts } });
+  }
+
+  return {
+    take({ payload }) {
+      switch (payload?.$case) {
+        case 'message':
+          named(payload.value);
+          return message(payload.value);
+        case 'task': {
+          named(payload.value);
+          const pieces = payload.value.artifacts.map((piece) => artifact({ artifact: piece, append: false }));
+          return [...pieces, status(payload.value.status)].filter((text) => text !== '').join('\n');
+        }
+        case 'statusUpdate':
+          named(payload.value);
+          return status(payload.value.status);
+        case 'artifactUpdate':
+          named(payload.value);
+          return artifact(payload.value);
+        default:
+          return '';
+      }
+    },
+    get contextId() {
+      return contextId;
+    },
+    get taskId() {
+      return taskId;
+    },
+    get open() {
+      return waiting.includes(state);
+    },
+    get working() {
+      return taskId !== '' && !ended.includes(state) && !waiting.includes(state);
+    },
+    parts() {
+      const answer = [...[...artifacts.values()].flat(), ...last];
+      return answer.length > 0 ? answer : mergeText(onTheWay);
+    },
+    fault() {
+      const hint = 'What it said about it, if anything, is in the session.';
+      if (state === TaskState.TASK_STATE_FAILED)
+        return new SessionError('UNAVAILABLE', 'The remote agent failed.', { hint });
+      if (state === TaskState.TASK_STATE_REJECTED)
+        return new SessionError('FAILED_PRECONDITION', 'The remote agent rejected the message.', { hint });
+      if (state === TaskState.TASK_STATE_CANCELED)
+        return new SessionError('ABORTED', 'The remote agent’s task was cancelled on its side.', { hint });
+      if (state === TaskState.TASK_STATE_AUTH_REQUIRED)
+        return new SessionError('FAILED_PRECONDITION', 'The remote agent wants the user to log in with it.', {
+          hint,
+        });
+      const broken = taskId !== '' && !ended.includes(state) && !waiting.includes(state);
+      if (broken)
+        return new SessionError('UNAVAILABLE', 'The remote agent’s stream ended before its task.', {
+          hint: 'Send the message again; with the same invocationId the remote agent can tell that it is the same.',
+        });
+      return undefined;
+    },
+  };
+}

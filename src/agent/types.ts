@@ -1,0 +1,40 @@
+import type { Content, Event, NewEvent } from '../model/event.ts';
+import type { JsonObject } from '../model/json.ts';
+
+/**
+ * A piece of an agent's turn. With `partial` it is a piece of text for those who watch, stored by nobody, and
+ * a later event holds the text whole. The others are stored as they come; what they lack, such as the id, the
+ * author and the invocation, is filled in. The last event of a turn has `turnComplete`.
+ */
+export type AgentEvent = Omit<NewEvent, 'id' | 'author' | 'invocationId' | 'timestamp'>;
+
+/** What an agent gets to work on. */
+export interface Turn {
+  sessionId: string;
+  invocationId: string;
+  /** What is to be answered. Stored already: it is the first of `history`. */
+  message: Content;
+  /** Merged state of the session, its user and its app. */
+  state(): Promise<JsonObject>;
+  /** The session's visible events, latest first. Read only as far as they are asked for. */
+  history(): AsyncGenerator<Event, void>;
+  /** Facts remembered of this user, best first. */
+  recall(text: string, limit: number): Promise<string[]>;
+}
+
+export interface Agent {
+  /** The author of its events. */
+  name: string;
+  /** Throws SessionError when it cannot answer; ends soon after the signal is aborted. */
+  run(turn: Turn, signal: AbortSignal): AsyncGenerator<AgentEvent, void>;
+}
+
+/** The agents of a server, by the app that they are bound to. */
+export interface Agents {
+  /** Which kind of agent each app has, for those who run the server. */
+  readonly bound: readonly { app: string; kind: string }[];
+  /** The author name of the app's agent; undefined where there is none. */
+  nameOf(app: string): string | undefined;
+  /** @throws SessionError FAILED_PRECONDITION that shows how to configure one */
+  open(app: string): Promise<Agent>;
+}

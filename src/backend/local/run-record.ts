@@ -1,0 +1,102 @@
+import { SessionError } from '../../errors.ts';
+import type { Event, NewEvent } from '../../model/event.ts';
+import type { RunRecord } from '../../model/run.ts';
+import type { Store, Write } from '../../store/types.ts';
+import type { RunEnding } from '../types.ts';
+import { addEvent, type EventRecord } from './event-record.ts';
+import type { Head } from './head.ts';
+
+/** What is stored of a run. */
+export interface RunRow extends RunRecord {
+  digest: string;
+  /** Who runs it: new with every begin. */
+  owner: string;
+  machine?: string | undefined;
+  pid?: number | undefined;
+  /** Milliseconds since the epoch; without a renewal before, the owner counts as dead. */
+  expires: number;
+  /** Numbers of the first event of the run and, when it has ended, of the first event after it. */
+  first: number;
+  end?: number | undefined;
+}
+
+/** How a run ends whose process has ended. */
+export const interruption: RunEnding = {
+  status: 'interrupted',
+  error: {
+    code: 'ABORTED',
+    message: 'The run was interrupted: the process that ran the agent has ended.',
+    hint: 'Send the message again; with the same invocationId it is stored once.',
+  },
+};
+
+export const parseRow = (value: string | undefined): RunRow | undefined =>
+  value === undefined ? undefined : (JSON.parse(value) as RunRow);
+
+export const isHeld = (row: RunRow, owner: string): boolean =>
+  row.status === 'running' && row.owner === owner;
+
+export const toRecord = (row: RunRow): RunRecord => ({
+  invocationId: row.invocationId,
+  status: row.status,
+  author: row.author,
+  error: row.error,
+});
+
+/** Whether the agent had said its last word, so that only the mark of its end is missing. */
+export function isComplete(last: string | undefined, row: RunRow): boolean {
+  if (last === undefined) return false;
+  const { event } = JSON.parse(last) as EventRecord;
+  return (
+    event.invocationId === row.invocationId && event.author === row.author && event.turnComplete === true
+  );
+}
+
+export function withEvent(
+  head: Head,
+  event: Event | undefined,
+  now: number,
+): { head: Head; writes: Write[] } {
+  return event === undefined ? { head, writes: [] } : addEvent(head, event, now);
+}
+
+export function endEvent(invocationId: string, ending: RunEnding): NewEvent {
+  return {
+    author: '',
+    invocationId,
+    ...(ending.text ? { content: { role: 'model', parts: [{ text: ending.text }] } } : {}),
+    ...(ending.status === 'failed' ? {} : { interrupted: true }),
+    turnComplete: true,
+    errorCode: ending.error?.code ?? (ending.status === 'cancelled' ? 'CANCELLED' : 'INTERNAL'),
+    errorMessage: ending.error?.message,
+  };
+}
+
+export function checkDigest(row: RunRow, digest: string): void {
+  if (row.digest !== digest)
+    throw new SessionError('ALREADY_EXISTS', 'A run with this invocationId had another message.', {
+      hint: 'Leave invocationId out for a new run, or send no message to look at that one.',
+    });
+}
+
+export function busy(invocationId: string): SessionError {
+  return new SessionError('ABORTED', 'An agent is running on this session, one at a time.', {
+    hint: 'Wait for its end with wait_for_events, or look at it by calling query with its invocationId and no message.',
+    details: { invocationId },
+  });
+}
+
+export function fencedStore(store: Store, key: string, owner: string): Store {
+  return {
+    ...store,
+    update: (wanted, decide) =>
+      store.update([key, ...wanted], ([value, ...values]) => {
+        const row = parseRow(value);
+        if (row === undefined || !isHeld(row, owner))
+          throw new SessionError('ABORTED', 'The run has been ended.', {
+            hint: 'Read the session with list_events, then send the message again.',
+          });
+        return decide(values);
+      }),
+  };
+}

@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto';
+import { type Backend, type RunLedger, required, type SessionRef } from '../backend/types.ts';
+import { invalidArgument, SessionError } from '../errors.ts';
+import type { Content } from '../model/event.ts';
+import { newId } from '../model/ids.ts';
+import { canonicalJson, type JsonObject } from '../model/json.ts';
+import { checkInvocationId } from '../model/run.ts';
+import { followRun } from './follow.ts';
+import { type LiveRun, startLive } from './live.ts';
+import { memoryLedger } from './memory-ledger.ts';
+import type { Run } from './run.ts';
+
+/** Runs that go on at once in this process: of all callers, and of one user. */
+const maxRuns = 200;
+const maxRunsOfUser = 20;
+/** Ended runs whose result this process keeps, for backends that keep no account of runs. */
+const maxPast = 200;
+
+export interface RunRequest {
+  /** Absent: the run goes on from what the session holds, or is looked at, if it is known. */
+  message?: Content | undefined;
+  stateDelta?: JsonObject | undefined;
+  /** The caller's own id of the run: with it a repeated call begins nothing twice. */
+  invocationId?: string | undefined;
+  classMethod?: string | undefined;
+}
+
+/** The runs that this process knows of one backend. */
+interface Known {
+  ledger: RunLedger;
+  live: Map<string, LiveRun>;
+  past: Map<string, LiveRun>;
+  onError(error: unknown): void;
+}
+
+const known = new WeakMap<Backend, Known>();
+
+function knownOf(backend: Backend): Known {
+  const found = known.get(backend);
+  if (found !== undefined) return found;
+  const fresh: Known = {
+    ledger: backend.runs ?? memoryLedger(),
+    live: new Map(),
+    past: new Map(),
+    onError: () => {},
+  };
+  known.set(backend, fresh);
+  return fresh;
+}
+
+/** Has errors told that no caller hears of, because the run went on alone. */
+export function watchRuns(backend: Backend, onError: (error: unknown) => void): void {
+  knownOf(backend).onError = onError;
+}
+
+/** Ends the runs of this process on a backend that is about to be closed, each noted as interrupted. */
+export async function endRuns(backend: Backend): Promise<void> {
+  await Promise.all([...knownOf(backend).live.values()].map((run) => run.interrupt()));
+}
+
+const nameOf = (ref: SessionRef, invocationId: string): string =>
+  JSON.stringify([ref.app, ref.userId, ref.sessionId, invocationId]);
+
+/**
+ * Begins a run on a session, or finds the one that a call with this invocationId began.
+ * @throws SessionError ABORTED with the `invocationId` of the run that goes on, NOT_FOUND, ALREADY_EXISTS,
+ * FAILED_PRECONDITION, RESOURCE_EXHAUSTED
+ */
+export async function startRun(backend: Backend, ref: SessionRef, request: RunRequest): Promise<Run> {
+  const stream = required(backend.query?.stream, backend, 'run an agent');
+  const { ledger, live, past, onError } = knownOf(backend);
+  const invocationId =
+    request.invocationId === undefined ? newId('i') : checkInvocationId(request.invocationId);
+  if (request.message === undefined) {
+    const run = request.invocationId === undefined ? undefined : await findRun(backend, ref, invocationId);
+    if (run !== undefined) return run;
+    if (backend.runs === undefined)
+      throw invalidArgument(
+        request.invocationId === undefined ? 'message is missing.' : 'This server knows no such run.',
+        'Pass a message; answers to tool calls go into content as functionResponse parts.',
+      );
+  }
+  checkRoom(live, ref);
+  const { message, stateDelta, classMethod } = request;
+  const digest = createHash('sha256')
+    .update(canonicalJson({ message, stateDelta, classMethod }))
+    .digest('hex');
+  const { begun, run } = await ledger.begin(ref, { invocationId, digest });
+  const name = nameOf(ref, invocationId);
+  if (!begun) return live.get(name) ?? past.get(name) ?? followRun(backend, ledger, ref, run);
+  const started = startLive({
+    backend,
+    ledger,
+    ref,
+    input: { message: message ?? { parts: [] }, stateDelta, invocationId, classMethod },
+    stream,
+    onError,
+  });
+  live.set(name, started);
+  past.delete(name);
+  void started.ended.then(() => {
+    live.delete(name);
+    if (backend.runs !== undefined) return;
+    past.set(name, started);
+    for (const oldest of past.keys()) {
+      if (past.size <= maxPast) break;
+      past.delete(oldest);
+    }
+  });
+  return started;
+}
+
+/** A run by its id, whichever process began it. */
+export async function findRun(
+  backend: Backend,
+  ref: SessionRef,
+  invocationId: string,
+): Promise<Run | undefined> {
+  const { ledger, live, past } = knownOf(backend);
+  const name = nameOf(ref, checkInvocationId(invocationId));
+  const here = live.get(name) ?? past.get(name);
+  if (here !== undefined) return here;
+  const record = backend.runs === undefined ? undefined : await ledger.get(ref, invocationId);
+  return record === undefined ? undefined : followRun(backend, ledger, ref, record);
+}
+
+function checkRoom(live: ReadonlyMap<string, LiveRun>, ref: SessionRef): void {
+  const own = [...live.values()].filter((run) => run.ref.userId === ref.userId).length;
+  if (live.size < maxRuns && own < maxRunsOfUser) return;
+  throw new SessionError('RESOURCE_EXHAUSTED', 'Too many agents are running at once.', {
+    hint: 'Wait until a run has ended, or cancel one.',
+    retryAfter: 5,
+  });
+}

@@ -1,0 +1,78 @@
+import { fitTo } from '../model/budget.ts';
+import { type Event, textOf } from '../model/event.ts';
+
+/** What is kept of a run in memory: enough for an answer, however long the run. */
+const maxEvents = 200;
+const eventBytes = 3000;
+const maxTextLength = 100_000;
+
+/** What an agent has said and done in a run, within bounds. */
+export interface Transcript {
+  /** Takes the next event, and answers the words in it that nobody has heard yet. */
+  take(event: Event): string;
+  readonly events: Event[];
+  readonly text: string;
+  readonly truncated: boolean;
+  /** Whole events so far. */
+  readonly count: number;
+  /** What was said since the last whole event. */
+  readonly unfinished: string;
+  /** The author of the last event. */
+  readonly author: string | undefined;
+}
+
+export function transcript(): Transcript {
+  const events: Event[] = [];
+  let text = '';
+  let unfinished = '';
+  let count = 0;
+  let truncated = false;
+  let author: string | undefined;
+
+  function add(words: string): void {
+    if (words === '') return;
+    const room = maxTextLength - text.length;
+    if (words.length > room) truncated = true;
+    text += (text === '' ? '' : '\n') + words.slice(0, Math.max(0, room));
+  }
+
+  return {
+    take(event) {
+      const words = textOf(event);
+      author = event.author;
+      if (event.partial === true) {
+        unfinished = (unfinished + words).slice(0, maxTextLength);
+        return words;
+      }
+      const heard = unfinished !== '';
+      unfinished = '';
+      // Some services repeat the message that they were sent.
+      if (event.author === 'user') return '';
+      count += 1;
+      const fitted = fitTo(event, eventBytes, 'get_event has all');
+      events.push(fitted.value);
+      truncated ||= fitted.truncated || events.length > maxEvents;
+      if (events.length > maxEvents) events.shift();
+      add(words);
+      return heard ? '' : words;
+    },
+    get events() {
+      return [...events];
+    },
+    get text() {
+      return unfinished === '' ? text : [text, unfinished].filter((part) => part !== '').join('\n');
+    },
+    get truncated() {
+      return truncated;
+    },
+    get count() {
+      return count;
+    },
+    get unfinished() {
+      return unfinished;
+    },
+    get author() {
+      return author;
+    },
+  };
+}

@@ -1,0 +1,136 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Backend } from '../../src/backend/types.ts';
+import { endRuns } from '../../src/run/start.ts';
+import { type FakeChat, fakeChat } from '../fake/chat/server.ts';
+import { type Json, type Product, startProduct } from '../server/http-helpers.ts';
+import { eventsOf, localBackend } from './support.ts';
+
+let chat: FakeChat;
+let backend: Backend;
+let server: Product;
+
+beforeEach(async () => {
+  chat = await fakeChat();
+  const common = { model: 'small', historyTokens: 1000, memories: 0, tools: [], timeoutMs: 5000 };
+  backend = await localBackend({
+    configs: { '*': { kind: 'chat', name: 'helper', baseUrl: chat.url, ...common } },
+  });
+  server = await startProduct({ backend });
+});
+afterEach(async () => {
+  await endRuns(backend);
+  await server.end();
+  await chat.close();
+});
+
+async function connect(era: 'modern' | 'legacy'): Promise<Client> {
+  const mode = era === 'modern' ? { pin: '2026-07-28' } : ('legacy' as const);
+  const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode } });
+  await client.connect(new StreamableHTTPClientTransport(new URL(server.url)));
+  return client;
+}
+
+interface CallOptions {
+  signal?: AbortSignal;
+  onprogress?: (progress: { message?: string | undefined }) => void;
+}
+async function call(client: Client, name: string, args: Json, options?: CallOptions): Promise<Json> {
+  const result = await client.callTool({ name, arguments: args }, options);
+  if (result.isError === true) throw new Error(JSON.stringify(result.content));
+  return result.structuredContent as Json;
+}
+
+/** A hanging run, at the moment when its first words have reached the client. */
+async function hangingRun(client: Client) {
+  chat.script({ text: ['so far'], fault: 'hang' });
+  const { session } = (await call(client, 'create_session', {})) as { session: Json };
+  const sessionId = session.id as string;
+  const controller = new AbortController();
+  let heard: () => void = () => {};
+  const begun = new Promise<void>((resolve) => {
+    heard = resolve;
+  });
+  const ended = call(
+    client,
+    'stream_query',
+    { sessionId, message: 'hi', invocationId: 'run-1' },
+    { signal: controller.signal, onprogress: () => heard() },
+  ).catch((error: unknown) => error);
+  await begun;
+  return { sessionId, ended, cancel: () => controller.abort() };
+}
+
+const statusOf = async (client: Client, sessionId: string) =>
+  (await call(client, 'query', { sessionId, invocationId: 'run-1', waitSeconds: 0 })).status;
+
+describe.each(['modern', 'legacy'] as const)('agents over HTTP, %s era', (era) => {
+  it('stream, with the words as progress', async () => {
+    const client = await connect(era);
+    chat.script({ text: ['one ', 'two ', 'three'], delayMs: 60 });
+    const heard: string[] = [];
+    const answer = await call(
+      client,
+      'stream_query',
+      { message: 'hi' },
+      { onprogress: (p) => heard.push(p.message ?? '') },
+    );
+    expect(answer).toMatchObject({ status: 'completed', text: 'one two three' });
+    expect(heard.length).toBeGreaterThan(1);
+    expect('one two three'.startsWith(heard.join(''))).toBe(true);
+    await client.close();
+  });
+
+  it('end when the call is cancelled: the endpoint hears of it within 100 ms', async () => {
+    const client = await connect(era);
+    const run = await hangingRun(client);
+    const at = performance.now();
+    run.cancel();
+    await run.ended;
+    while (chat.requests[0]?.closedAt === undefined && performance.now() < at + 2000) await sleep(2);
+    expect((chat.requests[0]?.closedAt ?? Number.POSITIVE_INFINITY) - at).toBeLessThan(100);
+    expect(await statusOf(client, run.sessionId)).toBe('cancelled');
+    const ref = { app: 'default', userId: 'local', sessionId: run.sessionId };
+    expect((await eventsOf(backend, ref))[1]).toMatchObject({
+      interrupted: true,
+      content: { parts: [{ text: 'so far' }] },
+    });
+    await client.close();
+  });
+
+  it('go on after a call that only began them', async () => {
+    const client = await connect(era);
+    chat.script({ text: ['done'], waitMs: 200 });
+    const { sessionId, status } = await call(client, 'query', {
+      message: 'hi',
+      invocationId: 'run-1',
+      waitSeconds: 0,
+    });
+    expect(status).toBe('running');
+    await client.close();
+    const other = await connect(era);
+    await expect.poll(() => statusOf(other, sessionId as string)).toBe('completed');
+    await other.close();
+  });
+});
+
+it('a lost connection of the older era ends no run: another client finds its result', async () => {
+  const client = await connect('legacy');
+  chat.script({ text: ['late ', 'answer'], delayMs: 300 });
+  const { session } = (await call(client, 'create_session', {})) as { session: Json };
+  const sessionId = session.id as string;
+  const lost = call(client, 'stream_query', { sessionId, message: 'hi', invocationId: 'run-1' }).catch(
+    () => 'lost',
+  );
+  await expect.poll(() => chat.requests.length).toBe(1);
+  // Without a word of goodbye: the sockets just break.
+  await client.close();
+  expect(await lost).toBe('lost');
+  const other = await connect('modern');
+  expect(await call(other, 'query', { sessionId, invocationId: 'run-1' })).toMatchObject({
+    status: 'completed',
+    text: 'late answer',
+  });
+  await other.close();
+});

@@ -1,0 +1,440 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { AgentEvent, Agents } from '../../src/agent/types.ts';
+import type { Backend, SessionRef } from '../../src/backend/types.ts';
+import { SessionError } from '../../src/errors.ts';
+import { endRuns, findRun, startRun, watchRuns } from '../../src/run/start.ts';
+import {
+  agentOf,
+  eventsOf,
+  forever,
+  type LocalOptions,
+  localBackend,
+  memoryStore,
+  newSession,
+  owner,
+  patiently,
+  said,
+  textsOf,
+  user,
+} from './support.ts';
+
+const opened: Backend[] = [];
+const errors: unknown[] = [];
+afterEach(async () => {
+  for (const backend of opened.splice(0)) {
+    await endRuns(backend);
+    await backend.close().catch(() => {});
+  }
+  errors.splice(0);
+});
+
+async function open(options: LocalOptions): Promise<Backend> {
+  const backend = await localBackend(options);
+  watchRuns(backend, (error) => errors.push(error));
+  opened.push(backend);
+  return backend;
+}
+
+async function withSession(
+  agents: Agents,
+  more: LocalOptions = {},
+): Promise<{ backend: Backend; ref: SessionRef }> {
+  const backend = await open({ ...more, agents });
+  return { backend, ref: await newSession(backend) };
+}
+
+/** Says a word, then waits to be let go or aborted, then says the rest. */
+function gated() {
+  let open: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  const aborted: number[] = [];
+  let begun = 0;
+  const agents = agentOf(async function* (_turn, signal): AsyncGenerator<AgentEvent, void> {
+    begun += 1;
+    signal.addEventListener('abort', () => aborted.push(performance.now()));
+    yield said('so far ', { partial: true });
+    await Promise.race([gate, new Promise((resolve) => signal.addEventListener('abort', resolve))]);
+    yield said('so far so good', { turnComplete: true });
+  });
+  return { agents, open: () => open(), aborted, begun: () => begun };
+}
+
+const start = (backend: Backend, ref: SessionRef, text = 'hi', invocationId?: string) =>
+  startRun(backend, ref, { message: user(text), invocationId });
+const codeOf = async (promise: Promise<unknown>) =>
+  promise.then(
+    () => 'ok',
+    (error: unknown) => (error instanceof SessionError ? error : Promise.reject(error)),
+  );
+
+describe('a run', () => {
+  it('is one at a time in a session; another is told which one goes on', async () => {
+    const gate = gated();
+    const { backend, ref } = await withSession(gate.agents);
+    const first = await start(backend, ref);
+    expect(await codeOf(start(backend, ref))).toMatchObject({
+      code: 'ABORTED',
+      details: { invocationId: first.invocationId },
+    });
+    const elsewhere = await start(backend, await newSession(backend));
+    gate.open();
+    await elsewhere.wait(patiently);
+    expect(await first.wait(patiently)).toMatchObject({ status: 'completed' });
+    expect(await (await start(backend, ref)).wait(patiently)).toMatchObject({ status: 'completed' });
+  });
+
+  it('goes on when nobody waits, and is found by its id', async () => {
+    const gate = gated();
+    const { backend, ref } = await withSession(gate.agents);
+    const run = await start(backend, ref);
+    expect(await run.wait({ ms: 30, signal: forever })).toMatchObject({ status: 'running', text: 'so far ' });
+    const gone = new AbortController();
+    const waiting = run.wait({ ms: 10_000, signal: gone.signal });
+    gone.abort();
+    expect(await waiting).toMatchObject({ status: 'running' });
+    gate.open();
+    const found = await startRun(backend, ref, { invocationId: run.invocationId });
+    expect(await found.wait(patiently)).toMatchObject({ status: 'completed', text: 'so far so good' });
+    const later = await findRun(backend, ref, run.invocationId);
+    expect(await later?.wait(patiently)).toMatchObject({
+      status: 'completed',
+      text: 'so far so good',
+      events: [{ author: 'tested' }],
+    });
+    expect(await findRun(backend, ref, 'unknown')).toBeUndefined();
+  });
+
+  it('with the caller’s own id begins once, however often it is asked for', async () => {
+    const gate = gated();
+    const { backend, ref } = await withSession(gate.agents);
+    const runs = await Promise.all([1, 2, 3].map(() => start(backend, ref, 'hi', 'mine')));
+    gate.open();
+    for (const run of runs)
+      expect(await run.wait(patiently)).toMatchObject({ status: 'completed', text: 'so far so good' });
+    expect(await (await start(backend, ref, 'hi', 'mine')).wait(patiently)).toMatchObject({
+      status: 'completed',
+    });
+    expect(gate.begun()).toBe(1);
+    expect(textsOf(await eventsOf(backend, ref))).toEqual(['user: hi', 'tested: so far so good']);
+    expect(await codeOf(start(backend, ref, 'something else', 'mine'))).toMatchObject({
+      code: 'ALREADY_EXISTS',
+    });
+  });
+
+  it.each(['', 'a b', 'x'.repeat(129), '../x', 'ignore all instructions'])(
+    'cannot have the id %j',
+    async (id) => {
+      const { backend, ref } = await withSession(gated().agents);
+      expect(await codeOf(start(backend, ref, 'hi', id))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    },
+  );
+
+  it('never stores what is partial, and stores the rest under its id and the agent’s name', async () => {
+    const { backend, ref } = await withSession(
+      agentOf(async function* () {
+        yield said('a', { partial: true });
+        yield said('ab');
+        yield said('c', { partial: true });
+        yield said('cd', { actions: { stateDelta: { step: 2 } }, turnComplete: true });
+      }),
+    );
+    const run = await startRun(backend, ref, { message: user('hi'), stateDelta: { step: 1, 'temp:x': 1 } });
+    const view = await run.wait(patiently);
+    expect(view).toMatchObject({ text: 'ab\ncd', events: [{}, {}] });
+    const events = await eventsOf(backend, ref);
+    expect(textsOf(events)).toEqual(['user: hi', 'tested: ab', 'tested: cd']);
+    expect(new Set(events.map((event) => event.invocationId))).toEqual(new Set([run.invocationId]));
+    expect(events.some((event) => event.partial)).toBe(false);
+    expect((await backend.sessions?.get?.(ref))?.state).toEqual({ step: 2 });
+  });
+
+  it('cancelled: the agent hears of it at once, what it said is kept, the session is free', async () => {
+    const gate = gated();
+    const { backend, ref } = await withSession(gate.agents);
+    const run = await start(backend, ref);
+    await run.wait({ ms: 30, signal: forever });
+    const at = performance.now();
+    await run.cancel();
+    expect((gate.aborted[0] ?? Number.POSITIVE_INFINITY) - at).toBeLessThan(100);
+    expect(await run.wait(patiently)).toMatchObject({ status: 'cancelled' });
+    const events = await eventsOf(backend, ref);
+    expect(textsOf(events)).toEqual(['user: hi', 'tested: so far ']);
+    expect(events[1]).toMatchObject({
+      interrupted: true,
+      errorCode: 'CANCELLED',
+      invocationId: run.invocationId,
+    });
+    gate.open();
+    expect(await (await start(backend, ref)).wait(patiently)).toMatchObject({ status: 'completed' });
+  });
+
+  it('of an agent that does not listen ends all the same, and its late words are refused', async () => {
+    let late: Promise<unknown> = Promise.resolve();
+    const { backend, ref } = await withSession(
+      agentOf(async function* () {
+        late = sleep(200);
+        await late;
+        yield said('too late', { turnComplete: true });
+      }),
+    );
+    const run = await start(backend, ref);
+    await run.wait({ ms: 30, signal: forever });
+    const at = performance.now();
+    await run.cancel();
+    expect(performance.now() - at).toBeLessThan(100);
+    await late;
+    await sleep(30);
+    expect(textsOf(await eventsOf(backend, ref))).toEqual(['user: hi', 'tested: ']);
+  });
+
+  it('that fails stores the failure in words of ours', async () => {
+    const { backend, ref } = await withSession(
+      agentOf(async function* () {
+        yield said('half', { partial: true });
+        throw new Error('secret path /etc/x');
+      }),
+    );
+    const run = await start(backend, ref, 'hi', 'one');
+    expect(await run.wait(patiently)).toMatchObject({
+      status: 'failed',
+      error: { message: 'secret path /etc/x' },
+    });
+    const events = await eventsOf(backend, ref);
+    expect(events[1]).toMatchObject({ errorCode: 'INTERNAL', content: { parts: [{ text: 'half' }] } });
+    expect(JSON.stringify(events)).not.toContain('secret');
+    const looked = await startRun(backend, ref, { invocationId: 'one' });
+    const { error } = await looked.wait(patiently);
+    expect(error).toMatchObject({ code: 'INTERNAL' });
+    expect((error as Error).message).not.toContain('secret');
+  });
+
+  it('that fails alone tells the operator', async () => {
+    const { backend, ref } = await withSession(
+      agentOf(async function* () {
+        await sleep(20);
+        if (opened.length > 0) throw new Error('alone');
+        yield said('never');
+      }),
+    );
+    await start(backend, ref);
+    await expect.poll(() => errors).toMatchObject([{ message: 'alone' }]);
+  });
+
+  it('without an answer is an error', async () => {
+    const { backend, ref } = await withSession(
+      agentOf(async function* () {
+        if (opened.length === 0) yield said('never');
+      }),
+    );
+    const view = await (await start(backend, ref)).wait(patiently);
+    expect(view).toMatchObject({ status: 'failed', error: { code: 'UNAVAILABLE' } });
+  });
+
+  it('ends with its session, and hurts no session of the same name', async () => {
+    const gate = gated();
+    const { backend, ref } = await withSession(gate.agents);
+    const run = await start(backend, ref);
+    await run.wait({ ms: 30, signal: forever });
+    await backend.sessions?.delete?.(ref);
+    await backend.sessions?.create?.(owner, { sessionId: ref.sessionId });
+    expect((await run.wait(patiently)).status).toBe('interrupted');
+    expect(gate.aborted).toHaveLength(1);
+    gate.open();
+    expect(await eventsOf(backend, ref)).toEqual([]);
+    expect(errors).toEqual([]);
+  });
+
+  it('is interrupted when its server is shut down', async () => {
+    const gate = gated();
+    const { backend, ref } = await withSession(gate.agents);
+    const run = await start(backend, ref);
+    await run.wait({ ms: 30, signal: forever });
+    await endRuns(backend);
+    expect(await run.wait(patiently)).toMatchObject({ status: 'interrupted' });
+    expect((await eventsOf(backend, ref))[1]).toMatchObject({
+      interrupted: true,
+      errorCode: 'ABORTED',
+      content: { parts: [{ text: 'so far ' }] },
+    });
+  });
+
+  it('is one of at most 20 of a user', async () => {
+    const gate = gated();
+    const backend = await open({ agents: gate.agents });
+    for (let i = 0; i < 20; i += 1) await start(backend, await newSession(backend));
+    const one = await newSession(backend);
+    expect(await codeOf(start(backend, one))).toMatchObject({ code: 'RESOURCE_EXHAUSTED', retryAfter: 5 });
+    const other = await backend.sessions?.create?.({ ...owner, userId: 'bob' }, {});
+    await start(backend, { ...owner, userId: 'bob', sessionId: other?.id ?? '' });
+    gate.open();
+  });
+
+  it('belongs to its owner: for another it does not exist', async () => {
+    const gate = gated();
+    const { backend, ref } = await withSession(gate.agents);
+    await start(backend, ref, 'hi', 'mine');
+    const mallory = { ...ref, userId: 'mallory' };
+    const unknown = await codeOf(findRun(backend, { ...mallory, sessionId: 'nope' }, 'mine'));
+    expect(await codeOf(findRun(backend, mallory, 'mine'))).toEqual(unknown);
+    expect(unknown).toMatchObject({ code: 'NOT_FOUND' });
+    expect(await codeOf(start(backend, mallory))).toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  it('without a message goes on from what others said, and not from nothing', async () => {
+    const { backend, ref } = await withSession(
+      agentOf(async function* (turn) {
+        yield said(`answer to ${turn.message.parts[0]?.text}`, { turnComplete: true });
+      }),
+    );
+    const view = async () => (await startRun(backend, ref, {})).wait(patiently);
+    expect((await view()).error).toMatchObject({ code: 'FAILED_PRECONDITION' });
+    await backend.events?.append?.(ref, { author: 'planner', content: { parts: [{ text: 'do it' }] } });
+    expect(await view()).toMatchObject({ text: 'answer to do it' });
+  });
+
+  it('needs an agent, and says how to have one', async () => {
+    const backend = await open({ configs: {} });
+    const ref = await newSession(backend);
+    const error = (await codeOf(start(backend, ref))) as SessionError;
+    expect(error).toMatchObject({ code: 'FAILED_PRECONDITION' });
+    expect(error.hint).toContain('"agents"');
+    expect(await eventsOf(backend, ref)).toEqual([]);
+  });
+});
+
+describe('runs of several processes over one store', () => {
+  const machine = (pid: number, dead: readonly number[] = []) => ({
+    machine: 'm',
+    pid,
+    isAlive: (p: number) => !dead.includes(p),
+  });
+
+  it('two begin at the same moment, exactly one runs', async () => {
+    const store = await memoryStore();
+    const gates = [gated(), gated()] as const;
+    const backends = await Promise.all(gates.map(({ agents }) => open({ store, agents })));
+    const ref = await newSession(backends[0] as Backend);
+    for (let round = 0; round < 10; round += 1) {
+      const begun = await Promise.all(backends.map((backend) => codeOf(start(backend, ref))));
+      expect(begun.filter((outcome) => outcome === 'ok')).toHaveLength(1);
+      expect(begun.filter((outcome) => outcome !== 'ok')).toMatchObject([{ code: 'ABORTED' }]);
+      for (const gate of gates) gate.open();
+      await expect.poll(async () => codeOf(start(backends[0] as Backend, ref))).toBe('ok');
+      await expect
+        .poll(async () => (await eventsOf(backends[0] as Backend, ref)).length)
+        .toBe(4 * (round + 1));
+    }
+    expect(gates[0].begun() + gates[1].begun()).toBe(20);
+  });
+
+  it('one sees and cancels the run of another', async () => {
+    const store = await memoryStore();
+    const gate = gated();
+    const [a, b] = [
+      await open({ store, agents: gate.agents }),
+      await open({ store, agents: gated().agents }),
+    ];
+    const ref = await newSession(a);
+    const run = await start(a, ref, 'hi', 'one');
+    await run.wait({ ms: 30, signal: forever });
+    const seen = await start(b, ref, 'hi', 'one');
+    expect(await seen.wait({ ms: 30, signal: forever })).toMatchObject({ status: 'running' });
+    const at = performance.now();
+    await seen.cancel();
+    expect(await run.wait(patiently)).toMatchObject({ status: 'cancelled' });
+    expect((gate.aborted[0] ?? Number.POSITIVE_INFINITY) - at).toBeLessThan(100);
+    expect(await seen.wait(patiently)).toMatchObject({ status: 'cancelled' });
+
+    const second = await start(a, ref, 'hi', 'two');
+    const waiting = (await start(b, ref, 'hi', 'two')).wait(patiently);
+    gate.open();
+    await second.wait(patiently);
+    expect(await waiting).toMatchObject({ status: 'completed', text: 'so far so good' });
+  });
+
+  it('a dead one’s run is marked by whoever looks, and blocks nobody', async () => {
+    const store = await memoryStore();
+    const dead = await open({ store, agents: gated().agents, process: machine(1) });
+    const ref = await newSession(dead);
+    const run = await start(dead, ref, 'hi', 'one');
+    await run.wait({ ms: 30, signal: forever });
+    const living = await open({ store, agents: gated().agents, process: machine(2) });
+    expect(await codeOf(start(living, ref))).toMatchObject({ code: 'ABORTED' });
+    const looking = await open({ store, agents: gated().agents, process: machine(3, [1]) });
+    const events = await eventsOf(looking, ref);
+    expect(textsOf(events)).toEqual(['user: hi', 'tested: ']);
+    expect(events[1]).toMatchObject({
+      interrupted: true,
+      turnComplete: true,
+      errorCode: 'ABORTED',
+      invocationId: 'one',
+      author: 'tested',
+    });
+    expect(await (await findRun(living, ref, 'one'))?.wait(patiently)).toMatchObject({
+      status: 'interrupted',
+    });
+    expect(await codeOf(start(living, ref))).toBe('ok');
+    // It was not dead after all: it notices, and says no more.
+    expect(await run.wait(patiently)).toMatchObject({ status: 'interrupted' });
+  });
+
+  it('a silent one’s run is over when its lease is', async () => {
+    const store = await memoryStore();
+    let now = Date.parse('2026-11-21T09:00:00Z');
+    const clock = () => now;
+    const asleep = await open({
+      store,
+      agents: gated().agents,
+      process: machine(1),
+      leaseMs: 60_000,
+      now: clock,
+    });
+    const other = await open({
+      store,
+      agents: gated().agents,
+      process: { ...machine(2), machine: 'n' },
+      now: clock,
+    });
+    const ref = await newSession(asleep);
+    await start(asleep, ref, 'hi', 'one');
+    now += 59_000;
+    expect(await codeOf(start(other, ref))).toMatchObject({ code: 'ABORTED' });
+    now += 1000;
+    const again = await start(other, ref, 'hi', 'one');
+    expect(await again.wait({ ms: 30, signal: forever })).toMatchObject({ status: 'running' });
+    // The message of the repeated run is there once.
+    expect(textsOf(await eventsOf(other, ref))).toEqual(['user: hi', 'tested: ']);
+  });
+
+  it('a living one renews its lease', async () => {
+    const gate = gated();
+    const { backend, ref } = await withSession(gate.agents, { leaseMs: 150 });
+    const run = await start(backend, ref);
+    for (let i = 0; i < 6; i += 1) {
+      await sleep(75);
+      expect(await codeOf(start(backend, ref))).toMatchObject({ code: 'ABORTED' });
+    }
+    gate.open();
+    expect(await run.wait(patiently)).toMatchObject({ status: 'completed' });
+  });
+
+  it('a run whose last word is stored is complete, though its process died before it could say so', async () => {
+    const store = await memoryStore();
+    const { backend, ref } = await withSession(
+      agentOf(async function* () {
+        yield said('whole', { turnComplete: true });
+        await sleep(10_000, undefined, { ref: false });
+      }),
+      { store, process: machine(1) },
+    );
+    await start(backend, ref, 'hi', 'one');
+    await expect.poll(async () => (await eventsOf(backend, ref)).length).toBe(2);
+    const next = await open({ store, agents: gated().agents, process: machine(2, [1]) });
+    const run = await start(next, ref, 'hi', 'one');
+    expect(await run.wait(patiently)).toMatchObject({ status: 'completed', text: 'whole' });
+    expect(textsOf(await eventsOf(next, ref))).toEqual(['user: hi', 'tested: whole']);
+  });
+});
