@@ -2,8 +2,9 @@ import { invalidArgument, SessionError } from '../../errors.ts';
 import type { Part } from '../../model/event.ts';
 import type { ToolCall, ToolOutput } from '../../model/tool-call.ts';
 import type { Appended, SessionRef } from '../types.ts';
+import { appendEvent } from './append.ts';
 import type { OpenCall } from './event-record.ts';
-import { appendEvent, readEvent, readOpenCalls } from './events.ts';
+import { readEvent, readOpenCalls } from './events.ts';
 import { type Local, readHead } from './head.ts';
 
 export async function listToolCalls(local: Local, ref: SessionRef): Promise<ToolCall[]> {
