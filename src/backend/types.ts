@@ -183,6 +183,8 @@ export interface Backend {
   name: string;
   /** The app of calls that name none. Absent: the server's own default. */
   defaultApp?: string | undefined;
+  /** A sentence for whoever cancels a run, where that does not surely end it on the service. */
+  cancelNote?: string | undefined;
   describe(): Promise<BackendInfo>;
   close(): Promise<void>;
 

@@ -130,6 +130,7 @@ export function startLive(config: LiveConfig): LiveRun {
 
   const view = (): RunView => ({
     ...outcome,
+    note: outcome.status === 'cancelled' ? backend.cancelNote : undefined,
     invocationId,
     sessionId: ref.sessionId,
     events: said.events,

@@ -12,6 +12,8 @@ export interface RunView {
   text: string;
   /** Whether `events` or `text` lack something. */
   truncated: boolean;
+  /** Of a run that was cancelled: what that may not have ended. */
+  note?: string | undefined;
   /** Of a run that failed: what to tell the caller. */
   error?: unknown;
 }

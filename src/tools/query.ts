@@ -36,6 +36,7 @@ export interface RunResult {
   sessionId?: string;
   events?: Event[];
   text?: string;
+  note?: string | undefined;
   truncated?: boolean | undefined;
 }
 
@@ -176,7 +177,15 @@ function show(view: RunView): RunResult {
     events.unshift(event);
   }
   const truncated = view.truncated || text.truncated || events.length < view.events.length;
-  return { status, invocationId, sessionId: id, events, ...text.value, truncated: truncated || undefined };
+  return {
+    status,
+    invocationId,
+    sessionId: id,
+    events,
+    ...text.value,
+    note: view.note,
+    truncated: truncated || undefined,
+  };
 }
 
 /** The error of a run, with what finds the session in which its story is. */

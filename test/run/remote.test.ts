@@ -47,6 +47,16 @@ function hanging() {
 }
 
 describe('runs of a service that keeps no account of them', () => {
+  it('say what a cancellation may not have ended', async () => {
+    const { backend } = hanging();
+    const run = await startRun({ ...backend, cancelNote: 'It may go on.' }, ref, { message: user('hi') });
+    await run.cancel();
+    expect(await run.wait(patiently)).toMatchObject({ status: 'cancelled', note: 'It may go on.' });
+    const other = await startRun(backend, ref, { message: user('hi') });
+    await other.cancel();
+    expect((await other.wait(patiently)).note).toBeUndefined();
+  });
+
   it('give what the service says, without the user’s own words', async () => {
     const { backend, appended } = service(async function* (input) {
       yield event(input.message.parts[0]?.text ?? '', { author: 'user' });

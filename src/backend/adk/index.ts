@@ -15,6 +15,9 @@ import { listToolCalls } from './tool-calls.ts';
 export type { AdkConfig } from './config.ts';
 export type { DialectName } from './dialects.ts';
 
+const mayRunOn =
+  'This ADK server may go on with a run after it was cancelled here: look at list_events before sending the message again.';
+
 /**
  * Sessions of agents behind an ADK API server (`adk api_server`, in TypeScript, Python, Go or Java; adk.md).
  *
@@ -34,6 +37,7 @@ export async function openAdk(config: AdkConfig): Promise<Backend> {
   const backend: Backend = {
     name: 'adk',
     ...(config.defaultApp === undefined ? {} : { defaultApp: config.defaultApp }),
+    ...(dialect.disconnectEndsRun === true ? {} : { cancelNote: mayRunOn }),
     async describe(): Promise<BackendInfo> {
       return {
         name: 'adk',
@@ -130,6 +134,6 @@ async function notesOf(adk: Adk, openedBlind: boolean): Promise<string[]> {
       ? []
       : ['user: and app: keys of the state that a session is created with stay in that session.']),
     'Deleting a session leaves its artifacts on the server.',
-    ...(dialect.disconnectEndsRun === true ? [] : ['A run that is cancelled may go on in the server.']),
+    ...(dialect.disconnectEndsRun === true ? [] : [mayRunOn]),
   ];
 }
