@@ -3,7 +3,7 @@ import { said } from '../fake/vectara/interact.ts';
 import { type FakeOptions, ownerKey, startVectara } from '../fake/vectara/server.ts';
 import { backendContract, type ContractOptions } from './backend.ts';
 
-const lacks: ContractOptions['lacks'] = {
+const lacks: NonNullable<ContractOptions['lacks']> = {
   labels: 'Vectara sessions have no labels.',
   revision: 'Vectara sessions have no revisions.',
   sharedState: 'Vectara metadata belongs to one session.',

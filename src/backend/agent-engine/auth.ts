@@ -1,0 +1,90 @@
+import { SessionError } from '../../errors.ts';
+
+/** The part of google-auth-library's GoogleAuth that is used. */
+export interface HeaderSource {
+  getRequestHeaders(url?: string): Promise<Headers>;
+  getProjectId(): Promise<string>;
+}
+
+/** `project` where it is known: the library would ask other services for it. */
+export type LoadHeaderSource = (project: string | undefined) => Promise<HeaderSource>;
+
+/** Loads the library on first use: a server without this backend never does. */
+export const loadGoogleAuth: LoadHeaderSource = async (projectId) => {
+  const { GoogleAuth } = await import('google-auth-library');
+  return new GoogleAuth({
+    scopes: ['https://www.googleapis.com/auth/cloud-platform'],
+    ...(projectId === undefined ? {} : { projectId }),
+  });
+};
+
+export interface Credentials {
+  headers(fresh: boolean): Promise<Record<string, string>>;
+  projectId(): Promise<string>;
+}
+
+const waitMs = 20_000;
+
+/**
+ * Application Default Credentials: a user's, a service account's, the metadata server's or a workload
+ * identity's. Tokens are cached and renewed by the library. After a failure, or when the service refused a
+ * token (`fresh`), everything is read again, so that a new login counts in a process that runs on.
+ */
+export function defaultCredentials(
+  url: string,
+  projects: { own?: string | undefined; quota?: string | undefined },
+  load: LoadHeaderSource = loadGoogleAuth,
+): Credentials {
+  let source: Promise<HeaderSource> | undefined;
+  async function use<T>(work: (source: HeaderSource) => Promise<T>): Promise<T> {
+    source ??= load(projects.own);
+    const current = source;
+    try {
+      return await inTime(current.then(work));
+    } catch (cause) {
+      if (source === current) source = undefined;
+      throw noCredentials(cause);
+    }
+  }
+  return {
+    async headers(fresh) {
+      if (fresh) source = undefined;
+      const given = await use((auth) => auth.getRequestHeaders(url));
+      const authorization = given.get('authorization');
+      if (authorization === null) throw noCredentials(undefined);
+      const project = projects.quota ?? given.get('x-goog-user-project');
+      return { authorization, ...(project === null ? {} : { 'x-goog-user-project': project }) };
+    },
+    projectId: () => use((auth) => auth.getProjectId()),
+  };
+}
+
+export const apiKeyCredentials = (apiKey: string): Pick<Credentials, 'headers'> => ({
+  headers: async () => ({ 'x-goog-api-key': apiKey }),
+});
+
+export const noneNeeded: Pick<Credentials, 'headers'> = { headers: async () => ({}) };
+
+// The library asks other machines, with its own patience.
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('no credentials in time')), waitMs);
+    timer.unref();
+  });
+  return await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+function noCredentials(cause: unknown): SessionError {
+  const text = cause instanceof Error ? cause.message : '';
+  const expired = /invalid_grant|invalid_rapt|reauth|expired|revoked/i.test(text);
+  return new SessionError(
+    'UNAUTHENTICATED',
+    expired ? 'The Google credentials have expired.' : 'There are no usable Google credentials.',
+    {
+      hint: 'Run `gcloud auth application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS to a service account key.',
+      // The library's own error holds the request, and its text may quote it: no long run of characters is kept.
+      cause: new Error(text.replace(/[\w.~+/=-]{24,}/g, '…').slice(0, 300)),
+    },
+  );
+}

@@ -1,0 +1,258 @@
+import { invalidArgument, SessionError } from '../../errors.ts';
+import { contentFault, type Event, type NewEvent } from '../../model/event.ts';
+import { checkId, newId } from '../../model/ids.ts';
+import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
+import type { Page } from '../../model/page.ts';
+import { parseTime, toTime } from '../../model/time.ts';
+import type { Appended, EventQuery, Guard, SessionRef } from '../types.ts';
+import { refusalOf } from './errors.ts';
+import { eventNotFound, findEvent, findLatest, pagesOf, rememberEvents, timeIdPrefix } from './find-event.ts';
+import { type EventDraft, idsOf, toEvent, toWireEvent } from './map-event.ts';
+import { toSession } from './map-session.ts';
+import { sessionPath } from './place.ts';
+import { isCode, ownedSession, type Service, sessionNotFound } from './service.ts';
+import { refuseGuard } from './sessions.ts';
+import { instant } from './stamp.ts';
+
+export async function getEvent(service: Service, ref: SessionRef, eventId: string): Promise<Event> {
+  checkId('eventId', eventId);
+  await ownedSession(service, ref);
+  return toEvent(await findEvent(service, ref, eventId));
+}
+
+/** Where a list goes on: the service's token, and the bounds that must stay the same from page to page. */
+interface Cursor {
+  token: string;
+  /** Filter bound, RFC 3339. */
+  from?: string | undefined;
+  /** Still on the way to this event (asc), or the one to stop at (desc). */
+  anchor?: string | undefined;
+}
+
+/**
+ * Events by their timestamps, which is the only order that the service has; ties by its own. It knows no
+ * "after this event", so a list starts at that event's time and leaves out what comes up to it.
+ */
+export async function listEvents(service: Service, ref: SessionRef, query: EventQuery): Promise<Page<Event>> {
+  const afterMs = query.afterTime === undefined ? undefined : parseTime('afterTime', query.afterTime);
+  const given = query.cursor === undefined ? undefined : readCursor(query.cursor);
+  if (query.afterEventId !== undefined) checkId('afterEventId', query.afterEventId);
+  await ownedSession(service, ref);
+  const { from, anchor } = given ?? (await bounds(service, ref, query.afterEventId, afterMs));
+  const reverse = query.order === 'desc';
+  let passing = anchor !== undefined && !reverse;
+  // The event that is passed over takes a place on the page.
+  const pageSize = passing ? Math.min(100, query.pageSize + 1) : query.pageSize;
+  const pages = pagesOf(service, ref, { pageSize, from, reverse, token: given?.token });
+  for await (const { events, token } of pages) {
+    let wanted = events;
+    let ended = token === undefined;
+    const at = anchor === undefined ? -1 : events.findIndex((wire) => idsOf(wire).includes(anchor));
+    if (passing) {
+      wanted = at < 0 ? [] : events.slice(at + 1);
+      passing = at < 0;
+      // It is not where it was: somebody deleted the session and made it anew.
+      if (passing && (ended || events.some((wire) => instant(String(wire.timestamp)) > instant(from ?? ''))))
+        throw eventNotFound();
+    } else if (reverse && at >= 0) {
+      wanted = events.slice(0, at);
+      ended = true;
+    }
+    const shown = wanted.map(toEvent);
+    rememberEvents(service, ref, shown, wanted);
+    const items =
+      afterMs === undefined ? shown : shown.filter((event) => Date.parse(event.timestamp) > afterMs);
+    if (token === undefined || ended) return { items };
+    if (items.length > 0) {
+      const next: Cursor = { token, from, anchor: passing || reverse ? anchor : undefined };
+      return { items, cursor: JSON.stringify(next) };
+    }
+  }
+  return { items: [] };
+}
+
+async function bounds(
+  service: Service,
+  ref: SessionRef,
+  afterEventId: string | undefined,
+  afterMs: number | undefined,
+): Promise<{ from: string | undefined; anchor: string | undefined }> {
+  // Times are shown in milliseconds: later than one means from the next on.
+  const later = afterMs === undefined ? undefined : toTime(afterMs + 1);
+  if (afterEventId === undefined) return { from: later, anchor: undefined };
+  const known = service.hints.get(sessionPath(service.place, ref), afterEventId);
+  const wire = known === undefined ? await findEvent(service, ref, afterEventId) : undefined;
+  const time = known ?? String(wire?.timestamp);
+  if (later !== undefined && instant(later) > instant(time)) return { from: later, anchor: undefined };
+  return { from: time, anchor: wire === undefined ? afterEventId : idsOf(wire)[0] };
+}
+
+function readCursor(cursor: string): Cursor {
+  let value: unknown;
+  try {
+    value = JSON.parse(cursor);
+  } catch {
+    value = undefined;
+  }
+  if (!isObject(value) || typeof value.token !== 'string')
+    throw invalidArgument('pageToken does not belong to this list.', 'Start again without pageToken.');
+  const text = (name: string) => (typeof value[name] === 'string' ? value[name] : undefined);
+  return { token: value.token, from: text('from'), anchor: text('anchor') };
+}
+
+/**
+ * Stores one event. The service returns no id and takes none: the id it gave is read back by the event's
+ * time, and a caller's own is kept with the event. Before an event with an own id is stored, the latest
+ * thousand are searched for it, so that a repeated call stores nothing twice; two processes that make the
+ * same call at the same moment can still both store it, and describe() says so.
+ */
+export async function appendEvent(
+  service: Service,
+  ref: SessionRef,
+  input: NewEvent,
+  guard: Guard | undefined,
+): Promise<Appended> {
+  refuseGuard(guard);
+  checkNewEvent(input);
+  const session = await ownedSession(service, ref);
+  if (input.id === undefined) return await store(service, ref, session, input);
+  const key = JSON.stringify([ref.app, ref.sessionId, input.id]);
+  const before = service.underWay.get(key) ?? Promise.resolve();
+  const mine = before
+    .catch(() => {})
+    .then(async () => {
+      const known = await findLatest(service, ref, input.id ?? '');
+      if (known === undefined) return await store(service, ref, session, input);
+      return { event: sameEvent(toEvent(known), input), session: await markOf(service, ref) };
+    });
+  service.underWay.set(key, mine);
+  try {
+    return await mine;
+  } finally {
+    if (service.underWay.get(key) === mine) service.underWay.delete(key);
+  }
+}
+
+async function store(
+  service: Service,
+  ref: SessionRef,
+  session: JsonObject,
+  input: NewEvent,
+): Promise<Appended> {
+  const path = sessionPath(service.place, ref);
+  const draft: EventDraft = {
+    ...input,
+    invocationId: input.invocationId ?? (await turnOf(service, ref, input)),
+    timestamp:
+      input.timestamp === undefined
+        ? service.stamp.next(path, Date.parse(toSession(session, ref.app).updateTime))
+        : service.stamp.at(path, parseTime('timestamp', input.timestamp)),
+  };
+  const send = (body: JsonObject) =>
+    service.http.json({ method: 'POST', path: `${path}:appendEvent`, body, retry: 'quota' });
+  try {
+    await send(toWireEvent(draft)).catch((error: unknown) => {
+      // Refused, so not stored: what it does not know can still travel in rawEvent.
+      if (!isUnknownMetadata(error)) throw error;
+      return send(toWireEvent(draft, { bare: true }));
+    });
+  } catch (error) {
+    throw appendError(error);
+  }
+  const [wire, mark] = await Promise.all([
+    readBack(service, ref, draft),
+    markOf(service, ref).catch(() => undefined),
+  ]);
+  // From here on the event is stored: what cannot be read of it must not look like a failed append.
+  const event =
+    wire === undefined
+      ? toEvent({ ...toWireEvent(draft), name: `events/${timeIdPrefix}${draft.timestamp}` })
+      : toEvent(wire);
+  return { event, session: mark ?? { id: ref.sessionId, updateTime: toTime(service.now()) } };
+}
+
+function checkNewEvent(input: NewEvent): void {
+  checkId('author', input.author);
+  if (input.id !== undefined) checkId('eventId', input.id);
+  if (input.invocationId !== undefined) checkId('invocationId', input.invocationId);
+  const fault = input.content === undefined ? undefined : contentFault(input.content);
+  if (fault !== undefined) throw invalidArgument(`${fault}.`, 'Give every part exactly one kind of data.');
+}
+
+/** A user's message opens a turn; what others say belongs to the one that runs. */
+async function turnOf(service: Service, ref: SessionRef, input: NewEvent): Promise<string> {
+  const answers = input.content?.parts.some((part) => part.functionResponse !== undefined) ?? false;
+  if (input.author !== 'user' || answers)
+    for await (const { events } of pagesOf(service, ref, { pageSize: 1, reverse: true })) {
+      const [last] = events;
+      if (last !== undefined) return toEvent(last).invocationId;
+    }
+  return newId('i', service.now());
+}
+
+const isUnknownMetadata = (error: unknown): boolean =>
+  isCode(error, 'INVALID_ARGUMENT') &&
+  /Unknown name .*(grounding_metadata|input_transcription|output_transcription)/.test(
+    refusalOf(error)?.message ?? '',
+  );
+
+function appendError(error: unknown): unknown {
+  if (isCode(error, 'NOT_FOUND')) return sessionNotFound();
+  const unsure = ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED'] as const;
+  if (error instanceof SessionError && unsure.some((code) => code === error.code))
+    return new SessionError(error.code, error.message, {
+      hint: 'The event may be stored: look with list_events before repeating. With an eventId of your own a repetition is safe.',
+      retryAfter: error.retryAfter,
+      cause: error.cause,
+    });
+  return error;
+}
+
+/** The event as the service stored it, found by its time; undefined if it does not show up soon. */
+async function readBack(
+  service: Service,
+  ref: SessionRef,
+  draft: EventDraft,
+): Promise<JsonObject | undefined> {
+  const isIt = (wire: JsonObject) =>
+    instant(String(wire.timestamp)) === instant(draft.timestamp) &&
+    wire.author === draft.author &&
+    wire.invocationId === draft.invocationId;
+  for (const pause of [0, 150, 400]) {
+    if (pause > 0) await service.wait(pause);
+    try {
+      for await (const { events } of pagesOf(service, ref, { pageSize: 10, from: draft.timestamp })) {
+        // Of several that look the same, the last is the one that was stored last.
+        const found = events.findLast(isIt);
+        if (found !== undefined) {
+          rememberEvents(service, ref, [toEvent(found)], [found]);
+          return found;
+        }
+        break;
+      }
+    } catch {
+      // Tried again, or given up without a word: the event is stored.
+    }
+  }
+  return undefined;
+}
+
+async function markOf(service: Service, ref: SessionRef): Promise<Appended['session']> {
+  const { id, updateTime } = toSession(await ownedSession(service, ref), ref.app);
+  return { id, updateTime };
+}
+
+/** The stored event of a repeated append. The same id with other content is a mistake, not a repetition. */
+function sameEvent(event: Event, wanted: NewEvent): Event {
+  const known = toEvent(
+    toWireEvent({ ...wanted, invocationId: event.invocationId, timestamp: event.timestamp }),
+  );
+  const differs = (['author', 'content', 'actions'] as const).some(
+    (field) => wanted[field] !== undefined && canonicalJson(known[field]) !== canonicalJson(event[field]),
+  );
+  if (differs)
+    throw new SessionError('ALREADY_EXISTS', 'Another event has this eventId.', {
+      hint: 'Read it with get_event; append this one under another eventId, or without one.',
+    });
+  return event;
+}

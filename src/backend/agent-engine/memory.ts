@@ -1,0 +1,258 @@
+import { invalidArgument, SessionError } from '../../errors.ts';
+import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
+import type { Memory, MemoryScope } from '../../model/memory.ts';
+import type { Page, PageQuery } from '../../model/page.ts';
+import { queryString } from '../../net/url.ts';
+import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
+import { classMethodsOf } from './apps.ts';
+import { pagesOf } from './find-event.ts';
+import { idsOf, toEvent } from './map-event.ts';
+import { scopeOf, toFoundEntry, toGenerated, toMemory, toRetrieved } from './map-memory.ts';
+import { literal } from './map-session.ts';
+import { enginePath, lastSegment, memoryPath, nameOf, sessionPath } from './place.ts';
+import {
+  isCode,
+  objectOf,
+  ownedSession,
+  pageOf,
+  retryWatch,
+  type Service,
+  settle,
+  settled,
+} from './service.ts';
+import { checkOwner } from './sessions.ts';
+
+/** Below the 60 s after which most clients give a call up. */
+const generateMs = 45_000;
+/** Memories that an addition shows. */
+const shown = 20;
+/** Events of one ingest request. */
+const ingestPage = 100;
+
+/**
+ * The scope of a call. A scope is all that keeps one user's memories from another's, so it always holds the
+ * caller's own user_id: filled in where it is missing, refused where it names somebody else.
+ */
+function ownScope(service: Service, owner: Owner, scope: MemoryScope | undefined): MemoryScope {
+  checkOwner(owner);
+  const { memory } = service;
+  const own =
+    scope === undefined && memory.scope === 'app-and-user'
+      ? { app_name: memory.appName ?? owner.app, user_id: owner.userId }
+      : { ...scope, user_id: scope?.user_id ?? owner.userId };
+  if (own.user_id !== owner.userId)
+    throw invalidArgument(
+      'scope.user_id is not the user that this call is for.',
+      'Leave user_id out of the scope: it is filled in.',
+    );
+  if (Object.keys(own).length > 5)
+    throw invalidArgument('The scope has more than 5 entries.', 'Use fewer; user_id counts too.');
+  if (Object.values(own).some((value) => value.includes('*')))
+    throw invalidArgument(
+      'A value of the scope holds "*".',
+      'Scopes are matched exactly; there are no wildcards.',
+    );
+  return own;
+}
+
+/** Whether the engine's own class method is to be used: the operator prefers it, and the engine has it. */
+async function byClassMethod(service: Service, app: string, classMethod: string): Promise<boolean> {
+  if (service.memory.via !== 'class-methods') return false;
+  return (await classMethodsOf(service, app)).some((method) => method.name === classMethod);
+}
+
+const memoriesPath = (service: Service, app: string): string => `${enginePath(service.place, app)}/memories`;
+
+export async function searchMemory(
+  service: Service,
+  owner: Owner,
+  query: { text: string; limit: number; scope?: MemoryScope | undefined },
+): Promise<Memory[]> {
+  if (await byClassMethod(service, owner.app, 'async_search_memory')) {
+    refuseScope(query.scope);
+    const output = await callAgent(service, owner.app, 'async_search_memory', {
+      user_id: owner.userId,
+      query: query.text,
+    });
+    const entries = isObject(output) && Array.isArray(output.memories) ? (output.memories as unknown[]) : [];
+    return entries.filter(isObject).map(toFoundEntry).slice(0, query.limit);
+  }
+  const scope = ownScope(service, owner, query.scope);
+  const body = await service.http.json({
+    method: 'POST',
+    path: `${memoriesPath(service, owner.app)}:retrieve`,
+    body: { scope, similaritySearchParams: { searchQuery: query.text, topK: Math.min(100, query.limit) } },
+    retry: 'read',
+  });
+  // Checked again: nothing of another user's comes out, however the service reads a scope.
+  return toRetrieved(objectOf(body)).filter((memory) => isOwn(memory.scope, owner));
+}
+
+const isOwn = (scope: MemoryScope | undefined, owner: Owner): boolean => scope?.user_id === owner.userId;
+
+function refuseScope(scope: MemoryScope | undefined): void {
+  if (scope !== undefined)
+    throw new SessionError('UNIMPLEMENTED', 'The engine’s own memory methods take no scope.', {
+      hint: 'Leave the scope out, or let the operator choose Memory Bank for memories.',
+    });
+}
+
+async function callAgent(service: Service, app: string, classMethod: string, input: JsonObject) {
+  const body = await service.http.json({
+    method: 'POST',
+    path: `${enginePath(service.place, app)}:query`,
+    body: { classMethod, input },
+    retry: 'quota',
+  });
+  return objectOf(body).output;
+}
+
+/** Makes memories of a session: by Memory Bank's generate or ingest, or by the engine's own method. */
+export async function addSession(
+  service: Service,
+  ref: SessionRef,
+  options: { scope?: MemoryScope | undefined },
+): Promise<MemoryAddition> {
+  const scope = ownScope(service, ref, options.scope);
+  const session = await ownedSession(service, ref);
+  if (await byClassMethod(service, ref.app, 'async_add_session_to_memory')) {
+    refuseScope(options.scope);
+    const input = { user_id: ref.userId, session_id: ref.sessionId };
+    const known = await callAgent(service, ref.app, 'async_get_session', input);
+    await callAgent(service, ref.app, 'async_add_session_to_memory', { session: known });
+    return {
+      memories: [],
+      count: 0,
+      note: 'The engine’s own method took the session; it does not say what it made.',
+    };
+  }
+  if (service.memory.write === 'ingest') return await ingest(service, ref, scope);
+  const name =
+    typeof session.name === 'string' ? session.name : nameOf(service.place, sessionPath(service.place, ref));
+  const operation = await service.http.json({
+    method: 'POST',
+    path: `${memoriesPath(service, ref.app)}:generate`,
+    body: { vertexSessionSource: { session: name }, scope },
+    retry: 'quota',
+  });
+  const { done, response } = await settle(service, operation, generateMs);
+  if (!done)
+    return {
+      memories: [],
+      count: 0,
+      note: 'Memory Bank is still at work on the session: list_memories shows what it made a little later.',
+    };
+  const made = toGenerated(response);
+  const memories = await Promise.all(made.slice(0, shown).map((memory) => whole(service, ref.app, memory)));
+  return {
+    memories,
+    count: made.length,
+    note: 'A model of Memory Bank extracted the facts and merged them with what was known.',
+  };
+}
+
+/** A generated memory may hold no more than its name. */
+async function whole(service: Service, app: string, memory: Memory): Promise<Memory> {
+  if (memory.fact !== '' && memory.createTime !== undefined) return memory;
+  try {
+    const path = memoryPath(service.place, app, memory.id);
+    return toMemory(objectOf(await service.http.json({ method: 'GET', path, retry: 'read' })));
+  } catch {
+    // It is made; that it cannot be read at once is no failure of the call.
+    return memory;
+  }
+}
+
+/** Hands the session's events over; each has an id, so that what is handed over again counts once. */
+async function ingest(service: Service, ref: SessionRef, scope: MemoryScope): Promise<MemoryAddition> {
+  for await (const { events } of pagesOf(service, ref, { pageSize: ingestPage })) {
+    const sent = events.flatMap((wire) => {
+      const { content, timestamp, partial } = toEvent(wire);
+      const says = content?.parts.some((part) => part.text || part.inlineData || part.fileData) ?? false;
+      return says && partial !== true
+        ? [{ content: wire.content, eventId: lastSegment(wire.name) || idsOf(wire)[0], eventTime: timestamp }]
+        : [];
+    });
+    if (sent.length === 0) continue;
+    await service.http.json({
+      method: 'POST',
+      path: `${memoriesPath(service, ref.app)}:ingestEvents`,
+      body: { streamId: ref.sessionId, scope, directContentsSource: { events: sent } },
+      retry: 'idempotent',
+    });
+  }
+  return {
+    memories: [],
+    count: 0,
+    note: 'Memory Bank took the session’s events and makes memories of them later; list_memories shows them then.',
+  };
+}
+
+export async function createMemory(
+  service: Service,
+  owner: Owner,
+  input: { fact: string; scope?: MemoryScope | undefined },
+): Promise<Memory> {
+  const scope = ownScope(service, owner, input.scope);
+  if (input.fact.trim() === '')
+    throw invalidArgument('The fact is empty.', 'Say in one sentence what to remember.');
+  const operation = await service.http.json({
+    method: 'POST',
+    path: memoriesPath(service, owner.app),
+    body: { fact: input.fact, scope },
+    retry: 'quota',
+  });
+  const response = await settled(service, operation);
+  const named = /\/memories\/([^/]+)\/operations\//.exec(String(objectOf(operation).name))?.[1];
+  const id = lastSegment(response.name) || named;
+  if (id === undefined)
+    throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which memory it made.', {
+      hint: 'Look with list_memories whether there is a new one.',
+    });
+  const made = await whole(service, owner.app, { ...toMemory(response), id });
+  return { ...made, fact: made.fact || input.fact, scope: made.scope ?? scope };
+}
+
+/** Newest first, of one scope: the service lists no others (agent-engine-api.md §3.2). */
+export async function listMemories(
+  service: Service,
+  owner: Owner,
+  query: PageQuery & { scope?: MemoryScope | undefined },
+): Promise<Page<Memory>> {
+  const scope = ownScope(service, owner, query.scope);
+  let cursor = query.cursor;
+  for (;;) {
+    const params = queryString({
+      pageSize: query.pageSize,
+      pageToken: cursor,
+      filter: `scope=${literal(canonicalJson(scope))}`,
+    });
+    const path = `${memoriesPath(service, owner.app)}${params}`;
+    const page = await service.http.json({ method: 'GET', path, retry: 'read' });
+    const { items: found, token } = pageOf(page, 'memories');
+    const items = found.map((wire) => toMemory(wire)).filter((memory) => isOwn(memory.scope, owner));
+    cursor = token;
+    if (items.length > 0 || cursor === undefined) return { items, cursor };
+  }
+}
+
+function memoryNotFound(): SessionError {
+  return new SessionError('NOT_FOUND', 'There is no such memory.', {
+    hint: 'Call list_memories or search_memory for the memories that there are.',
+  });
+}
+
+export async function deleteMemory(service: Service, owner: Owner, memoryId: string): Promise<void> {
+  const path = memoryPath(service.place, owner.app, memoryId);
+  const retries = retryWatch();
+  try {
+    const memory = objectOf(await service.http.json({ method: 'GET', path, retry: 'read' }));
+    if (!isOwn(scopeOf(memory), owner)) throw memoryNotFound();
+    const { onRetry } = retries;
+    const operation = await service.http.json({ method: 'DELETE', path, retry: 'idempotent', onRetry });
+    await settled(service, operation);
+  } catch (error) {
+    if (!isCode(error, 'NOT_FOUND')) throw error;
+    if (!retries.repeated()) throw memoryNotFound();
+  }
+}

@@ -1,0 +1,128 @@
+import { invalidArgument, SessionError } from '../../errors.ts';
+import type { Content, Event } from '../../model/event.ts';
+import { isObject, type JsonObject } from '../../model/json.ts';
+import { ndjson } from '../../net/ndjson.ts';
+import type { RunInput, SessionRef } from '../types.ts';
+import { checkName, ownMethod, plainMethods, streamMethods } from './class-methods.ts';
+import { agentError, type Refusal } from './errors.ts';
+import { appendEvent } from './events.ts';
+import { toStreamEvent } from './map-event.ts';
+import { enginePath } from './place.ts';
+import { ownedSession, type Service } from './service.ts';
+
+/** An agent may think for a while before its first word, and between two. */
+const streamIdleMs = 600_000;
+
+/**
+ * Runs the engine's agent and yields its events as they come. The session must be there before: an engine
+ * that is called without one makes one that nobody learns of. The state that a run brings is stored as an
+ * event of its own, since no streaming method takes it.
+ */
+export async function* streamQuery(
+  service: Service,
+  ref: SessionRef,
+  run: RunInput,
+  signal: AbortSignal,
+): AsyncGenerator<Event, void> {
+  const classMethod = checkName(run.classMethod ?? 'async_stream_query');
+  if (plainMethods.includes(classMethod))
+    throw invalidArgument('This class method answers with one value.', 'Call it with query.');
+  await ownedSession(service, ref, signal);
+  if (!streamMethods.includes(classMethod)) {
+    const own = await ownMethod(service, ref.app, classMethod);
+    if (own !== undefined && !own.mode.includes('stream'))
+      throw invalidArgument('This class method answers with one value.', 'Call it with query.');
+  }
+  if (Object.keys(run.stateDelta ?? {}).length > 0)
+    await appendEvent(
+      service,
+      ref,
+      { author: 'user', invocationId: run.invocationId, actions: { stateDelta: run.stateDelta } },
+      undefined,
+    );
+  const { chunks } = await service.streams.stream({
+    method: 'POST',
+    path: `${enginePath(service.place, ref.app)}:streamQuery?alt=sse`,
+    body: { classMethod, input: inputOf(classMethod, ref, run.message) },
+    retry: 'quota',
+    timeoutMs: streamIdleMs,
+    signal,
+  });
+  let count = 0;
+  for await (const value of ndjson(chunks))
+    for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
+      const failure = streamError(item);
+      if (failure !== undefined) throw failure;
+      for (const wire of eventsOf(item)) {
+        count += 1;
+        yield toStreamEvent(wire, { id: `${run.invocationId}-${count}`, invocationId: run.invocationId });
+      }
+    }
+  if (count === 0)
+    throw new SessionError('FAILED_PRECONDITION', 'The agent ended without an event.', {
+      hint: 'Read the logs of the engine: an agent that fails early can end like this.',
+    });
+}
+
+function inputOf(classMethod: string, ref: SessionRef, message: Content): JsonObject {
+  const content = { role: message.role ?? 'user', parts: message.parts };
+  if (classMethod === 'streaming_agent_run_with_events')
+    return {
+      request_json: JSON.stringify({ message: content, user_id: ref.userId, session_id: ref.sessionId }),
+    };
+  const [part, ...more] = message.parts;
+  const plain = more.length === 0 && part !== undefined && Object.keys(part).join() === 'text';
+  return {
+    user_id: ref.userId,
+    session_id: ref.sessionId,
+    // Every runtime takes a plain text; not every custom method takes a content.
+    message: plain ? part.text : content,
+  };
+}
+
+/** A line of the stream is an event, or holds several; what other frameworks send becomes a text. */
+function eventsOf(item: unknown): JsonObject[] {
+  if (isObject(item)) {
+    if (Array.isArray(item.events)) return (item.events as unknown[]).filter(isObject);
+    const isEvent = ['content', 'author', 'actions', 'invocation_id', 'invocationId'].some((name) =>
+      Object.hasOwn(item, name),
+    );
+    if (isEvent) return [item];
+    if (Object.hasOwn(item, 'session_id') || Object.keys(item).length === 0) return [];
+  }
+  if (item === null || item === undefined || item === '') return [];
+  const text = typeof item === 'string' ? item : JSON.stringify(item);
+  return [{ content: { role: 'model', parts: [{ text }] } }];
+}
+
+/** Both forms in which an error comes after the stream has begun (agent-engine-api.md §4.3). */
+export function streamError(item: unknown): SessionError | undefined {
+  if (!isObject(item)) return undefined;
+  const { error, code, message } = item;
+  const isBare = typeof code === 'number' && code >= 400 && typeof message === 'string';
+  const isEvent = Object.hasOwn(item, 'content') || Object.hasOwn(item, 'author');
+  if (isEvent || (typeof error !== 'string' && !isObject(error) && !isBare)) return undefined;
+  const from: JsonObject = isObject(error) ? error : typeof error === 'string' ? { message: error } : item;
+  const refusal: Refusal = {
+    httpStatus: 200,
+    status: typeof from.status === 'string' ? from.status : undefined,
+    message: typeof from.message === 'string' ? from.message : '',
+    fields: [],
+    reason: undefined,
+  };
+  if (
+    from.code === 429 ||
+    refusal.status === 'RESOURCE_EXHAUSTED' ||
+    /\bRESOURCE_EXHAUSTED\b/.test(refusal.message)
+  )
+    return new SessionError('RESOURCE_EXHAUSTED', 'The agent ran into a quota.', {
+      hint: 'Wait a little and ask again; list_events shows what the agent has said so far.',
+      cause: refusal,
+    });
+  const known = agentError(refusal);
+  if (known.code !== 'FAILED_PRECONDITION') return known;
+  return new SessionError('FAILED_PRECONDITION', 'The agent failed while it ran.', {
+    hint: 'Read the logs of the engine; list_events shows what the agent has said so far.',
+    cause: refusal,
+  });
+}

@@ -1,0 +1,257 @@
+import { invalidArgument, SessionError } from '../../errors.ts';
+import { matchesFilter } from '../../model/filter.ts';
+import { checkId, newId } from '../../model/ids.ts';
+import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
+import type { Page } from '../../model/page.ts';
+import type { Session } from '../../model/session.ts';
+import { splitState } from '../../model/state.ts';
+import { parseTime, toTime } from '../../model/time.ts';
+import { queryString } from '../../net/url.ts';
+import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
+import { refusalOf } from './errors.ts';
+import { toFilter, toOrderBy, toSession, toWireState } from './map-session.ts';
+import { checkSessionId, enginePath, lastSegment, sessionPath } from './place.ts';
+import {
+  isCode,
+  objectOf,
+  ownedSession,
+  pageOf,
+  retryWatch,
+  type Service,
+  sessionNotFound,
+  settle,
+  settled,
+} from './service.ts';
+
+/** What the service has no notion of is refused rather than overlooked. @throws SessionError UNIMPLEMENTED */
+export function refuseGuard(guard: Guard | undefined): void {
+  if (guard?.expectedRevision !== undefined)
+    throw new SessionError('UNIMPLEMENTED', 'Sessions on Agent Engine have no revisions.', {
+      hint: 'Call again without expectedRevision, or keep the session on the local backend.',
+    });
+}
+
+/** The service allows 128 characters for a user id (agent-engine-api.md §1.1). */
+export function checkOwner(owner: Owner): void {
+  if (checkId('userId', owner.userId).length > 128)
+    throw invalidArgument('userId is longer than 128 characters.', 'Use a shorter userId.');
+}
+
+function engineNotFound(cause: unknown): SessionError {
+  return new SessionError('NOT_FOUND', 'There is no such app.', {
+    hint: 'Call list_apps for the engines that there are, or set GOOGLE_CLOUD_AGENT_ENGINE_ID.',
+    cause,
+  });
+}
+
+export async function createSession(service: Service, owner: Owner, input: NewSession): Promise<Session> {
+  checkOwner(owner);
+  const { sessionId } = input;
+  const path = `${enginePath(service.place, owner.app)}/sessions`;
+  const body = {
+    userId: owner.userId,
+    ...fieldsOf(input),
+    ...(input.state === undefined ? {} : { sessionState: toWireState(input.state) }),
+  };
+  const begun = service.now();
+  const retries = retryWatch();
+  const query = queryString({ sessionId: sessionId === undefined ? undefined : checkSessionId(sessionId) });
+  let id: string;
+  try {
+    const operation = await service.http.json({
+      method: 'POST',
+      path: path + query,
+      body,
+      // Without an id of its own a repeated request could make a second session.
+      retry: sessionId === undefined ? 'quota' : 'idempotent',
+      onRetry: retries.onRetry,
+    });
+    id = await createdId(service, operation);
+  } catch (error) {
+    if (isCode(error, 'NOT_FOUND')) throw engineNotFound(error);
+    if (sessionId === undefined || !isTaken(error)) throw error;
+    const own = retries.repeated() ? await createdBefore(service, { ...owner, sessionId }, begun) : undefined;
+    if (own !== undefined) return own;
+    throw new SessionError('ALREADY_EXISTS', 'The sessionId is taken.', {
+      hint: 'Ids are unique in an engine, for all its users: create one under another id or without one.',
+      cause: error,
+    });
+  }
+  // The operation's own copy lacks the merged state and the expiry (agent-engine-api.md §1.2).
+  return toSession(await readNew(service, { ...owner, sessionId: id }), owner.app);
+}
+
+/** A taken id is refused as an invalid argument, with the reason in the text (agent-engine-api.md §6.2). */
+const isTaken = (error: unknown): boolean =>
+  isCode(error, 'ALREADY_EXISTS') ||
+  (isCode(error, 'INVALID_ARGUMENT') && /already exists/.test(refusalOf(error)?.message ?? ''));
+
+async function createdId(service: Service, body: unknown): Promise<string> {
+  const operation = objectOf(body);
+  const named = /\/sessions\/([^/]+)\/operations\//.exec(String(operation.name))?.[1];
+  const { response } = await settle(service, operation).catch((error: unknown) => {
+    // Operations of sessions are forgotten early; whether there is a session, the session itself tells.
+    if (named !== undefined && isCode(error, 'NOT_FOUND')) return { response: undefined };
+    throw error;
+  });
+  const id = named ?? lastSegment(response?.name);
+  if (id === '')
+    throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which session it made.', {
+      hint: 'Look with list_sessions whether there is a new one.',
+    });
+  return id;
+}
+
+/** A new session can be unknown for some seconds (agent-engine-api.md §1.2). */
+async function readNew(service: Service, ref: SessionRef): Promise<JsonObject> {
+  for (let attempt = 1, pause = 300; ; attempt += 1, pause *= 1.5) {
+    try {
+      return await ownedSession(service, ref);
+    } catch (error) {
+      if (!isCode(error, 'NOT_FOUND') || attempt === 5) throw error;
+      await service.wait(pause);
+    }
+  }
+}
+
+/** The session that an earlier attempt of this very call made before its answer was lost. */
+async function createdBefore(service: Service, ref: SessionRef, begun: number): Promise<Session | undefined> {
+  try {
+    const session = toSession(await ownedSession(service, ref), ref.app);
+    // A minute for clocks that differ.
+    return Date.parse(session.createTime) > begun - 60_000 ? session : undefined;
+  } catch (error) {
+    if (isCode(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
+function fieldsOf(input: Pick<NewSession, 'displayName' | 'labels' | 'expireTime'>): JsonObject {
+  checkLabels(input.labels);
+  return {
+    ...(input.displayName === undefined ? {} : { displayName: input.displayName }),
+    ...(input.labels === undefined ? {} : { labels: input.labels }),
+    ...(input.expireTime === undefined
+      ? {}
+      : { expireTime: toTime(parseTime('expireTime', input.expireTime)) }),
+  };
+}
+
+function checkLabels(labels: Record<string, string> | undefined): void {
+  const allowed = /^[a-z0-9_-]{0,64}$/;
+  if (
+    Object.entries(labels ?? {}).some(
+      ([key, value]) => key === '' || ![key, value].every((s) => allowed.test(s)),
+    )
+  )
+    throw invalidArgument(
+      'A label has a key or value that is not allowed.',
+      'Use up to 63 lowercase letters, digits, "_" and "-".',
+    );
+}
+
+export async function getSession(service: Service, ref: SessionRef): Promise<Session> {
+  return toSession(await ownedSession(service, ref), ref.app);
+}
+
+/** Sessions of a user, or of the whole engine, without their state. The service's page tokens are the cursors. */
+export async function listSessions(service: Service, query: SessionQuery): Promise<Page<Session>> {
+  const path = `${enginePath(service.place, query.app)}/sessions`;
+  const terms = query.filter ?? [];
+  let cursor = query.cursor;
+  for (;;) {
+    const params = queryString({
+      pageSize: query.pageSize,
+      pageToken: cursor,
+      filter: toFilter(query.userId, terms),
+      orderBy: toOrderBy(query.orderBy ?? 'updateTime desc'),
+    });
+    const page = await service.http
+      .json({ method: 'GET', path: path + params, retry: 'read' })
+      .catch((error: unknown) => {
+        throw isCode(error, 'NOT_FOUND') ? engineNotFound(error) : error;
+      });
+    const { items: found, token } = pageOf(page, 'sessions');
+    // Checked again: a filter that a service reads otherwise must not show one user another's sessions.
+    const items = found
+      .map((wire) => toSession(wire, query.app, 'listed'))
+      .filter((s) => (query.userId === undefined || s.userId === query.userId) && matchesFilter(s, terms));
+    cursor = token;
+    if (items.length > 0 || cursor === undefined) return { items, cursor };
+  }
+}
+
+export async function updateSession(
+  service: Service,
+  ref: SessionRef,
+  change: SessionChange,
+  guard: Guard | undefined,
+): Promise<Session> {
+  refuseGuard(guard);
+  const fields = {
+    ...fieldsOf(change),
+    ...(change.state === undefined ? {} : { sessionState: toWireState(change.state) }),
+  };
+  await ownedSession(service, ref);
+  const path = sessionPath(service.place, ref);
+  const updateMask = Object.keys(fields).join(',');
+  if (updateMask !== '')
+    await service.http
+      .json({ method: 'PATCH', path: path + queryString({ updateMask }), body: fields, retry: 'idempotent' })
+      .catch(asSessionNotFound);
+  const after = await ownedSession(service, ref);
+  const missing = notTaken(change.state, after);
+  if (missing === undefined) return toSession(after, ref.app);
+  // Shared keys reach the other sessions for certain by an event; whether by PATCH too, nobody has recorded.
+  await service.http
+    .json({
+      method: 'POST',
+      path: `${path}:appendEvent`,
+      body: {
+        author: 'user',
+        invocationId: newId('i', service.now()),
+        timestamp: service.stamp.next(path, Date.parse(toSession(after, ref.app).updateTime)),
+        actions: { stateDelta: missing },
+      },
+      retry: 'quota',
+    })
+    .catch(asSessionNotFound);
+  return toSession(await ownedSession(service, ref), ref.app);
+}
+
+function asSessionNotFound(error: unknown): never {
+  throw isCode(error, 'NOT_FOUND') ? sessionNotFound() : error;
+}
+
+/** The shared keys of a state that a session does not show as they were set. */
+function notTaken(state: JsonObject | undefined, wire: JsonObject): JsonObject | undefined {
+  const { user, app } = splitState(state ?? {});
+  const shown = isObject(wire.sessionState) ? wire.sessionState : {};
+  const missing = Object.entries({ ...user, ...app }).filter(
+    ([key, value]) => canonicalJson(shown[key] ?? null) !== canonicalJson(value ?? null),
+  );
+  return missing.length === 0 ? undefined : Object.fromEntries(missing);
+}
+
+export async function deleteSession(
+  service: Service,
+  ref: SessionRef,
+  guard: Guard | undefined,
+): Promise<void> {
+  refuseGuard(guard);
+  await ownedSession(service, ref);
+  const retries = retryWatch();
+  try {
+    const operation = await service.http.json({
+      method: 'DELETE',
+      path: sessionPath(service.place, ref),
+      retry: 'idempotent',
+      onRetry: retries.onRetry,
+    });
+    await settled(service, operation);
+  } catch (error) {
+    if (!isCode(error, 'NOT_FOUND')) throw error;
+    // After a lost answer it is gone because of this call; else somebody else was faster.
+    if (!retries.repeated()) throw sessionNotFound();
+  }
+}

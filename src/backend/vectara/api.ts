@@ -1,0 +1,181 @@
+import { SessionError } from '../../errors.ts';
+import { isObject, type JsonObject } from '../../model/json.ts';
+import { type HttpClient, type HttpRequest, httpClient } from '../../net/http.ts';
+import { queryString } from '../../net/url.ts';
+import type { ArtifactContent } from '../types.ts';
+import { credentialHeaders } from './auth.ts';
+import type { VectaraSettings } from './config.ts';
+import { forOperation, type OperationName, toError } from './errors.ts';
+
+/** Largest answer that is read, artifacts aside; a stream may be longer in all. */
+const maxAnswerBytes = 32 * 1024 * 1024;
+const maxStreamBytes = 256 * 1024 * 1024;
+
+/** Pages are read in the largest size that Vectara gives (vectara-api.md §3.1). */
+export const servicePageSize = 100;
+
+/** How long after its creation a session may still be unknown to another machine of Vectara's. */
+const settleMs = 10_000;
+const settlingLimit = 1000;
+
+/** How long the file that was fetched last is kept. */
+const holdMs = 60_000;
+
+export interface HeldFile {
+  /** Of its owner's session, its id and its checksum. */
+  key: string;
+  content: ArtifactContent;
+}
+
+/** What the parts of this backend share. */
+export interface Vectara {
+  settings: VectaraSettings;
+  now(): number;
+  json(name: OperationName, request: HttpRequest): Promise<unknown>;
+  /** As `json`, for the one answer that holds a file. */
+  file(name: OperationName, request: HttpRequest): Promise<unknown>;
+  stream(name: OperationName, request: HttpRequest): ReturnType<HttpClient['stream']>;
+  /** The file that was fetched last, for a minute. Whoever uses it has checked the owner and the checksum. */
+  heldFile(): HeldFile | undefined;
+  holdFile(file: HeldFile): void;
+  /** Remembers a session that was made here, so that `settled` has patience with it. */
+  created(sessionPath: string): void;
+  deleted(sessionPath: string): void;
+  /** Tries again for a few seconds while a session that was just made here is not found. */
+  settled<T>(sessionPath: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
+}
+
+export function connect(settings: VectaraSettings, now: () => number = Date.now): Vectara {
+  const shared = {
+    service: 'Vectara service',
+    baseUrl: settings.baseUrl,
+    headers: credentialHeaders(settings, now),
+    toError,
+    timeoutMs: settings.timeoutMs,
+  };
+  const http = httpClient({ ...shared, maxBytes: maxAnswerBytes });
+  // base64 takes four bytes for three.
+  const files = httpClient({
+    ...shared,
+    maxBytes: Math.ceil(settings.maxArtifactBytes * 1.4) + 1024 * 1024,
+    timeoutMs: settings.timeoutMs * 4,
+  });
+  const streams = httpClient({ ...shared, maxBytes: maxStreamBytes, timeoutMs: settings.runTimeoutMs });
+  const settling = new Map<string, number>();
+  let held: HeldFile | undefined;
+  let dropHeld: NodeJS.Timeout | undefined;
+
+  return {
+    settings,
+    now,
+    json: (name, request) => http.json(request).catch(rethrow(name)),
+    file: (name, request) => files.json(request).catch(rethrow(name)),
+    stream: (name, request) => streams.stream(request).catch(rethrow(name)),
+    heldFile: () => held,
+    holdFile(file) {
+      held = file;
+      clearTimeout(dropHeld);
+      dropHeld = setTimeout(() => {
+        held = undefined;
+      }, holdMs).unref();
+    },
+    created(sessionPath) {
+      const [oldest] = settling.keys();
+      if (settling.size >= settlingLimit && oldest !== undefined) settling.delete(oldest);
+      settling.set(sessionPath, now() + settleMs);
+    },
+    deleted(sessionPath) {
+      settling.delete(sessionPath);
+    },
+    async settled(sessionPath, work, signal) {
+      for (let delay = 100; ; delay = Math.min(delay * 2, 2000)) {
+        try {
+          return await work();
+        } catch (error) {
+          const until = settling.get(sessionPath);
+          if (!(error instanceof SessionError) || error.code !== 'NOT_FOUND' || until === undefined)
+            throw error;
+          if (now() + delay > until || signal?.aborted) {
+            settling.delete(sessionPath);
+            throw error;
+          }
+          await new Promise((resolve) => setTimeout(resolve, delay));
+        }
+      }
+    },
+  };
+}
+
+function rethrow(name: OperationName): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof SessionError ? forOperation(error, name) : error;
+  };
+}
+
+export interface WirePage {
+  items: JsonObject[];
+  /** The key of the next page. */
+  next?: string | undefined;
+}
+
+/** One page of a list. The last one has no key, or an empty one (vectara-api.md §3.1). */
+export async function readPage(
+  vectara: Vectara,
+  name: OperationName,
+  path: string,
+  field: string,
+  params: Record<string, string | number | boolean | undefined>,
+  signal?: AbortSignal,
+): Promise<WirePage> {
+  const answer = await vectara.json(name, {
+    method: 'GET',
+    path: path + queryString(params),
+    retry: 'read',
+    signal,
+  });
+  const items = isObject(answer) ? answer[field] : undefined;
+  if (!isObject(answer) || !Array.isArray(items))
+    throw new SessionError('UNAVAILABLE', 'Vectara answered something that is not a list.', {
+      hint: 'Try again later; if it stays so, check the address of the service.',
+    });
+  const next = isObject(answer.metadata) ? answer.metadata.page_key : undefined;
+  return {
+    items: items.filter(isObject),
+    next: typeof next === 'string' && next !== '' ? next : undefined,
+  };
+}
+
+/** All objects of a list, at most `maxPages` pages of them. */
+export async function* readAll(
+  vectara: Vectara,
+  name: OperationName,
+  path: string,
+  field: string,
+  params: Record<string, string | number | boolean | undefined>,
+  limit: { maxPages: number; tooMany(): SessionError },
+): AsyncGenerator<JsonObject, void> {
+  let key: string | undefined;
+  for (let page = 1; ; page += 1) {
+    const read = await readPage(vectara, name, path, field, {
+      ...params,
+      limit: servicePageSize,
+      page_key: key,
+    });
+    yield* read.items;
+    if (read.next === undefined) return;
+    if (page === limit.maxPages) throw limit.tooMany();
+    if (read.next === key)
+      throw new SessionError('UNAVAILABLE', 'Vectara gave the same page of a list twice.', {
+        hint: 'Try again later.',
+      });
+    key = read.next;
+  }
+}
+
+/** An answer that must be one object. */
+export function objectOf(answer: unknown): JsonObject {
+  if (isObject(answer)) return answer;
+  throw new SessionError('UNAVAILABLE', 'Vectara answered something that is not an object.', {
+    hint: 'Try again later; if it stays so, check the address of the service.',
+  });
+}

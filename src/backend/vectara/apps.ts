@@ -1,0 +1,41 @@
+import { SessionError } from '../../errors.ts';
+import type { Page, PageQuery } from '../../model/page.ts';
+import type { App } from '../types.ts';
+import { objectOf, readPage, type Vectara } from './api.ts';
+import { notFound } from './errors.ts';
+import { treeOf } from './ids.ts';
+import { toApp } from './map.ts';
+
+/** First the agents, then the aliases. The cursor says which of the two, and the service's own page key. */
+export async function listApps(vectara: Vectara, query: PageQuery): Promise<Page<App>> {
+  const [, part = 'agent', key = ''] = /^(agent|alias):(.*)$/s.exec(query.cursor ?? '') ?? [];
+  const params = { limit: query.pageSize, page_key: key === '' ? undefined : key };
+  if (part === 'agent') {
+    const page = await readPage(vectara, 'listAgents', '/v2/agents', 'agents', params);
+    const items = page.items.map((wire) => toApp(wire, 'agent')).filter((app) => app !== undefined);
+    // The end of the agents is a page that may be short; an empty one is not shown for its own sake.
+    if (page.next !== undefined || items.length > 0)
+      return { items, cursor: page.next === undefined ? 'alias:' : `agent:${page.next}` };
+    return listApps(vectara, { ...query, cursor: 'alias:' });
+  }
+  const page = await readPage(vectara, 'listAgents', '/v2/agent_aliases', 'aliases', params).catch(
+    (error: unknown) => {
+      // Aliases have roles of their own, and older installations do not have aliases at all.
+      const none = error instanceof SessionError && ['NOT_FOUND', 'PERMISSION_DENIED'].includes(error.code);
+      if (none) return { items: [], next: undefined };
+      throw error;
+    },
+  );
+  return {
+    items: page.items.map((wire) => toApp(wire, 'alias')).filter((app) => app !== undefined),
+    cursor: page.next === undefined ? undefined : `alias:${page.next}`,
+  };
+}
+
+export async function getApp(vectara: Vectara, name: string): Promise<App> {
+  const tree = treeOf(name);
+  const wire = objectOf(await vectara.json('getAgent', { method: 'GET', path: tree.base, retry: 'read' }));
+  const app = toApp(wire, tree.kind);
+  if (app?.name !== name) throw notFound('agent');
+  return app;
+}

@@ -1,0 +1,107 @@
+import { createHash } from 'node:crypto';
+import { SessionError } from '../../errors.ts';
+import type { Artifact } from '../../model/artifact.ts';
+import type { JsonObject } from '../../model/json.ts';
+import type { Page, PageQuery } from '../../model/page.ts';
+import { path } from '../../net/url.ts';
+import type { ArtifactContent, SessionRef } from '../types.ts';
+import { objectOf, readAll, readPage, type Vectara } from './api.ts';
+import { notFound } from './errors.ts';
+import { sessionPath } from './ids.ts';
+import { artifactIdOf, sha256Of, toArtifact } from './map.ts';
+import { ownSession } from './sessions.ts';
+import { numberField, textField } from './wire.ts';
+
+/** Pages of 100 artifacts that are looked through for one. */
+const artifactPages = 20;
+
+/** Newest first, as Vectara lists them. */
+export async function listArtifacts(
+  vectara: Vectara,
+  ref: SessionRef,
+  query: PageQuery,
+): Promise<Page<Artifact>> {
+  await ownSession(vectara, ref);
+  const page = await readPage(vectara, 'listArtifacts', `${sessionPath(ref)}/artifacts`, 'artifacts', {
+    sort_by: 'created_at',
+    order_by: 'desc',
+    limit: query.pageSize,
+    page_key: query.cursor,
+  });
+  return {
+    items: page.items.map(toArtifact).filter((artifact) => artifact !== undefined),
+    cursor: page.next,
+  };
+}
+
+/**
+ * An artifact with its content, found by its name, by its id, or by a file name (the newest of that name). Vectara
+ * can only send it whole, as base64 in JSON, so its size is looked up first (vectara-api.md §3.10).
+ */
+export async function getArtifact(
+  vectara: Vectara,
+  ref: SessionRef,
+  name: string,
+  version?: number,
+): Promise<ArtifactContent> {
+  await ownSession(vectara, ref);
+  if (version !== undefined && version !== 0) throw notFound('artifact');
+  const listed = await findArtifact(vectara, ref, name);
+  const limit = vectara.settings.maxArtifactBytes;
+  checkSize(numberField(listed, 'size_bytes') ?? 0, limit);
+  const id = textField(listed, 'artifact_id') ?? '';
+  const promisedHere = sha256Of(listed);
+  const known = `${sessionPath(ref)}/${id}/${promisedHere ?? ''}`;
+  const held = vectara.heldFile();
+  if (promisedHere !== undefined && held?.key === known) return held.content;
+  const wire = objectOf(
+    await vectara.file('getArtifact', {
+      method: 'GET',
+      path: sessionPath(ref) + path`/artifacts/${id}`,
+      retry: 'read',
+    }),
+  );
+  const artifact = toArtifact({ ...listed, ...wire });
+  const encoded = textField(wire, 'data');
+  if (textField(wire, 'artifact_id') !== id || artifact === undefined || encoded === undefined)
+    throw notFound('artifact');
+  const data = Buffer.from(encoded, 'base64');
+  checkSize(data.length, limit);
+  const sha256 = createHash('sha256').update(data).digest('hex');
+  const promised = promisedHere ?? sha256Of(wire);
+  if (promised !== undefined && promised !== sha256)
+    throw new SessionError('UNAVAILABLE', 'The artifact arrived damaged: its checksum does not fit.', {
+      hint: 'Try again; if it stays so, the artifact is damaged at Vectara.',
+    });
+  const content = { artifact: { ...artifact, sizeBytes: data.length, sha256 }, data };
+  // Callers read a large file piece by piece, and Vectara can only send it whole.
+  vectara.holdFile({ key: known, content });
+  return content;
+}
+
+async function findArtifact(vectara: Vectara, ref: SessionRef, name: string): Promise<JsonObject> {
+  const id = artifactIdOf(name);
+  const all = readAll(
+    vectara,
+    'listArtifacts',
+    `${sessionPath(ref)}/artifacts`,
+    'artifacts',
+    { sort_by: 'created_at', order_by: 'desc' },
+    { maxPages: artifactPages, tooMany: () => notFound('artifact') },
+  );
+  for await (const wire of all) {
+    const artifact = toArtifact(wire);
+    if (artifact === undefined) continue;
+    if (artifact.name === name || textField(wire, 'artifact_id') === name) return wire;
+    if (id === undefined && textField(wire, 'filename') === name) return wire;
+  }
+  throw notFound('artifact');
+}
+
+function checkSize(bytes: number, limit: number): void {
+  if (bytes > limit)
+    throw new SessionError('RESOURCE_EXHAUSTED', 'The artifact is larger than this server fetches.', {
+      hint: 'Get it from Vectara directly, or ask the operator to raise the limit for artifacts.',
+      details: { sizeBytes: bytes, maxBytes: limit },
+    });
+}

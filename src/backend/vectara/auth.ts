@@ -1,0 +1,78 @@
+import { SessionError } from '../../errors.ts';
+import { isObject } from '../../model/json.ts';
+import { httpClient, retryAfterOf } from '../../net/http.ts';
+import type { VectaraSettings } from './config.ts';
+
+/** Milliseconds before the end of a token's life at which the next one is fetched. */
+const earlyMs = 60_000;
+
+/**
+ * The credentials of each request: an API key in `x-api-key`, or an OAuth token of the client credentials
+ * grant (vectara-api.md §1). A token is shared by all requests, fetched once however many wait for it, and
+ * replaced a minute before it ends or when the service refuses it.
+ */
+export function credentialHeaders(
+  settings: VectaraSettings,
+  now: () => number,
+): (fresh: boolean) => Promise<Record<string, string>> {
+  const { credentials } = settings;
+  if ('apiKey' in credentials) return async () => ({ 'x-api-key': credentials.apiKey });
+  const { clientId, clientSecret } = credentials;
+  const http = httpClient({
+    service: 'Vectara token service',
+    baseUrl: credentials.tokenUrl,
+    headers: async () => ({}),
+    toError: tokenError,
+    timeoutMs: settings.timeoutMs,
+    maxBytes: 64 * 1024,
+  });
+  let current: { token: string; renewAt: number; madeAt: number } | undefined;
+  let pending: Promise<string> | undefined;
+
+  async function fetchToken(): Promise<string> {
+    const answer = await http.json({
+      method: 'POST',
+      path: '',
+      // Asking twice for a token does no harm.
+      retry: 'read',
+      body: new URLSearchParams({
+        grant_type: 'client_credentials',
+        client_id: clientId,
+        client_secret: clientSecret,
+      }),
+    });
+    const token = isObject(answer) ? answer.access_token : undefined;
+    if (!isObject(answer) || typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))
+      throw new SessionError('UNAVAILABLE', 'The Vectara token service answered without a token.', {
+        hint: 'Check that the token address is right.',
+      });
+    const lifeMs = (typeof answer.expires_in === 'number' ? answer.expires_in : 1800) * 1000;
+    const madeAt = now();
+    current = { token, madeAt, renewAt: madeAt + Math.max(lifeMs / 2, lifeMs - earlyMs) };
+    return token;
+  }
+
+  return async (fresh) => {
+    // Several requests may be refused with the same old token: one made since then need not be made again.
+    const usable =
+      current !== undefined && now() < current.renewAt && !(fresh && now() - current.madeAt > 1000);
+    if (usable && current !== undefined) return bearer(current.token);
+    pending ??= fetchToken().finally(() => {
+      pending = undefined;
+    });
+    return bearer(await pending);
+  };
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+function tokenError(status: number, _body: unknown, headers: Headers): SessionError {
+  if (status === 400 || status === 401 || status === 403)
+    return new SessionError('UNAUTHENTICATED', 'Vectara refused the client id or the client secret.', {
+      hint: 'Ask the operator to check the credentials for Vectara.',
+    });
+  return new SessionError('UNAVAILABLE', `The Vectara token service answered with status ${status}.`, {
+    hint: 'Try again later; if it stays so, check the token address.',
+    retryAfter: retryAfterOf(headers),
+  });
+}

@@ -1,0 +1,179 @@
+import { SessionError } from '../../errors.ts';
+import { isObject } from '../../model/json.ts';
+import { retryAfterOf } from '../../net/http.ts';
+
+type Role = 'agent_viewer' | 'agent_user' | 'agent_developer' | 'agent_administrator';
+
+interface Operation {
+  /** "may not …" */
+  does: string;
+  /** Lowest roles that pass, each by itself (vectara-api.md §1). */
+  roles: readonly Role[];
+  missing: 'agent' | 'session' | 'event' | 'artifact';
+}
+
+/** The operations of Vectara's API that are used here, under names of our own. */
+export const operations = {
+  listAgents: { does: 'list agents', roles: ['agent_viewer'], missing: 'agent' },
+  getAgent: { does: 'read an agent', roles: ['agent_viewer'], missing: 'agent' },
+  createSession: { does: 'create sessions', roles: ['agent_user'], missing: 'agent' },
+  listSessions: { does: 'list sessions', roles: ['agent_viewer'], missing: 'agent' },
+  getSession: { does: 'read a session', roles: ['agent_user', 'agent_viewer'], missing: 'session' },
+  updateSession: { does: 'change a session', roles: ['agent_developer'], missing: 'session' },
+  deleteSession: { does: 'delete a session', roles: ['agent_developer'], missing: 'session' },
+  interact: { does: 'talk to the agent', roles: ['agent_user'], missing: 'session' },
+  listEvents: { does: 'list events', roles: ['agent_viewer'], missing: 'session' },
+  getEvent: { does: 'read an event', roles: ['agent_viewer'], missing: 'event' },
+  hideEvent: { does: 'hide or show an event', roles: ['agent_developer'], missing: 'event' },
+  deleteEvent: { does: 'delete an event', roles: ['agent_administrator'], missing: 'event' },
+  listToolCalls: { does: 'list outstanding tool calls', roles: ['agent_user'], missing: 'session' },
+  listArtifacts: { does: 'list artifacts', roles: ['agent_viewer'], missing: 'session' },
+  getArtifact: { does: 'read an artifact', roles: ['agent_viewer'], missing: 'artifact' },
+} as const satisfies Record<string, Operation>;
+
+export type OperationName = keyof typeof operations;
+
+/** The same words for what is not there and for what is somebody else's. */
+export function notFound(what: Operation['missing']): SessionError {
+  return new SessionError('NOT_FOUND', missingTexts[what][0], { hint: missingTexts[what][1] });
+}
+
+const missingTexts: Record<Operation['missing'], readonly [string, string]> = {
+  agent: ['There is no such agent at Vectara.', 'Call list_apps for the agents that there are.'],
+  session: [
+    'There is no such session.',
+    'Call list_sessions for the sessions that there are, or create_session.',
+  ],
+  event: [
+    'There is no such event in this session.',
+    'Call list_events for the events that there are; includeHidden shows hidden ones.',
+  ],
+  artifact: [
+    'There is no such artifact or version.',
+    'Call list_artifacts for the names; every artifact at Vectara has version 0 alone.',
+  ],
+};
+
+/**
+ * What a refusal of Vectara's means, whichever operation was refused (vectara-api.md §4). Bodies hold text by
+ * third parties: only the request id and names of fields are taken from them, and only if they look like such.
+ */
+export function toError(status: number, body: unknown, headers: Headers): SessionError {
+  const known = byStatus[status] ?? (status < 400 ? redirected : status < 500 ? refused : failed);
+  const fields = fieldNames(body);
+  const requestId = isObject(body) ? plainName(body.request_id) : undefined;
+  return new SessionError(known.code, known.message, {
+    hint: known.hint,
+    retryAfter: status === 429 || status >= 500 ? waitOf(headers) : undefined,
+    details: {
+      status,
+      ...(requestId === undefined ? {} : { requestId }),
+      ...(fields.length === 0 ? {} : { fields: fields.join(', ') }),
+    },
+    cause: body,
+  });
+}
+
+type Known = { code: SessionError['code']; message: string; hint: string };
+
+const byStatus: Record<number, Known> = {
+  400: {
+    code: 'INVALID_ARGUMENT',
+    message: 'Vectara found the request invalid.',
+    hint: 'Check the arguments; details.fields names those that Vectara complained of, if it named any.',
+  },
+  401: {
+    code: 'UNAUTHENTICATED',
+    message: 'Vectara refused the credentials.',
+    hint: 'Ask the operator to check the API key or the OAuth client for Vectara.',
+  },
+  403: {
+    code: 'PERMISSION_DENIED',
+    message: 'The credentials for Vectara lack a role.',
+    hint: 'Ask the operator for credentials with more rights.',
+  },
+  // Replaced where the operation is known: what is missing differs.
+  404: {
+    code: 'NOT_FOUND',
+    message: 'Vectara does not know this object.',
+    hint: 'Check the id with the tool that lists such objects.',
+  },
+  408: {
+    code: 'DEADLINE_EXCEEDED',
+    message: 'Vectara gave the request up as too slow.',
+    hint: 'Try again later; if it was a write, read first whether it took effect.',
+  },
+  409: {
+    code: 'ABORTED',
+    message: 'The session is running: its agent works on an earlier message.',
+    hint: 'Wait for new events and try again; or use query with classMethod "input_message" and input {sessionId, text, since: "start", behavior: "steer" or "follow_up"}, which queues the text; or with classMethod "interrupt", which ends the run.',
+  },
+  413: {
+    code: 'INVALID_ARGUMENT',
+    message: 'The request is larger than Vectara takes.',
+    hint: 'Send smaller files or fewer of them.',
+  },
+  422: {
+    code: 'FAILED_PRECONDITION',
+    message: "The agent's configuration at Vectara is broken, so it cannot run.",
+    hint: "Ask the agent's owner to check the templates of its instructions and tool descriptions.",
+  },
+  429: {
+    code: 'RESOURCE_EXHAUSTED',
+    message: 'Vectara limits the rate of requests.',
+    hint: 'Wait for retryAfter seconds, or a minute, and try again.',
+  },
+  502: {
+    code: 'UNAVAILABLE',
+    message: 'Vectara cannot reach the machine that holds the session.',
+    hint: 'Try again later; if a message was sent, look with list_events first whether it arrived.',
+  },
+};
+
+const redirected: Known = {
+  code: 'UNAVAILABLE',
+  message: 'The Vectara address answers with a redirect, which is not followed.',
+  hint: 'Ask the operator to set the address of the API itself.',
+};
+const refused: Known = {
+  code: 'FAILED_PRECONDITION',
+  message: 'Vectara refused the request.',
+  hint: 'Check the arguments; details.status holds the HTTP status.',
+};
+const failed: Known = {
+  code: 'UNAVAILABLE',
+  message: 'Vectara failed to answer.',
+  hint: 'Try again later; if it was a write, read first whether it took effect.',
+};
+
+/** The error of a refused operation, saying which role or which kind of object is missing. */
+export function forOperation(error: SessionError, name: OperationName): SessionError {
+  const operation: Operation = operations[name];
+  if (error.code === 'NOT_FOUND') return notFound(operation.missing);
+  if (error.code !== 'PERMISSION_DENIED') return error;
+  return new SessionError('PERMISSION_DENIED', `The credentials for Vectara may not ${operation.does}.`, {
+    hint: `That takes the role ${operation.roles.join(' or ')} on this agent, or a higher one: ask the operator to grant it.`,
+    details: error.details,
+    cause: error.cause,
+  });
+}
+
+const plainName = (value: unknown): string | undefined =>
+  typeof value === 'string' && /^[A-Za-z0-9_.:-]{1,80}$/.test(value) ? value : undefined;
+
+function fieldNames(body: unknown): string[] {
+  if (!isObject(body) || !isObject(body.field_errors)) return [];
+  return Object.keys(body.field_errors)
+    .slice(0, 10)
+    .filter((name) => /^[a-z_][a-z0-9_.]{0,49}$/.test(name));
+}
+
+/** Seconds to wait, from the headers that Vectara's own client reads (vectara-api.md §4). */
+function waitOf(headers: Headers): number | undefined {
+  const ms = Number(headers.get('retry-after-ms') ?? Number.NaN);
+  if (Number.isFinite(ms) && ms >= 0) return ms / 1000;
+  const reset = Number(headers.get('x-ratelimit-reset') ?? Number.NaN);
+  // Seconds since the epoch.
+  const left = Number.isFinite(reset) ? Math.max(0, reset - Date.now() / 1000) : undefined;
+  return retryAfterOf(headers) ?? left;
+}

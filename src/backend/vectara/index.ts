@@ -1,0 +1,83 @@
+import { type Backend, capabilitiesOf } from '../types.ts';
+import { connect } from './api.ts';
+import { getApp, listApps } from './apps.ts';
+import { getArtifact, listArtifacts } from './artifacts.ts';
+import { callMethod } from './call.ts';
+import { checkConfig, type VectaraConfig } from './config.ts';
+import { deleteEvent, getEvent, listEvents, setVisibility } from './events.ts';
+import { streamQuery } from './query.ts';
+import { listSessions } from './session-list.ts';
+import { createSession, deleteSession, forkSession, getSession, updateSession } from './sessions.ts';
+import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
+
+export type { VectaraConfig, VectaraCredentials } from './config.ts';
+
+/**
+ * Vectara's Agent Sessions as a backend. An app is an agent's key, or `alias:` and the key of an alias; whose a
+ * session is stands in its metadata under `end_user_id`, and is looked at before every operation. There is no
+ * append: an input to a session at Vectara sets the agent to work.
+ * @throws SessionError INVALID_ARGUMENT for a configuration that cannot work; nothing is sent yet
+ */
+export async function openVectara(config: VectaraConfig): Promise<Backend> {
+  const settings = checkConfig(config);
+  const vectara = connect(settings);
+  const backend: Backend = {
+    name: 'vectara',
+    ...(config.defaultApp === undefined ? {} : { defaultApp: config.defaultApp }),
+    async describe() {
+      return {
+        name: 'vectara',
+        location: new URL(settings.baseUrl).host,
+        capabilities: capabilitiesOf(backend),
+        notes: notes(settings.unmaskToolCalls),
+      };
+    },
+    async close() {},
+    apps: {
+      list: (query) => listApps(vectara, query),
+      get: (name) => getApp(vectara, name),
+    },
+    sessions: {
+      list: (query) => listSessions(vectara, query),
+      create: (owner, session) => createSession(vectara, owner, session),
+      get: (ref) => getSession(vectara, ref),
+      update: (ref, change, guard) => updateSession(vectara, ref, change, guard),
+      delete: (ref, guard) => deleteSession(vectara, ref, guard),
+      fork: (ref, options) => forkSession(vectara, ref, options),
+    },
+    events: {
+      list: (ref, query) => listEvents(vectara, ref, query),
+      get: (ref, eventId) => getEvent(vectara, ref, eventId),
+      setVisibility: (ref, eventId, hidden) => setVisibility(vectara, ref, eventId, hidden),
+      delete: (ref, eventId, guard) => deleteEvent(vectara, ref, eventId, guard),
+    },
+    toolCalls: {
+      list: (ref) => listToolCalls(vectara, ref),
+      submit: (ref, outputs) => submitToolOutputs(vectara, ref, outputs),
+    },
+    artifacts: {
+      list: (ref, query) => listArtifacts(vectara, ref, query),
+      get: (ref, name, version) => getArtifact(vectara, ref, name, version),
+    },
+    query: {
+      stream: (ref, input, signal) => streamQuery(vectara, ref, input, signal),
+      call: (owner, call, signal) => callMethod(vectara, owner, call, signal),
+    },
+  };
+  return backend;
+}
+
+const notes = (unmasked: boolean): string[] => [
+  'An app is the key of an agent, or alias: and the key of an alias.',
+  "A session's state is its metadata, which the agent's instructions and tools can read; whose it is stands under end_user_id, which is not shown.",
+  'Sessions have no labels, no revisions, no expiry time and no update time: updateTime is the time of creation.',
+  'Lists of more than 1,000 sessions come in the order that Vectara gives them.',
+  'Stored events carry the id of their session as invocationId, since Vectara has no invocations.',
+  'Events cannot be appended: query sends a message and runs the agent, submit_tool_outputs answers its calls.',
+  'query has the class methods input_message, interrupt and compact; stream_query takes steer and follow_up to join a run.',
+  'A fork copies the metadata as it is now, the visible events and the artifacts.',
+  'Artifacts have one version, 0; files come with a message or from the agent.',
+  unmasked
+    ? 'Arguments of client tool calls are shown in clear, secrets included: the operator switched that on.'
+    : 'Arguments of client tool calls that the agent did not write itself are masked.',
+];

@@ -1,0 +1,84 @@
+import { invalidArgument } from '../../errors.ts';
+import type { Content, Part } from '../../model/event.ts';
+import type { JsonObject } from '../../model/json.ts';
+
+export interface InputOptions {
+  stream: boolean;
+  /** `start` or an event id: joins the run if there is one (vectara-api.md §3.6). */
+  since?: string | undefined;
+  behavior?: string | undefined;
+  maxFileBytes: number;
+}
+
+/**
+ * The body that says a message: JSON, or a form when files go with it (vectara-api.md §3.6).
+ * @throws SessionError INVALID_ARGUMENT for parts that a message to an agent cannot have
+ */
+export function messageBody(message: Content, options: InputOptions): JsonObject | FormData {
+  const messages: JsonObject[] = [];
+  const files: { name: string; blob: Blob }[] = [];
+  for (const part of message.parts) {
+    if (part.inlineData !== undefined) files.push(fileOf(part.inlineData, files.length, options));
+    else messages.push(messageOf(part));
+  }
+  if (messages.length + files.length === 0)
+    throw invalidArgument('The message is empty.', 'Give it a text or a file.');
+  return inputBody(messages, files, options);
+}
+
+export function inputBody(
+  messages: readonly JsonObject[],
+  files: readonly { name: string; blob: Blob }[],
+  options: InputOptions,
+): JsonObject | FormData {
+  const { since, behavior, stream } = options;
+  if (files.length === 0)
+    return {
+      type: 'input_message',
+      messages,
+      stream_response: stream,
+      ...(since === undefined ? {} : { since }),
+      ...(behavior === undefined ? {} : { behavior }),
+    };
+  const form = new FormData();
+  if (messages.length > 0) form.append('messages', JSON.stringify(messages));
+  form.append('stream_response', String(stream));
+  if (since !== undefined) form.append('since', since);
+  if (behavior !== undefined) form.append('behavior', behavior);
+  for (const { name, blob } of files) form.append('files', blob, name);
+  return form;
+}
+
+function messageOf(part: Part): JsonObject {
+  if (part.text !== undefined) return { type: 'text', content: part.text };
+  if (part.functionResponse !== undefined)
+    throw invalidArgument(
+      'A message cannot answer a tool call and say something else, too.',
+      'Give the functionResponse parts alone, one for every open call, or use submit_tool_outputs.',
+    );
+  throw invalidArgument(
+    'A message to a Vectara agent holds text and files alone.',
+    'Give parts with text, or with inlineData for a file.',
+  );
+}
+
+function fileOf(
+  data: NonNullable<Part['inlineData']>,
+  index: number,
+  options: InputOptions,
+): { name: string; blob: Blob } {
+  if (data.data.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(data.data))
+    throw invalidArgument('The data of a file is not base64.', 'Encode it with padding, in A-Z a-z 0-9 + /.');
+  const bytes = Buffer.from(data.data, 'base64');
+  if (bytes.length > options.maxFileBytes)
+    throw invalidArgument(
+      `A file has ${bytes.length} bytes, more than the ${options.maxFileBytes} that this server uploads.`,
+      'Send a smaller file, or ask the operator to raise the limit for artifacts.',
+    );
+  // A name is a name: no folders, and nothing that could end a header.
+  const name = (data.displayName ?? '').replace(/[\\/"\p{Cc}]/gu, '_').slice(0, 200);
+  return {
+    name: /^[. _]*$/.test(name) ? `file-${index + 1}` : name,
+    blob: new Blob([new Uint8Array(bytes)], { type: data.mimeType }),
+  };
+}

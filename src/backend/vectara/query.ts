@@ -1,0 +1,97 @@
+import { invalidArgument, SessionError } from '../../errors.ts';
+import type { Event } from '../../model/event.ts';
+import type { JsonObject } from '../../model/json.ts';
+import type { RunInput, SessionRef } from '../types.ts';
+import type { Vectara } from './api.ts';
+import { contextOf, lastEventId } from './events.ts';
+import { sessionPath } from './ids.ts';
+import { messageBody } from './input.ts';
+import { eventsPath, openRun } from './run.ts';
+import { applyStateDelta, ownSession } from './sessions.ts';
+import { brokenOff, streamedEvents, wholeEvents } from './stream.ts';
+import { responsesBody } from './tool-calls.ts';
+
+/** Largest answer that is read when Vectara answers a stream with plain JSON. */
+const maxWholeBytes = 32 * 1024 * 1024;
+
+/**
+ * Says a message and yields what the agent does, until its turn ends or waits for a client tool
+ * (vectara-api.md §3.6, §3.8). `classMethod` `steer` or `follow_up` joins a run that is under way.
+ */
+export async function* streamQuery(
+  vectara: Vectara,
+  ref: SessionRef,
+  input: RunInput,
+  signal: AbortSignal,
+): AsyncGenerator<Event, void> {
+  const behavior = behaviorOf(input.classMethod);
+  const session = await ownSession(vectara, ref, signal);
+  const since = behavior === undefined ? undefined : await lastEventId(vectara, ref);
+  const body = await bodyOf(vectara, ref, input, { since, behavior });
+  if (input.stateDelta !== undefined) await applyStateDelta(vectara, ref, session, input.stateDelta, signal);
+  const context = { ...contextOf(vectara, session, ref), invocationId: input.invocationId };
+  const run = openRun(vectara, ref, session, signal);
+  try {
+    const { headers, chunks } = await vectara.settled(
+      sessionPath(ref),
+      () =>
+        // Sent again only when it was refused for the rate: a second message would run the agent twice.
+        vectara.stream('interact', { method: 'POST', path: eventsPath(ref), retry: 'quota', body, signal }),
+      signal,
+    );
+    if (since === undefined) run.isOurs();
+    const type = headers.get('content-type') ?? '';
+    if (/^text\/event-stream\b/i.test(type)) yield* streamedEvents(chunks, context);
+    else yield* wholeEvents(await wholeJson(chunks), context);
+    run.over();
+  } catch (error) {
+    if (!signal.aborted) run.over();
+    throw error;
+  } finally {
+    await run.close();
+  }
+}
+
+/** A message; or, when it holds function responses alone, the answers that the agent waits for. */
+async function bodyOf(
+  vectara: Vectara,
+  ref: SessionRef,
+  { message }: RunInput,
+  joining: { since: string | undefined; behavior: string | undefined },
+): Promise<JsonObject | FormData> {
+  const responses = message.parts.map((part) => part.functionResponse).filter((r) => r !== undefined);
+  if (responses.length > 0 && responses.length === message.parts.length)
+    return responsesBody(vectara, ref, responses);
+  return messageBody(message, {
+    ...joining,
+    stream: true,
+    maxFileBytes: vectara.settings.maxArtifactBytes,
+  });
+}
+
+function behaviorOf(classMethod: string | undefined): string | undefined {
+  if (classMethod === undefined || classMethod === 'input_message') return undefined;
+  if (classMethod === 'steer' || classMethod === 'follow_up') return classMethod;
+  throw invalidArgument(
+    'This classMethod cannot be streamed from a Vectara agent.',
+    'Leave it out to send a message; "steer" and "follow_up" put the message into a run that is under way.',
+  );
+}
+
+async function wholeJson(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
+  const read: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    bytes += chunk.byteLength;
+    if (bytes > maxWholeBytes)
+      throw new SessionError('RESOURCE_EXHAUSTED', 'Vectara answered more than this server reads.', {
+        hint: 'Read what the agent did with list_events.',
+      });
+    read.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(read).toString('utf8')) as unknown;
+  } catch (cause) {
+    throw brokenOff(cause);
+  }
+}

@@ -1,0 +1,131 @@
+import { SessionError } from '../../errors.ts';
+import { matchesFilter } from '../../model/filter.ts';
+import { checkId } from '../../model/ids.ts';
+import type { JsonObject } from '../../model/json.ts';
+import type { Page } from '../../model/page.ts';
+import type { Session } from '../../model/session.ts';
+import type { SessionQuery } from '../types.ts';
+import { readAll, readPage, servicePageSize, type Vectara } from './api.ts';
+import { nameFilter, ownerFilter } from './filter.ts';
+import { treeOf } from './ids.ts';
+import { toSession } from './map.ts';
+import { isBelow, refuseLabels } from './sessions.ts';
+import { orderedPage } from './window.ts';
+import { microsField, textField } from './wire.ts';
+
+/** Requests that one call of `list` makes at most. */
+const scanRequests = 20;
+
+/** Pages of 100 sessions that are read to put a list in order. */
+const orderPages = 10;
+
+/**
+ * The sessions of a user, or of all users, that have an owner. Vectara is asked for them by filters; each one is
+ * checked again when it arrives.
+ */
+export async function listSessions(vectara: Vectara, query: SessionQuery): Promise<Page<Session>> {
+  const tree = treeOf(query.app);
+  const terms = query.filter ?? [];
+  refuseLabels(terms.some((t) => t.field === 'label'));
+  const userId = query.userId ?? terms.find((t) => t.field === 'userId')?.value;
+  if (query.userId !== undefined) checkId('userId', query.userId);
+  const name = terms.find((t) => t.field === 'displayName')?.value;
+  const params = {
+    filter: name === undefined ? undefined : nameFilter(name),
+    // Lists below an alias do not know it (vectara-api.md §3).
+    metadata_filter: userId === undefined || tree.kind === 'alias' ? undefined : ownerFilter(userId),
+  };
+  const accept = (wire: JsonObject): Session | undefined => {
+    const session = isBelow(wire, query.app) ? toSession(wire, query.app) : undefined;
+    if (session === undefined || (query.userId !== undefined && session.userId !== query.userId))
+      return undefined;
+    return matchesFilter(session, terms) ? session : undefined;
+  };
+  const list: SessionList = { path: `${tree.base}/sessions`, params, accept };
+  if (query.orderBy === undefined || query.cursor?.startsWith(unordered))
+    return unorderedSessions(vectara, query, list);
+  const ordered = await orderedSessions(vectara, query, list);
+  // Nobody can have asked for an order by times of change that Vectara does not keep: it is the common default.
+  return ordered ?? unorderedSessions(vectara, { ...query, cursor: undefined }, list);
+}
+
+/** What of Vectara's list is wanted. */
+interface SessionList {
+  path: string;
+  params: Record<string, string | undefined>;
+  accept(wire: JsonObject): Session | undefined;
+}
+
+/** As Vectara lists them, page for page. */
+async function unorderedSessions(
+  vectara: Vectara,
+  query: SessionQuery,
+  { path: at, params, accept }: SessionList,
+): Promise<Page<Session>> {
+  const items: Session[] = [];
+  let { key, skip } = openCursor(query.cursor);
+  // With a filter at Vectara's side nearly all that comes is wanted; else a small page would find little.
+  const limit = params.metadata_filter === undefined ? servicePageSize : query.pageSize;
+  for (let request = 0; request < scanRequests; request += 1) {
+    const page = await readPage(vectara, 'listSessions', at, 'sessions', { ...params, limit, page_key: key });
+    for (const [index, wire] of page.items.entries()) {
+      if (index < skip) continue;
+      const session = accept(wire);
+      if (session === undefined) continue;
+      if (items.length === query.pageSize) return { items, cursor: sealCursor(key, index) };
+      items.push(session);
+    }
+    if (page.next === undefined) return { items };
+    key = page.next;
+    skip = 0;
+    if (items.length === query.pageSize) break;
+  }
+  return { items, cursor: sealCursor(key, 0) };
+}
+
+const unordered = 'u';
+
+/** Vectara's page key, and how many sessions of that page were looked at already. */
+const sealCursor = (key: string | undefined, skip: number): string => `${unordered}${skip}:${key ?? ''}`;
+
+function openCursor(cursor: string | undefined): { key: string | undefined; skip: number } {
+  const [, skip = '0', key = ''] = /^u(\d+):(.*)$/s.exec(cursor ?? '') ?? [];
+  return { key: key === '' ? undefined : key, skip: Number(skip) };
+}
+
+/**
+ * The order of Vectara's own list is documented nowhere, so the whole list is read for an order: undefined when it
+ * is too long and an order by the time of change was asked for.
+ */
+async function orderedSessions(
+  vectara: Vectara,
+  query: SessionQuery,
+  { path: at, params, accept }: SessionList,
+): Promise<Page<Session> | undefined> {
+  const tooMany = new SessionError(
+    'FAILED_PRECONDITION',
+    'There are too many sessions to put them in order.',
+    {
+      hint: 'Narrow the list by a filter, or use orderBy updateTime, which takes the order of Vectara for long lists.',
+    },
+  );
+  const source = readAll(vectara, 'listSessions', at, 'sessions', params, {
+    maxPages: orderPages,
+    tooMany: () => tooMany,
+  });
+  try {
+    const page = await orderedPage(source, {
+      idOf: (wire) => textField(wire, 'key') ?? '',
+      timeOf: (wire) => microsField(wire, 'created_at'),
+      order: query.orderBy?.endsWith(' desc') ? 'desc' : 'asc',
+      pageSize: query.pageSize,
+      cursor: query.cursor,
+      wanted: (wire) => accept(wire) !== undefined,
+    });
+    return { items: page.items.map(accept).filter((s) => s !== undefined), cursor: page.cursor };
+  } catch (error) {
+    if (error === tooMany && query.cursor === undefined && query.orderBy?.startsWith('updateTime'))
+      return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,181 @@
+import { SessionError } from '../../errors.ts';
+import { compact, type Event } from '../../model/event.ts';
+import { newId } from '../../model/ids.ts';
+import { isObject, type JsonObject } from '../../model/json.ts';
+import { sse } from '../../net/sse.ts';
+import { type EventContext, passingEvent, toEvent } from './map-event.ts';
+import { listField, numberField, objectField, textField, timeField } from './wire.ts';
+
+/**
+ * The events of a streamed answer (vectara-api.md §3.8): text and reasoning as partial events while they grow,
+ * everything else as it comes. Ends at `end` and nowhere before it.
+ * @throws SessionError UNAVAILABLE when the agent reported an error, or when the stream broke off
+ */
+export async function* streamedEvents(
+  chunks: AsyncIterable<Uint8Array>,
+  context: EventContext,
+): AsyncGenerator<Event, void> {
+  const stream = openStream(context);
+  const messages = sse(chunks);
+  try {
+    while (!stream.ended()) {
+      const { value, done } = await messages.next().catch((error: unknown) => {
+        throw stream.failure() ?? broken(error);
+      });
+      if (done) throw stream.failure() ?? brokenOff();
+      // What cannot be read says nothing; if it was the cut end of the stream, that shows next.
+      yield* stream.take(parse(value.data));
+    }
+  } finally {
+    await messages.return();
+  }
+  const failure = stream.failure();
+  if (failure !== undefined) throw failure;
+}
+
+/** A connection that failed under way says the same as one that was closed too early. */
+function broken(error: unknown): unknown {
+  return error instanceof SessionError && error.code === 'UNAVAILABLE' ? brokenOff(error) : error;
+}
+
+/** The events of an answer that came whole. @throws SessionError as above */
+export function wholeEvents(answer: unknown, context: EventContext): Event[] {
+  const stream = openStream(context);
+  const wires = isObject(answer) ? listField(answer, 'events').filter(isObject) : [];
+  const events = wires.flatMap((wire) => stream.take(wire));
+  const failure = stream.failure();
+  if (failure !== undefined) throw failure;
+  return events;
+}
+
+interface OpenStream {
+  take(wire: JsonObject): Event[];
+  ended(): boolean;
+  failure(): SessionError | undefined;
+}
+
+/** What has been gathered from the stream so far. */
+function openStream(given: EventContext): OpenStream {
+  // The calls of this run, to know which arguments of a pending call the agent wrote itself.
+  const calls = new Map<string, JsonObject>();
+  const context: EventContext = { ...given, callOf: (id) => calls.get(id) ?? given.callOf?.(id) };
+  const told = new Set<string>();
+  let text = '';
+  let ended = false;
+  let errors: unknown[] | undefined;
+
+  const partial = (wire: JsonObject, thought: boolean): Event[] => {
+    const piece = textField(wire, 'content') ?? textField(wire, 'message') ?? '';
+    if (piece === '') return [];
+    const part = { text: piece, ...(thought ? { thought } : {}) };
+    return [passing(wire, { content: { role: 'model', parts: [part] } })];
+  };
+  const passing = (wire: JsonObject, fields: Partial<Event>): Event => {
+    const { customMetadata: _custom, ...rest } = fields;
+    return passingEvent(
+      { ...rest, timestamp: timeField(wire, 'created_at', context.now()) },
+      textField(wire, 'type') ?? 'unknown',
+      context,
+    );
+  };
+  const finishText = (wire: JsonObject): Event[] => {
+    const whole = text;
+    text = '';
+    const id = textField(wire, 'event_id');
+    if (whole === '' || (id !== undefined && told.has(id))) return [];
+    if (id !== undefined) told.add(id);
+    return [toEvent({ ...wire, type: 'agent_output', id: id ?? newId('e'), content: whole }, context)];
+  };
+
+  const live: Record<string, (wire: JsonObject) => Event[]> = {
+    streaming_agent_output(wire) {
+      text += textField(wire, 'content') ?? '';
+      return partial(wire, false);
+    },
+    streaming_agent_output_end: finishText,
+    streaming_thinking: (wire) => partial(wire, true),
+    streaming_thinking_end: () => [],
+    tool_activity(wire) {
+      const inner = objectField(wire, 'agent_event');
+      if (inner === undefined) return partial(wire, true);
+      const { content, author, longRunningToolIds: _ids, ...rest } = toEvent(inner, context);
+      // What a sub-agent says is not this agent's answer.
+      const parts = content?.parts.map((p) => (p.text === undefined ? p : { ...p, thought: true }));
+      return [
+        passing(wire, {
+          ...rest,
+          author,
+          branch: textField(wire, 'tool_name'),
+          content: parts === undefined ? undefined : { ...content, parts },
+        }),
+      ];
+    },
+    context_consumed: (wire) => [passing(wire, { usageMetadata: usageOf(wire) })],
+    compaction_started: (wire) => [passing(wire, {})],
+    error(wire) {
+      errors = listField(wire, 'messages');
+      return [];
+    },
+    end(wire) {
+      ended = true;
+      return finishText(wire);
+    },
+  };
+
+  return {
+    ended: () => ended,
+    failure: () => (errors === undefined ? undefined : agentFailed(errors)),
+    take(wire) {
+      const type = textField(wire, 'type') ?? '';
+      const handler = Object.hasOwn(live, type) ? live[type] : undefined;
+      if (handler !== undefined) return handler(wire);
+      const id = textField(wire, 'id');
+      // A type that only the stream knows and this code does not: nothing that could be stored or shown.
+      if (id === undefined) return [];
+      if (told.has(id)) return [];
+      told.add(id);
+      if (type === 'tool_input') calls.set(id, wire);
+      // The stored answer itself stands for the pieces before it.
+      if (type === 'agent_output') text = '';
+      return [toEvent(wire, context)];
+    },
+  };
+}
+
+/** Token counts of the last model call, under the names of Gemini's usage metadata, as ADK has them. */
+function usageOf(wire: JsonObject): JsonObject | undefined {
+  const usage = objectField(wire, 'session_context_usage');
+  if (usage === undefined) return undefined;
+  const input = objectField(usage, 'input_tokens') ?? {};
+  const output = objectField(usage, 'output_tokens') ?? {};
+  return compact({
+    promptTokenCount: numberField(input, 'count'),
+    cachedContentTokenCount: numberField(input, 'cached_tokens'),
+    candidatesTokenCount: numberField(output, 'count'),
+    thoughtsTokenCount: numberField(output, 'reasoning_tokens'),
+    totalTokenCount: numberField(usage, 'total_tokens'),
+  });
+}
+
+function parse(data: string): JsonObject {
+  try {
+    const value = JSON.parse(data) as unknown;
+    return isObject(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+function agentFailed(messages: unknown[]): SessionError {
+  return new SessionError('UNAVAILABLE', 'The agent ended its work with an error.', {
+    hint: 'Read with list_events how far it came before sending the message again.',
+    cause: messages,
+  });
+}
+
+export function brokenOff(cause?: unknown): SessionError {
+  return new SessionError('UNAVAILABLE', 'The stream of the run broke off; the run may go on.', {
+    hint: 'Read what was stored with list_events, and calls that wait with list_tool_calls, before sending anything again.',
+    cause,
+  });
+}

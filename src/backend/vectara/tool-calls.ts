@@ -1,0 +1,216 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { invalidArgument, SessionError } from '../../errors.ts';
+import { compact, type Part } from '../../model/event.ts';
+import { isObject, type JsonObject } from '../../model/json.ts';
+import type { ToolCall, ToolOutput } from '../../model/tool-call.ts';
+import type { Appended, SessionRef } from '../types.ts';
+import { objectOf, type Vectara } from './api.ts';
+import { contextOf, readEvent, wireEvents } from './events.ts';
+import { sessionPath } from './ids.ts';
+import { shownArguments, toEvent } from './map-event.ts';
+import { ownSession } from './sessions.ts';
+import { wholeEvents } from './stream.ts';
+import { listField, microsField, objectField, textField, timeField } from './wire.ts';
+
+interface Outstanding {
+  eventId: string;
+  call: JsonObject;
+  /** The event that made the call; unknown when it cannot be read. */
+  made: JsonObject | undefined;
+}
+
+/**
+ * The client tool calls that the session waits for, oldest first. Vectara hands out their arguments with secrets
+ * in clear (vectara-api.md §3.9): unless the operator switched that on, only values that the agent itself wrote
+ * are shown, as its `tool_input` event tells.
+ */
+export async function listToolCalls(vectara: Vectara, ref: SessionRef): Promise<ToolCall[]> {
+  const session = await ownSession(vectara, ref);
+  const context = contextOf(vectara, session, ref);
+  const { unmask } = context;
+  const calls = (await outstanding(vectara, ref)).map(({ eventId, call, made }): ToolCall => {
+    const given = objectField(call, 'arguments') ?? {};
+    const args = shownArguments(call, made, unmask);
+    return compact({
+      id: callId(eventId, made),
+      name: textField(call, 'tool_name'),
+      args,
+      eventId,
+      author: context.agent,
+      invocationId: context.invocationId,
+      createTime: made === undefined ? undefined : timeField(made, 'created_at'),
+      longRunning: true,
+      masked: JSON.stringify(args) === JSON.stringify(given) ? undefined : true,
+    });
+  });
+  return calls.sort((a, b) => Date.parse(a.createTime ?? '') - Date.parse(b.createTime ?? '') || 0);
+}
+
+/** The id under which the call is in the events; the id of its event when that cannot be read. */
+const callId = (eventId: string, made: JsonObject | undefined): string =>
+  (made && textField(made, 'tool_call_id')) ?? eventId;
+
+async function outstanding(vectara: Vectara, ref: SessionRef): Promise<Outstanding[]> {
+  const answer = objectOf(
+    await vectara.json('listToolCalls', {
+      method: 'GET',
+      path: `${sessionPath(ref)}/outstanding_client_tool_calls`,
+      retry: 'read',
+    }),
+  );
+  const calls = listField(answer, 'client_tool_calls').filter(isObject);
+  return Promise.all(
+    calls.map(async (call) => {
+      const eventId = textField(call, 'event_id') ?? '';
+      return { eventId, call, made: await originEvent(vectara, ref, eventId) };
+    }),
+  );
+}
+
+/** The role that lists calls does not always read events: what cannot be read stays unknown, and masked. */
+async function originEvent(
+  vectara: Vectara,
+  ref: SessionRef,
+  eventId: string,
+): Promise<JsonObject | undefined> {
+  try {
+    const wire = await readEvent(vectara, ref, eventId);
+    return textField(wire, 'type') === 'tool_input' ? wire : undefined;
+  } catch (error) {
+    if (error instanceof SessionError && error.code !== 'CANCELLED') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Answers all outstanding calls in one request, as Vectara wants it, which sets the agent to work again. The
+ * answer is the stored output of the last of them; what the agent makes of it is in the later events.
+ */
+export async function submitToolOutputs(
+  vectara: Vectara,
+  ref: SessionRef,
+  outputs: readonly ToolOutput[],
+): Promise<Appended> {
+  const session = await ownSession(vectara, ref);
+  const answered = answersOf(await outstanding(vectara, ref), outputs);
+  const context = contextOf(vectara, session, ref);
+  const posted = vectara
+    .json('interact', {
+      method: 'POST',
+      path: `${sessionPath(ref)}/events`,
+      // A second attempt could answer twice.
+      retry: 'quota',
+      timeoutMs: vectara.settings.runTimeoutMs,
+      body: outputBody(answered, false),
+    })
+    .then((answer) => listField(objectOf(answer), 'events').filter(isObject));
+  // Looked at below, or left to itself once the outputs are stored: the run is not the caller's to wait for.
+  posted.catch(() => {});
+  const wait = new AbortController();
+  const early = await Promise.race([
+    posted,
+    sleep(vectara.settings.submitWaitMs, undefined, { signal: wait.signal }),
+  ]).finally(() => wait.abort());
+  const stored =
+    lastOutput(early ?? [], answered) ??
+    (await storedOutput(vectara, ref, answered)) ??
+    lastOutput(await posted, answered);
+  if (stored === undefined)
+    throw new SessionError('UNAVAILABLE', 'Vectara took the outputs and does not show them.', {
+      hint: 'Look with list_tool_calls and list_events before sending them again.',
+    });
+  // A run that failed after it took the outputs says so in the same answer.
+  if (early !== undefined) wholeEvents({ events: early }, context);
+  const event = toEvent(stored, context);
+  return { event, session: { id: ref.sessionId, updateTime: event.timestamp } };
+}
+
+/**
+ * The body that answers all outstanding calls with the function responses of a message. A response without an id
+ * answers the next call of its name, and one that holds an error alone is the tool's failure.
+ */
+export async function responsesBody(
+  vectara: Vectara,
+  ref: SessionRef,
+  responses: readonly NonNullable<Part['functionResponse']>[],
+): Promise<JsonObject> {
+  const open = await outstanding(vectara, ref);
+  const named = new Set(responses.map((response) => response.id));
+  const outputs = responses.map(({ id, name, response = {} }): ToolOutput => {
+    const call =
+      id === undefined
+        ? open.find((o) => textField(o.call, 'tool_name') === name && !named.has(callId(o.eventId, o.made)))
+        : undefined;
+    const toolCallId = id ?? (call === undefined ? '' : callId(call.eventId, call.made));
+    named.add(toolCallId);
+    const { error, ...rest } = response;
+    const failed = typeof error === 'string' && Object.keys(rest).length === 0;
+    return failed ? { toolCallId, error } : { toolCallId, output: response };
+  });
+  return outputBody(answersOf(open, outputs), true);
+}
+
+const outputBody = (answers: readonly Answer[], stream: boolean): JsonObject => ({
+  type: 'tool_output',
+  stream_response: stream,
+  tool_outputs: answers.map(({ entry }) => entry),
+});
+
+interface Answer {
+  call: Outstanding;
+  entry: JsonObject;
+}
+
+function answersOf(open: readonly Outstanding[], outputs: readonly ToolOutput[]): Answer[] {
+  const answers = outputs.map((output) => {
+    const call = open.find(
+      (o) => o.eventId === output.toolCallId || callId(o.eventId, o.made) === output.toolCallId,
+    );
+    if (call === undefined)
+      throw new SessionError('NOT_FOUND', 'A toolCallId is not among the calls that wait for an answer.', {
+        hint: 'Call list_tool_calls; the call may have been answered already.',
+      });
+    const result =
+      output.error === undefined
+        ? { type: 'success', output: output.output ?? {} }
+        : { type: 'error', error: output.error };
+    return { call, entry: { event_id: call.eventId, ...result } };
+  });
+  if (new Set(answers.map(({ call }) => call)).size < answers.length)
+    throw invalidArgument('Two outputs answer the same tool call.', 'Give one output for each toolCallId.');
+  if (answers.length < open.length)
+    throw new SessionError(
+      'FAILED_PRECONDITION',
+      `${open.length} calls wait, and Vectara takes the outputs of all of them at once.`,
+      { hint: 'Call list_tool_calls, and give one output, or an error, for every call.' },
+    );
+  return answers;
+}
+
+/** The last stored output of the calls; of any call, when an id could not be read. */
+function lastOutput(wires: readonly JsonObject[], answers: readonly Answer[]): JsonObject | undefined {
+  const ids = new Set(answers.map(({ call }) => call.made && textField(call.made, 'tool_call_id')));
+  const outputs = wires.filter((wire) => textField(wire, 'type') === 'tool_output');
+  return (
+    outputs.findLast((wire) => ids.has(textField(wire, 'tool_call_id') ?? '')) ??
+    (ids.has(undefined) ? outputs.at(-1) : undefined)
+  );
+}
+
+async function storedOutput(
+  vectara: Vectara,
+  ref: SessionRef,
+  answers: readonly Answer[],
+): Promise<JsonObject | undefined> {
+  const found: JsonObject[] = [];
+  try {
+    for await (const wire of wireEvents(vectara, ref, sessionPath(ref), false))
+      if (lastOutput([wire], answers) !== undefined) found.push(wire);
+  } catch (error) {
+    // Whoever may talk to the agent may not always read its events: then only the answer itself tells.
+    if (error instanceof SessionError && error.code === 'PERMISSION_DENIED') return undefined;
+    throw error;
+  }
+  const times = found.map((wire) => microsField(wire, 'created_at'));
+  return found[times.indexOf(Math.max(...times))];
+}

@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { startAgentEngine } from '../../fake/agent-engine/server.ts';
+import { fails, open } from './setup.ts';
+
+/** A security token service that gives for each subject token what its name says. */
+async function tokenService(): Promise<string> {
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    const subject = new URLSearchParams(body).get('subject_token') ?? '';
+    response.writeHead(subject === 'revoked' ? 400 : 200, { 'content-type': 'application/json' });
+    response.end(
+      subject === 'revoked'
+        ? JSON.stringify({ error: 'invalid_grant', error_description: 'The token has expired.' })
+        : JSON.stringify({
+            access_token: `access-for-${subject}`,
+            issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+            token_type: 'Bearer',
+            expires_in: 3600,
+          }),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
+}
+
+it('a workload identity is used, and a new login counts while the process runs', async () => {
+  const fake = await startAgentEngine();
+  const dir = mkdtempSync(path.join(tmpdir(), 'adc '));
+  const kept = { ...process.env };
+  onTestFinished(async () => {
+    process.env = kept;
+    rmSync(dir, { recursive: true });
+    await fake.close();
+  });
+  const tokenUrl = await tokenService();
+  const adc = path.join(dir, 'adc.json');
+  const login = (subject: string) => {
+    const subjectFile = path.join(dir, subject);
+    writeFileSync(subjectFile, subject);
+    writeFileSync(
+      adc,
+      JSON.stringify({
+        type: 'external_account',
+        audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x',
+        subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+        token_url: tokenUrl,
+        credential_source: { file: subjectFile },
+        quota_project_id: 'paying-project',
+      }),
+    );
+  };
+  login('first');
+  delete process.env.GOOGLE_CLOUD_QUOTA_PROJECT;
+  process.env.GOOGLE_APPLICATION_CREDENTIALS = adc;
+  const backend = await open(fake, { auth: 'adc' });
+  const owner = { app: fake.engine.id, userId: 'ada' };
+  fake.token = 'access-for-first';
+  const { id } = await backend.sessions.create(owner, {});
+  expect(fake.requests[0]?.headers['x-goog-user-project']).toBe('paying-project');
+  // The service takes the old token no more; whoever runs this logs in anew.
+  fake.token = 'access-for-second';
+  await fails(backend.sessions.get({ ...owner, sessionId: id }), 'UNAUTHENTICATED');
+  login('revoked');
+  const expired = await fails(backend.sessions.get({ ...owner, sessionId: id }), 'UNAUTHENTICATED');
+  expect(expired.message).toBe('The Google credentials have expired.');
+  expect(expired.hint).toContain('gcloud auth application-default login');
+  login('second');
+  expect((await backend.sessions.get({ ...owner, sessionId: id })).id).toBe(id);
+});

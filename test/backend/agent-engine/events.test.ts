@@ -1,0 +1,230 @@
+import { describe, expect, it } from 'vitest';
+import type { SessionRef } from '../../../src/backend/types.ts';
+import { insertEvent, instantOf, newId } from '../../fake/agent-engine/store.ts';
+import { drain, fails, open, rpcsOf, said, textsOf, type World, world } from './setup.ts';
+
+/** Puts events into a session without going through the service. */
+function fill({ fake }: World, ref: SessionRef, count: number, stepMs = 1): string[] {
+  const session = fake.engine.sessions.get(ref.sessionId);
+  const start = Date.parse('2026-06-01T00:00:00Z');
+  return Array.from({ length: count }, (_, i) => {
+    const id = newId();
+    const timestamp = new Date(start + i * stepMs).toISOString();
+    const wire = {
+      name: `projects/1/locations/l/reasoningEngines/2/sessions/3/events/${id}`,
+      author: 'user',
+      invocationId: `t${i}`,
+      timestamp,
+      content: { role: 'user', parts: [{ text: `m${i}` }] },
+    };
+    if (session !== undefined) insertEvent(session, { id, instant: instantOf(timestamp), wire });
+    return id;
+  });
+}
+
+describe('events on Agent Engine', () => {
+  it('an append is a read, a write, and two reads that complete the answer', async () => {
+    const { fake, make, backend } = await world();
+    const ref = await make();
+    const rpcs = await rpcsOf(fake, async () => {
+      const { event, session } = await backend.events.append(ref, said('hi', { invocationId: 't1' }));
+      expect(event.id).toMatch(/^\d{19}$/);
+      expect(session.id).toBe(ref.sessionId);
+      expect(session.updateTime).toBe((await backend.sessions.get(ref)).updateTime);
+      expect(session.revision).toBeUndefined();
+    });
+    expect(rpcs.toSorted()).toEqual(['AppendEvent', 'GetSession', 'GetSession', 'GetSession', 'ListEvents']);
+    expect(fake.notes).toEqual([]);
+  });
+
+  it('stored events have growing timestamps although they come in the same millisecond', async () => {
+    const { fake, make, backend } = await world();
+    const ref = await make();
+    await Promise.all(Array.from({ length: 30 }, (_, i) => backend.events.append(ref, said(`m${i}`))));
+    const times = fake.engine.sessions.get(ref.sessionId)?.events.map((event) => event.instant) ?? [];
+    expect(new Set(times).size).toBe(30);
+    const events = await drain((cursor) => backend.events.list(ref, { pageSize: 7, cursor }));
+    expect(new Set(events.map((event) => event.id)).size).toBe(30);
+  });
+
+  it('equal times that a caller gives keep the order of the calls', async () => {
+    const { make, backend } = await world();
+    const ref = await make();
+    const timestamp = '2026-03-01T10:00:00.000Z';
+    for (let i = 0; i < 12; i += 1) await backend.events.append(ref, said(`m${i}`, { timestamp }));
+    const events = await drain((cursor) => backend.events.list(ref, { pageSize: 5, cursor }));
+    expect(textsOf(events)).toEqual(Array.from({ length: 12 }, (_, i) => `m${i}`));
+    expect(events.every((event) => event.timestamp === timestamp)).toBe(true);
+    const after = await backend.events.list(ref, { pageSize: 20, afterEventId: events[4]?.id });
+    expect(textsOf(after.items)).toEqual(Array.from({ length: 7 }, (_, i) => `m${i + 5}`));
+  });
+
+  it('events of an agent join the turn that runs; a user opens one', async () => {
+    const { make, backend } = await world();
+    const ref = await make();
+    const first = await backend.events.append(ref, said('question'));
+    const answer = await backend.events.append(ref, said('answer', { author: 'agent' }));
+    expect(answer.event.invocationId).toBe(first.event.invocationId);
+    const next = await backend.events.append(ref, said('another'));
+    expect(next.event.invocationId).not.toBe(first.event.invocationId);
+    const toolAnswer = await backend.events.append(ref, {
+      author: 'user',
+      content: { role: 'user', parts: [{ functionResponse: { name: 'find', response: { ok: true } } }] },
+    });
+    expect(toolAnswer.event.invocationId).toBe(next.event.invocationId);
+  });
+
+  it('an append is repeated on 429 only', async () => {
+    const { fake, make, backend } = await world();
+    const ref = await make();
+    fake.fail({ match: /:appendEvent/, status: 429, headers: { 'retry-after': '0' }, times: 2 });
+    await backend.events.append(ref, said('once'));
+    for (const fault of [{ status: 503 }, { status: 500 }, { cut: true }]) {
+      fake.fail({ match: /:appendEvent/, afterwards: true, ...fault });
+      const error = await fails(backend.events.append(ref, said('unsure')), 'UNAVAILABLE');
+      expect(error.hint).toContain('list_events');
+    }
+    expect(textsOf((await backend.events.list(ref, { pageSize: 20 })).items)).toEqual([
+      'once',
+      'unsure',
+      'unsure',
+      'unsure',
+    ]);
+  });
+
+  it('an own id makes a repetition safe, also when the first answer was lost', async () => {
+    const { fake, make, backend } = await world();
+    const ref = await make();
+    fake.fail({ match: /:appendEvent/, status: 503, afterwards: true });
+    const event = said('once', { id: 'mine-1' });
+    await fails(backend.events.append(ref, event), 'UNAVAILABLE');
+    const { event: stored } = await backend.events.append(ref, event);
+    expect(stored.id).toBe('mine-1');
+    expect(stored).not.toHaveProperty('customMetadata');
+    // A process that knows nothing of it finds it just so.
+    const other = await open(fake);
+    expect((await other.events.append(ref, event)).event).toEqual(stored);
+    expect(await other.events.get(ref, 'mine-1')).toEqual(stored);
+    expect(fake.engine.sessions.get(ref.sessionId)?.events).toHaveLength(1);
+    await fails(backend.events.append(ref, said('else', { id: 'mine-1' })), 'ALREADY_EXISTS');
+  });
+
+  it('an own id is looked for among the latest thousand events', async () => {
+    const it = await world();
+    const ref = await it.make();
+    await it.backend.events.append(ref, said('first', { id: 'early', timestamp: '2026-01-01T00:00:00Z' }));
+    fill(it, ref, 999);
+    const other = await open(it.fake);
+    const again = await other.events.append(ref, said('first', { id: 'early' }));
+    expect(again.event.timestamp).toBe('2026-01-01T00:00:00.000Z');
+    expect(it.fake.engine.sessions.get(ref.sessionId)?.events).toHaveLength(1000);
+  });
+
+  it('an id that cannot be read back is one that finds the event by its time', async () => {
+    const { fake, make, backend } = await world();
+    const ref = await make();
+    fake.fail({ match: /GET .*events\?/, raw: '{}', times: 3 });
+    const { event } = await backend.events.append(ref, said('blind'));
+    expect(event.id).toMatch(/^at:2\d{3}-/);
+    const read = await backend.events.get(ref, event.id);
+    expect(textsOf([read])).toEqual(['blind']);
+    await backend.events.append(ref, said('next'));
+    const after = await backend.events.list(ref, { pageSize: 5, afterEventId: event.id });
+    expect(textsOf(after.items)).toEqual(['next']);
+  });
+
+  it('a stored event is a success, whatever happens to the reads after it', async () => {
+    const { fake, make, backend } = await world();
+    const ref = await make();
+    await backend.events.append(ref, said('first'));
+    fake.fail({ match: /GET .*events\?/, status: 403, times: 9 });
+    const { event, session } = await backend.events.append(ref, said('second'));
+    expect(event.id).toMatch(/^at:/);
+    expect(session.updateTime).not.toBe('');
+    expect(fake.engine.sessions.get(ref.sessionId)?.events).toHaveLength(2);
+  });
+
+  it.each([101, 1000, 10_000])('of %i events none is missing and none comes twice', async (count) => {
+    const it = await world();
+    const ref = await it.make();
+    fill(it, ref, count);
+    const wanted = Array.from({ length: count }, (_, i) => `m${i}`);
+    const asc = await drain((cursor) => it.backend.events.list(ref, { pageSize: 100, cursor }));
+    expect(textsOf(asc)).toEqual(wanted);
+    const desc = await drain((cursor) =>
+      it.backend.events.list(ref, { pageSize: 100, cursor, order: 'desc' }),
+    );
+    expect(textsOf(desc)).toEqual(wanted.toReversed());
+    const middle = asc[Math.floor(count / 2)];
+    const other = await open(it.fake);
+    const after = await drain((cursor) =>
+      other.events.list(ref, { pageSize: 100, cursor, afterEventId: middle?.id }),
+    );
+    expect(textsOf(after)).toEqual(wanted.slice(Math.floor(count / 2) + 1));
+    expect(await other.events.get(ref, asc[0]?.id ?? '')).toEqual(asc[0]);
+  });
+
+  it('bounds by event, by time and by both, both ways', async () => {
+    const it = await world();
+    const ref = await it.make();
+    const ids = fill(it, ref, 30, 1000);
+    const list = (query: object) =>
+      drain((cursor) => it.backend.events.list(ref, { pageSize: 4, cursor, ...query })).then(textsOf);
+    const names = (from: number, to = 30) => Array.from({ length: to - from }, (_, i) => `m${from + i}`);
+    expect(await list({ afterEventId: ids[9] })).toEqual(names(10));
+    expect(await list({ afterEventId: ids[9], order: 'desc' })).toEqual(names(10).toReversed());
+    expect(await list({ afterTime: '2026-06-01T00:00:20.000Z' })).toEqual(names(21));
+    expect(await list({ afterTime: '2026-06-01T00:00:20.000Z', order: 'desc' })).toEqual(
+      names(21).toReversed(),
+    );
+    expect(await list({ afterEventId: ids[25], afterTime: '2026-06-01T00:00:20.000Z' })).toEqual(names(26));
+    expect(await list({ afterEventId: ids[5], afterTime: '2026-06-01T00:00:20Z' })).toEqual(names(21));
+    expect(await list({ afterTime: '2026-06-01T02:00:20+02:00' })).toEqual(names(21));
+    expect(await list({ afterEventId: ids[29] })).toEqual([]);
+    await fails(it.backend.events.list(ref, { pageSize: 5, cursor: 'made up' }), 'INVALID_ARGUMENT');
+    await fails(it.backend.events.list(ref, { pageSize: 5, afterTime: 'soon' }), 'INVALID_ARGUMENT');
+  });
+
+  it('polling for events after the last one costs two requests', async () => {
+    const it = await world();
+    const ref = await it.make();
+    fill(it, ref, 500);
+    const { event } = await it.backend.events.append(ref, said('last'));
+    const rpcs = await rpcsOf(it.fake, () =>
+      it.backend.events.list(ref, { pageSize: 20, afterEventId: event.id }),
+    );
+    expect(rpcs).toEqual(['GetSession', 'ListEvents']);
+  });
+
+  it('metadata that the service refuses travels in rawEvent', async () => {
+    const { fake, make, backend } = await world();
+    const ref = await make();
+    const { event } = await backend.events.append(
+      ref,
+      said('grounded', {
+        author: 'agent',
+        groundingMetadata: { webSearchQueries: ['tea'], brandNew: { a: 1 } },
+      }),
+    );
+    expect(event.groundingMetadata).toEqual({ webSearchQueries: ['tea'], brandNew: { a: 1 } });
+    expect(fake.requests.filter((request) => request.url.includes(':appendEvent'))).toHaveLength(2);
+    expect(fake.engine.sessions.get(ref.sessionId)?.events).toHaveLength(1);
+  });
+
+  it('what a session is asked after it was made anew by another is NOT_FOUND', async () => {
+    const { make, backend } = await world();
+    const ref = await make({ sessionId: 'chat-1' });
+    await backend.events.append(ref, said('mine'));
+    await backend.sessions.delete(ref);
+    const theirs = await make({ sessionId: 'chat-1' }, 'eve');
+    await fails(backend.events.append(ref, said('intruder')), 'NOT_FOUND');
+    await fails(backend.events.list(ref, { pageSize: 5 }), 'NOT_FOUND');
+    // Also its own user, made anew: what is remembered of the old one finds nothing in the new.
+    const { event } = await backend.events.append(theirs, said('old'));
+    await backend.sessions.delete(theirs);
+    await make({ sessionId: 'chat-1' }, 'eve');
+    await fails(backend.events.list(theirs, { pageSize: 5, afterEventId: event.id }), 'NOT_FOUND');
+    await fails(backend.events.get(theirs, event.id), 'NOT_FOUND');
+    expect((await backend.events.list(theirs, { pageSize: 5 })).items).toEqual([]);
+  });
+});

@@ -1,0 +1,322 @@
+import { describe, expect, it } from 'vitest';
+import type { RunInput, SessionRef } from '../../../src/backend/types.ts';
+import type { Event } from '../../../src/model/event.ts';
+import { feedback } from '../../fake/agent-engine/agent.ts';
+import { fails, rpcsOf, said, textsOf, type World, world } from './setup.ts';
+
+const ask = (text: string, more: Partial<RunInput> = {}): RunInput => ({
+  message: { role: 'user', parts: [{ text }] },
+  invocationId: 'i-1',
+  ...more,
+});
+
+async function run(
+  it: World,
+  ref: SessionRef,
+  input: RunInput,
+  signal = new AbortController().signal,
+): Promise<Event[]> {
+  const events: Event[] = [];
+  for await (const event of it.backend.query.stream(ref, input, signal)) events.push(event);
+  return events;
+}
+
+/** What the stream's reader makes of these bytes. */
+async function read(it: World, chunks: readonly (string | Buffer)[], cut = false): Promise<Event[]> {
+  const ref = await it.make();
+  it.fake.agent = async function* () {
+    for (const chunk of chunks) {
+      yield chunk;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    if (cut) throw new Error('cut');
+  };
+  return run(it, ref, ask('hi'));
+}
+
+const line = (text: string): string =>
+  `${JSON.stringify({ id: `id-${text}`, author: 'agent', invocation_id: 'e-1', content: { role: 'model', parts: [{ text }] }, timestamp: 1763712000.5 })}\n`;
+
+describe('streamed queries', () => {
+  it.each(['async_stream_query', 'stream_query', 'streaming_agent_run_with_events'])(
+    '%s yields partial events and then whole ones',
+    async (classMethod) => {
+      const it = await world();
+      const ref = await it.make();
+      const events = await run(it, ref, ask('hello there', { classMethod }));
+      expect(textsOf(events)).toEqual(['hello ', 'there', 'hello there']);
+      expect(events.map((event) => event.partial ?? false)).toEqual([true, true, false]);
+      expect(events[2]).not.toHaveProperty('actions');
+      expect(events[2]?.timestamp).toMatch(/^\d{4}-.*Z$/);
+      // The session has it, and the stream's id finds it there.
+      const stored = await it.backend.events.get(ref, events[2]?.id ?? '');
+      expect(stored).toMatchObject({ author: 'echo_agent', invocationId: events[2]?.invocationId });
+      expect(it.fake.requests.at(-1)?.rpc).toBe('ListEvents');
+      const call = it.fake.requests.find((request) => request.rpc === 'StreamQueryReasoningEngine');
+      expect(call?.url).toMatch(/:streamQuery\?alt=sse$/);
+      const { input } = (call?.body ?? {}) as { input: Record<string, string> };
+      const sent =
+        classMethod === 'streaming_agent_run_with_events' ? JSON.parse(input.request_json ?? '') : input;
+      expect(sent).toMatchObject({ user_id: 'ada', session_id: ref.sessionId });
+      expect(it.fake.engine.sessions.size).toBe(1);
+    },
+  );
+
+  it('a content with more than a text is sent as it is', async () => {
+    const it = await world();
+    const ref = await it.make();
+    const parts = [{ text: 'see ' }, { inlineData: { mimeType: 'image/png', data: 'iVBORw0K' } }];
+    await run(it, ref, { message: { parts }, invocationId: 'i-1' });
+    const call = it.fake.requests.find((request) => request.rpc === 'StreamQueryReasoningEngine');
+    expect(call?.body).toMatchObject({ input: { message: { role: 'user', parts } } });
+  });
+
+  it('a custom method is called if the engine lists it as a stream', async () => {
+    const it = await world();
+    const ref = await it.make();
+    expect(textsOf(await run(it, ref, ask('go', { classMethod: 'countdown' })))).toEqual([
+      '{"output":3}',
+      '{"output":2}',
+      '{"output":1}',
+    ]);
+    for (const classMethod of ['lookup', 'nothing', 'async_get_session', 'a b', '../x'])
+      await fails(run(it, ref, ask('go', { classMethod })), 'INVALID_ARGUMENT');
+    await fails(run(it, ref, ask('go', { classMethod: 'bidi_stream_query' })), 'UNIMPLEMENTED');
+  });
+
+  it('somebody else’s session is refused before the agent hears of it', async () => {
+    const it = await world();
+    const ref = await it.make();
+    const rpcs = await rpcsOf(it.fake, () =>
+      fails(run(it, { ...ref, userId: 'eve' }, ask('hi')), 'NOT_FOUND'),
+    );
+    expect(rpcs).toEqual(['GetSession']);
+  });
+
+  it('the state of a run is set by an event of its own', async () => {
+    const it = await world();
+    const ref = await it.make();
+    await run(it, ref, ask('hi', { stateDelta: { topic: 'tea' } }));
+    expect((await it.backend.sessions.get(ref)).state).toEqual({ topic: 'tea' });
+  });
+
+  it('bytes may be cut anywhere, lines may have data: before them, and the last may lack its end', async () => {
+    const it = await world();
+    const bytes = Buffer.from(
+      `${line('größe 🍵')}\r\ndata: ${line('zwei')}data:${line('drei')}\n: keep-alive\n${line('vier').trimEnd()}`,
+    );
+    const pieces = Array.from({ length: Math.ceil(bytes.length / 3) }, (_, i) =>
+      bytes.subarray(i * 3, i * 3 + 3),
+    );
+    expect(textsOf(await read(it, pieces))).toEqual(['größe 🍵', 'zwei', 'drei', 'vier']);
+  });
+
+  it('camelCase events and times in milliseconds are read, too', async () => {
+    const it = await world();
+    const [event] = await read(it, [
+      `${JSON.stringify({ id: 'x', author: 'a', invocationId: 'e', content: { parts: [{ functionCall: { id: 'c', name: 'f', args: { user_id: 1 } } }] }, longRunningToolIds: ['c'], usageMetadata: { totalTokenCount: 3 }, timestamp: 1763712000500 })}\n`,
+    ]);
+    expect(event).toEqual({
+      id: 'x',
+      author: 'a',
+      invocationId: 'e',
+      timestamp: '2025-11-21T08:00:00.500Z',
+      content: { parts: [{ functionCall: { id: 'c', name: 'f', args: { user_id: 1 } } }] },
+      longRunningToolIds: ['c'],
+      usageMetadata: { totalTokenCount: 3 },
+    });
+  });
+
+  it('several events may come in one line, and empty ones are no events', async () => {
+    const it = await world();
+    const two = `[${line('a').trim()},${line('b').trim()}]\n`;
+    expect(textsOf(await read(it, ['\n', '{}\n', two, '{"session_id":"s"}\n', 'null\n']))).toEqual([
+      'a',
+      'b',
+    ]);
+  });
+
+  it('an empty stream is an error', async () => {
+    const error = await fails(read(await world(), []), 'FAILED_PRECONDITION');
+    expect(error.message).toBe('The agent ended without an event.');
+    await fails(read(await world(), ['\n\n', '{"session_id":"s","events":[]}\n']), 'FAILED_PRECONDITION');
+  });
+
+  it.each([
+    ['a text', { error: 'boom: secret-detail' }, 'FAILED_PRECONDITION'],
+    [
+      'an object',
+      { error: { code: 500, message: 'secret-detail', status: 'INTERNAL' } },
+      'FAILED_PRECONDITION',
+    ],
+    ['a bare code', { code: 500, message: 'secret-detail' }, 'FAILED_PRECONDITION'],
+    ['a quota', { error: { code: 429, message: 'secret-detail' } }, 'RESOURCE_EXHAUSTED'],
+    [
+      'a quota in words',
+      { error: 'Error 429, Status: RESOURCE_EXHAUSTED, secret-detail' },
+      'RESOURCE_EXHAUSTED',
+    ],
+    ['an inner status', { error: 'Exception: 404 NOT_FOUND. secret-detail' }, 'NOT_FOUND'],
+  ])('an error after the start as %s is thrown, without its text', async (_name, error, code) => {
+    const it = await world();
+    const thrown = await fails(read(it, [line('before'), `${JSON.stringify(error)}\n`, line('after')]), code);
+    expect(thrown.message + thrown.hint).not.toContain('secret-detail');
+  });
+
+  it('an event with an error code of the model’s is an event', async () => {
+    const events = await read(await world(), [
+      `${JSON.stringify({ author: 'a', error_code: 'SAFETY', error_message: 'blocked' })}\n`,
+    ]);
+    expect(events).toMatchObject([{ errorCode: 'SAFETY', errorMessage: 'blocked' }]);
+  });
+
+  it('a stream that is cut throws after what came', async () => {
+    await fails(read(await world(), [line('a'), line('b')], true), 'UNAVAILABLE');
+    await fails(read(await world(), [line('a'), '{"content":']), 'UNAVAILABLE');
+  });
+
+  it('an early failure answers like a plain query', async () => {
+    const it = await world();
+    const ref = await it.make();
+    it.fake.fail({ match: /:streamQuery/, status: 429, headers: { 'retry-after': '0' } });
+    expect(await run(it, ref, ask('hi'))).toHaveLength(3);
+    it.fake.fail({ match: /:streamQuery/, status: 503 });
+    await fails(run(it, ref, ask('hi')), 'UNAVAILABLE');
+  });
+
+  it('cancelling and leaving both end the request upstream', async () => {
+    const it = await world();
+    const ref = await it.make();
+    it.fake.agent = async function* () {
+      for (let i = 0; i < 500; i += 1) {
+        yield line(`m${i}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    const end = new AbortController();
+    const cancelled = fails(
+      (async () => {
+        for await (const _event of it.backend.query.stream(ref, ask('hi'), end.signal)) end.abort();
+      })(),
+      'CANCELLED',
+    );
+    await cancelled;
+    for await (const _event of it.backend.query.stream(ref, ask('hi'), new AbortController().signal)) break;
+    await expect.poll(() => it.fake.abandoned).toBe(2);
+  });
+});
+
+describe('class methods that answer one value', () => {
+  const signal = new AbortController().signal;
+
+  it('sessions come in our own form, and only the caller’s', async () => {
+    const it = await world();
+    const owner = { app: it.fake.engine.id, userId: 'ada' };
+    const made = await it.backend.query.call(
+      owner,
+      { classMethod: 'async_create_session', input: { state: { a: 1 } } },
+      signal,
+    );
+    expect(made).toMatchObject({ userId: 'ada', app: owner.app, state: { a: 1 }, events: [] });
+    const sessionId = (made as { id: string }).id;
+    await it.backend.events.append({ ...owner, sessionId }, said('hi'));
+    const read = await it.backend.query.call(
+      owner,
+      { classMethod: 'get_session', input: { session_id: sessionId } },
+      signal,
+    );
+    expect(read).toMatchObject({
+      id: sessionId,
+      events: [{ author: 'user', content: { parts: [{ text: 'hi' }] } }],
+    });
+    const listed = await it.backend.query.call(
+      owner,
+      { classMethod: 'async_list_sessions', input: {} },
+      signal,
+    );
+    expect(listed).toMatchObject({ sessions: [{ id: sessionId }] });
+    expect(
+      await it.backend.query.call(
+        owner,
+        { classMethod: 'async_delete_session', input: { session_id: sessionId } },
+        signal,
+      ),
+    ).toBeNull();
+  });
+
+  it('another user, or another’s session, is refused before the engine hears of it', async () => {
+    const it = await world();
+    const theirs = await it.make({}, 'eve');
+    const owner = { app: it.fake.engine.id, userId: 'ada' };
+    const call = (classMethod: string, input: Record<string, unknown>) =>
+      it.backend.query.call(owner, { classMethod, input }, signal);
+    await fails(call('async_list_sessions', { user_id: 'eve' }), 'INVALID_ARGUMENT');
+    await fails(call('lookup', { userId: 'eve' }), 'INVALID_ARGUMENT');
+    await fails(call('async_get_session', { session_id: theirs.sessionId }), 'NOT_FOUND');
+    await fails(call('lookup', { sessionId: theirs.sessionId }), 'NOT_FOUND');
+    await fails(call('lookup', { session_id: 7 }), 'INVALID_ARGUMENT');
+    await fails(call('async_add_session_to_memory', { session: { id: theirs.sessionId } }), 'NOT_FOUND');
+    await fails(call('async_add_session_to_memory', { session: { user_id: 'eve' } }), 'INVALID_ARGUMENT');
+    await fails(call('register_feedback', { feedback: { user_id: 'eve' } }), 'INVALID_ARGUMENT');
+    expect(it.fake.requests.some((request) => request.rpc === 'QueryReasoningEngine')).toBe(false);
+  });
+
+  it('a custom method gets the user if it takes one', async () => {
+    const it = await world();
+    const owner = { app: it.fake.engine.id, userId: 'ada' };
+    expect(
+      await it.backend.query.call(owner, { classMethod: 'lookup', input: { topic: 'tea' } }, signal),
+    ).toEqual({
+      asked: { topic: 'tea', user_id: 'ada' },
+    });
+    for (const classMethod of ['countdown', 'stream_query', 'nothing', '__proto__/x'])
+      await fails(it.backend.query.call(owner, { classMethod, input: {} }, signal), 'INVALID_ARGUMENT');
+  });
+
+  it('an engine without a list of methods is asked all the same, and refuses', async () => {
+    const it = await world();
+    const { name } = await it.backend.apps.create({ name: 'bare' });
+    const error = await fails(
+      it.backend.query.call({ app: name, userId: 'ada' }, { classMethod: 'anything', input: {} }, signal),
+      'FAILED_PRECONDITION',
+    );
+    expect(error.message).not.toContain('Reasoning Engine');
+  });
+
+  it('what a service inside the agent answered is read out of the failure', async () => {
+    const it = await world();
+    const ref = await it.make();
+    // The session goes between our look and the agent's.
+    it.fake.fail({
+      match: /POST .*:query/,
+      status: 400,
+      raw: JSON.stringify({
+        error: {
+          code: 400,
+          status: 'FAILED_PRECONDITION',
+          message: `Error Details: {"detail":"Exception: 404 NOT_FOUND. {'error': secret-detail}"}`,
+        },
+      }),
+    });
+    const error = await fails(
+      it.backend.query.call(
+        ref,
+        { classMethod: 'async_get_session', input: { session_id: ref.sessionId } },
+        signal,
+      ),
+      'NOT_FOUND',
+    );
+    expect(error.message + error.hint).not.toContain('secret-detail');
+  });
+
+  it('feedback names the turn of the event it speaks of', async () => {
+    const it = await world();
+    const ref = await it.make();
+    const { event } = await it.backend.events.append(ref, said('hi', { invocationId: 'turn-9' }));
+    await it.backend.feedback.register(ref, { eventId: event.id, score: 1, text: 'good' });
+    expect(feedback.get(it.fake.engine)).toEqual([
+      { score: 1, text: 'good', invocation_id: 'turn-9', user_id: 'ada', session_id: ref.sessionId },
+    ]);
+    await fails(it.backend.feedback.register({ ...ref, userId: 'eve' }, { score: 1 }), 'NOT_FOUND');
+  });
+});

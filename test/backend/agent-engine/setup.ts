@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished } from 'vitest';
+import { type AgentEngineConfig, openAgentEngine } from '../../../src/backend/agent-engine/index.ts';
+import type { Backend, NewSession, SessionRef } from '../../../src/backend/types.ts';
+import { SessionError } from '../../../src/errors.ts';
+import type { Event, NewEvent } from '../../../src/model/event.ts';
+import type { Page } from '../../../src/model/page.ts';
+import { type FakeAgentEngine, startAgentEngine } from '../../fake/agent-engine/server.ts';
+import { projectId } from '../../fake/agent-engine/store.ts';
+
+type Group<G extends 'apps' | 'memory' | 'query' | 'feedback'> = Required<NonNullable<Backend[G]>>;
+
+/** The backend with every verb that it has. */
+export type Whole = Omit<Backend, 'apps' | 'sessions' | 'events' | 'memory' | 'query' | 'feedback'> & {
+  apps: Group<'apps'>;
+  sessions: Omit<Required<NonNullable<Backend['sessions']>>, 'fork' | 'watch'>;
+  events: Omit<Required<NonNullable<Backend['events']>>, 'setVisibility' | 'delete'>;
+  memory: Group<'memory'>;
+  query: Group<'query'>;
+  feedback: Group<'feedback'>;
+};
+
+export interface World {
+  fake: FakeAgentEngine;
+  backend: Whole;
+  /** Makes a session of Ada's. */
+  make(session?: NewSession, userId?: string): Promise<SessionRef>;
+}
+
+export async function world(config: Partial<AgentEngineConfig> = {}): Promise<World> {
+  const fake = await startAgentEngine();
+  onTestFinished(() => fake.close());
+  const backend = await open(fake, config);
+  return {
+    fake,
+    backend,
+    async make(session = {}, userId = 'ada') {
+      const owner = { app: fake.engine.id, userId };
+      const { id } = await backend.sessions.create(owner, session);
+      return { ...owner, sessionId: id };
+    },
+  };
+}
+
+/** A backend on the fake; waits between polls are cut short. */
+export async function open(fake: FakeAgentEngine, config: Partial<AgentEngineConfig> = {}): Promise<Whole> {
+  const backend = await openAgentEngine({
+    project: projectId,
+    engineId: fake.engine.id,
+    baseUrl: fake.url,
+    wait: (ms) => sleep(ms / 50),
+    ...config,
+  });
+  return backend as Whole;
+}
+
+/** The RPCs that a piece of work needed. */
+export async function rpcsOf(
+  fake: FakeAgentEngine,
+  work: () => Promise<unknown>,
+): Promise<(string | undefined)[]> {
+  const before = fake.requests.length;
+  await work();
+  return fake.requests.slice(before).map((request) => request.rpc);
+}
+
+export const said = (text: string, more: Partial<NewEvent> = {}): NewEvent => ({
+  author: 'user',
+  content: { role: 'user', parts: [{ text }] },
+  ...more,
+});
+
+export const textsOf = (events: readonly Event[]): (string | undefined)[] =>
+  events.map((event) => event.content?.parts.map((part) => part.text).join(''));
+
+export async function drain<T>(load: (cursor: string | undefined) => Promise<Page<T>>): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await load(cursor);
+    items.push(...page.items);
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+  return items;
+}
+
+export async function fails(work: Promise<unknown>, code: string): Promise<SessionError> {
+  const error: unknown = await work.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(SessionError);
+  const shown = error as SessionError;
+  expect(shown.code, shown.message).toBe(code);
+  expect(shown.hint ?? '').not.toBe('');
+  return shown;
+}

@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+
+/** The vendored form of Google's descriptors; see descriptors/NOTICE.md. */
+export interface Field {
+  type: string;
+  /** Type of the keys: the field is a map. */
+  map?: string;
+  repeated?: boolean;
+  /** Told apart from its default. */
+  presence?: boolean;
+  behavior?: string;
+}
+
+export interface Message {
+  fields: Record<string, Field>;
+  oneofs?: Record<string, string[]>;
+}
+
+export interface Method {
+  service: string;
+  request: string;
+  response: string;
+  stream?: boolean;
+  operation?: { response: string; metadata: string };
+  http: { verb: string; path: string; body?: string }[];
+}
+
+export interface Schema {
+  methods: Record<string, Method>;
+  messages: Record<string, Message>;
+  enums: Record<string, string[]>;
+}
+
+export const schema = JSON.parse(
+  readFileSync(new URL('./descriptors/v1beta1.json', import.meta.url), 'utf8'),
+) as Schema;
+
+/**
+ * What the live service takes beyond the descriptors, which are older than it (agent-engine-api.md §3.1,
+ * §3.2, §9). Accepted, dropped, and noted, so that tests see when our own client leans on it.
+ */
+export const liveExtras: Record<string, readonly string[]> = {
+  Memory: [
+    'topics',
+    'metadata',
+    'revisionLabels',
+    'revisionExpireTime',
+    'revisionTtl',
+    'disableMemoryRevisions',
+    'memoryType',
+    'structuredContent',
+  ],
+  GenerateMemoriesRequest: [
+    'revisionLabels',
+    'revisionTtl',
+    'revisionExpireTime',
+    'disableMemoryRevisions',
+    'metadata',
+    'metadataMergeStrategy',
+    'allowedTopics',
+  ],
+  RetrieveMemoriesRequest: ['filter', 'filterGroups', 'memoryTypes'],
+  ListMemoriesRequest: ['orderBy'],
+  // @google/adk 2.0.0 sends it with every event.
+  EventActions: ['requestedToolConfirmations'],
+};
