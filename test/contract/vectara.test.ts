@@ -21,7 +21,9 @@ function contract(name: string, app: string, options: FakeOptions): void {
         backend,
         app,
         async makeEvents(ref, count) {
-          for (let i = 0; i < count; i += 1) said(fake.session(ref.sessionId), `m${i}`);
+          const texts = Array.from({ length: count }, (_, i) => `m${i}`);
+          for (const text of texts) said(fake.session(ref.sessionId), text);
+          return texts;
         },
         async close() {
           await backend.close();

@@ -1,54 +1,9 @@
-import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { bundle } from './bundle.ts';
 import { connect, type Json, scratch } from './clients.ts';
-
-interface Ended {
-  code: number | null;
-  signal: string | null;
-  stdout: string;
-  stderr: string;
-  /** Milliseconds from the end of its stdin to its own. */
-  took: number;
-}
-
-interface RunOptions {
-  stdin?: string;
-  env?: Record<string, string>;
-  /** Milliseconds to keep stdin open. */
-  hold?: number;
-}
-
-/** Runs the shipped bundle with a bare environment until it ends by itself. */
-function run(args: readonly string[], { stdin = '', env = {}, hold = 0 }: RunOptions = {}): Promise<Ended> {
-  const child = spawn(process.execPath, [bundle, ...args], {
-    env: { PATH: process.env.PATH ?? '', HOME: scratch(), ...env },
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  child.stdin.on('error', () => {});
-  child.stdin.write(stdin);
-  let ended = Date.now();
-  const timer = setTimeout(() => {
-    ended = Date.now();
-    child.stdin.end();
-  }, hold);
-  return new Promise((resolve) => {
-    child.on('close', (code, signal) => {
-      clearTimeout(timer);
-      resolve({ code, signal, stdout, stderr, took: Date.now() - ended });
-    });
-  });
-}
+import { type RunOptions, run } from './run.ts';
 
 const meta = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',

@@ -27,13 +27,14 @@ export function adkSubject(backend: Backend, stop: () => Promise<void>): Backend
       const run = backend.query?.stream?.(
         ref,
         {
-          message: { role: 'user', parts: [{ text: `burst ${count}` }] },
+          message: { role: 'user', parts: [{ text: `burst ${count - 1}` }] },
           invocationId: 'unused',
         },
         new AbortController().signal,
       );
       for await (const event of run ?? [])
         if (event.errorCode !== undefined) throw new Error(event.errorCode);
+      return [`burst ${count - 1}`, ...Array.from({ length: count - 1 }, (_, i) => `burst ${i}`)];
     },
   };
 }
