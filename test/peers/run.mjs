@@ -1,7 +1,7 @@
 /**
  * npm run test:peers: installs the judges that are too heavy for everybody's install, one folder each, and
  * runs them: Keyv's own suite for adapters, Google's clients against our fake of Agent Engine, a real ADK API
- * server, the MCP conformance suite. Ends with the first that fails.
+ * server, the MCP Inspector, the MCP conformance suite. Ends with the first that fails.
  *
  *   npm run test:peers -- adk google      only these
  */
@@ -22,6 +22,7 @@ const judges = {
   keyv: ['npm', ['test'], path.join(here, 'keyv')],
   google: vitest('google'),
   adk: vitest('adk'),
+  inspector: [bin('node'), ['test/peers/inspector/judge.mjs'], root],
   conformance: [bin('tsx'), ['test/conformance/run.ts'], root],
 };
 
