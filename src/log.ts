@@ -11,6 +11,15 @@ export function createLog(write: (line: string) => void): Log {
   return { info: at('info'), warn: at('warn'), error: at('error') };
 }
 
+/** The same log with these fields on every entry. */
+export function logWith(log: Log, fields: Record<string, unknown>): Log {
+  return {
+    info: (message, more) => log.info(message, { ...fields, ...more }),
+    warn: (message, more) => log.warn(message, { ...fields, ...more }),
+    error: (message, more) => log.error(message, { ...fields, ...more }),
+  };
+}
+
 const secretName = /(token|secret|password|passwd|authorization|api[-_]?key|credential|cookie)/i;
 
 function redactMember(key: string, value: unknown): unknown {

@@ -2,7 +2,7 @@ import { SessionError } from '../errors.ts';
 import type { Artifact } from '../model/artifact.ts';
 import type { Content, Event, NewEvent } from '../model/event.ts';
 import type { FilterTerm } from '../model/filter.ts';
-import type { JsonObject } from '../model/json.ts';
+import { isObject, type JsonObject } from '../model/json.ts';
 import type { Memory, MemoryScope } from '../model/memory.ts';
 import type { Page, PageQuery } from '../model/page.ts';
 import type { RunError, RunRecord } from '../model/run.ts';
@@ -292,8 +292,11 @@ export function capabilitiesOf(backend: Backend): Capability[] {
   );
 }
 
+// Asked for every call: looks only at what is asked about.
 export function supports(backend: Backend, capability: Capability): boolean {
-  return capabilitiesOf(backend).includes(capability);
+  const dot = capability.indexOf('.');
+  const verbs: unknown = backend[capability.slice(0, dot) as Group];
+  return isObject(verbs) && typeof verbs[capability.slice(dot + 1)] === 'function';
 }
 
 /**

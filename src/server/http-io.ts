@@ -1,0 +1,120 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** Milliseconds after which a client that does not take what it was sent is cut off. */
+const stallMs = 30_000;
+/** What a socket may hold before it matters whether the client takes it. */
+const freeBytes = 64 * 1024;
+
+export type HeaderBag = Record<string, string | number>;
+
+/** A whole answer. Refusals of a request whose body is still coming close the connection. */
+export function answer(res: ServerResponse, status: number, headers: HeaderBag, body = ''): void {
+  const bytes = Buffer.byteLength(body);
+  const { req } = res;
+  const unread = !req.complete && Number(req.headers['content-length'] ?? freeBytes) >= freeBytes;
+  const hasBody =
+    req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined;
+  res.writeHead(status, {
+    ...headers,
+    ...(status === 204 ? {} : { 'content-length': bytes }),
+    ...(unread && hasBody ? { connection: 'close' } : {}),
+  });
+  res.end(req.method === 'HEAD' ? undefined : body);
+  if (bytes > freeBytes) cutOffIfStalled(res);
+}
+
+/** The body of a request, or why there is none. */
+export function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer | 'too large' | 'gone'> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    req.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= maxBytes) chunks.push(chunk);
+      else {
+        chunks.length = 0;
+        req.removeAllListeners('data');
+        req.pause();
+        resolve('too large');
+      }
+    });
+    req.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    req.on('error', () => resolve('gone'));
+    req.on('close', () => resolve('gone'));
+  });
+}
+
+/** Writes what a web-standard handler answered. Resolves when all is handed over or the client is gone. */
+export async function send(
+  res: ServerResponse,
+  response: Response,
+  more: HeaderBag,
+  patienceMs = stallMs,
+): Promise<void> {
+  const headers: HeaderBag = { ...more };
+  for (const [name, value] of response.headers) if (name !== 'connection') headers[name] = value;
+  const { body } = response;
+  if (body === null || !response.headers.get('content-type')?.startsWith('text/event-stream'))
+    return answer(res, response.status, headers, body === null ? '' : await response.text());
+  res.writeHead(response.status, headers);
+  // The client waits for the headers of a stream on which nothing has happened yet.
+  res.flushHeaders();
+  const reader = body.getReader();
+  const onClose = () => {
+    reader.cancel().catch(() => {});
+  };
+  res.once('close', onClose);
+  if (res.destroyed) onClose();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || res.destroyed) break;
+      if (!res.write(value)) await drained(res, patienceMs);
+    }
+  } finally {
+    res.off('close', onClose);
+    res.end();
+  }
+}
+
+/** Resolves when the client has taken what was written, or is cut off because it did not. */
+function drained(res: ServerResponse, patienceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      res.off('drain', done);
+      res.off('close', done);
+      resolve();
+    };
+    const timer = setTimeout(() => res.destroy(), patienceMs);
+    res.on('drain', done);
+    res.on('close', done);
+  });
+}
+
+function cutOffIfStalled(res: ServerResponse): void {
+  const timer = setTimeout(() => res.destroy(), stallMs);
+  timer.unref();
+  res.once('close', () => clearTimeout(timer));
+}
+
+/**
+ * The request as the protocol's library takes it, without a body and without credentials: these were looked
+ * at, and nothing behind this point has a use for them.
+ */
+export function toRequest(req: IncomingMessage, id: string, signal: AbortSignal): Request {
+  const headers = new Headers();
+  const { rawHeaders } = req;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] ?? '';
+    if (!secret.test(name)) headers.append(name, rawHeaders[i + 1] ?? '');
+  }
+  headers.set('x-request-id', id);
+  const request = new Request('http://localhost/', { method: req.method ?? 'GET', headers });
+  // Given to the constructor, the signal would be followed by a second one, through weak references and a
+  // finalizer for each request, which under load keep the garbage collector busy.
+  Object.defineProperty(request, 'signal', { value: signal });
+  return request;
+}
+
+const secret = /^(authorization|proxy-authorization|cookie)$/i;

@@ -1,0 +1,131 @@
+/** What one user may use at once, and how fast. Counted per process. */
+export interface LimitSettings {
+  /** Requests a second in the long run; 0: any number. */
+  requestsPerSecond: number;
+  /** Requests that may come at once after a pause. */
+  burst: number;
+  /** Requests under way. */
+  requests: number;
+  /** Tool calls under way, those whose caller has gone included. */
+  calls: number;
+  /** Open streams of notifications. */
+  streams: number;
+  /** Protocol sessions of 2025. */
+  sessions: number;
+  /** Resource addresses that are listened to. */
+  subscriptions: number;
+  /** Bytes of one request body. */
+  bodyBytes: number;
+  /** Bytes of request bodies under way. */
+  bodiesBytes: number;
+}
+
+export const defaultLimits: LimitSettings = {
+  requestsPerSecond: 200,
+  burst: 1000,
+  requests: 256,
+  calls: 64,
+  streams: 32,
+  sessions: 64,
+  subscriptions: 200,
+  bodyBytes: 8 * 1024 * 1024,
+  bodiesBytes: 64 * 1024 * 1024,
+};
+
+export type Counted = 'requests' | 'calls' | 'streams' | 'sessions' | 'subscriptions' | 'bodiesBytes';
+
+/** Seconds after which one who was refused may ask again. */
+export const retryAfter: Record<Counted, number> = {
+  requests: 1,
+  calls: 1,
+  bodiesBytes: 1,
+  streams: 30,
+  subscriptions: 30,
+  sessions: 60,
+};
+
+export interface Limits {
+  readonly settings: LimitSettings;
+  /** Spends requests of the user's rate. Returns 0, or the seconds until there are enough. */
+  spend(userId: string, requests: number): number;
+  /** Takes of what there is a limited number of; the result gives it back, once. Undefined: none is left. */
+  take(userId: string, what: Counted, amount?: number): (() => void) | undefined;
+  /** How much of it all users have. */
+  total(what: Counted): number;
+}
+
+interface Account {
+  saved: number;
+  at: number;
+  used: Record<Counted, number>;
+}
+
+/** Accounts above which those that owe nothing are forgotten, at the least. */
+const manyAccounts = 1000;
+
+export function createLimits(settings: LimitSettings, now: () => number = () => performance.now()): Limits {
+  const accounts = new Map<string, Account>();
+  const totals: Account['used'] = nothing();
+  const { requestsPerSecond: rate, burst } = settings;
+  let many = manyAccounts;
+
+  function account(userId: string): Account {
+    const known = accounts.get(userId);
+    if (known !== undefined) return known;
+    if (accounts.size >= many) forget();
+    const fresh: Account = { saved: burst, at: now(), used: nothing() };
+    accounts.set(userId, fresh);
+    return fresh;
+  }
+
+  function refill(of: Account): void {
+    const at = now();
+    of.saved = Math.min(burst, of.saved + ((at - of.at) / 1000) * rate);
+    of.at = at;
+  }
+
+  /** An account as new as one that is made on the next request need not be kept. */
+  function forget(): void {
+    for (const [userId, of] of accounts) {
+      refill(of);
+      if (of.saved >= burst && Object.values(of.used).every((used) => used === 0)) accounts.delete(userId);
+    }
+    many = Math.max(manyAccounts, 2 * accounts.size);
+  }
+
+  return {
+    settings,
+    spend(userId, requests) {
+      if (rate === 0 || requests <= 0) return 0;
+      const of = account(userId);
+      refill(of);
+      const missing = Math.min(requests, burst) - of.saved;
+      if (missing > 0) return missing / rate;
+      of.saved -= requests;
+      return 0;
+    },
+    take(userId, what, amount = 1) {
+      const { used } = account(userId);
+      if (used[what] + amount > settings[what]) return undefined;
+      used[what] += amount;
+      totals[what] += amount;
+      let held = true;
+      return () => {
+        if (!held) return;
+        held = false;
+        used[what] -= amount;
+        totals[what] -= amount;
+      };
+    },
+    total: (what) => totals[what],
+  };
+}
+
+const nothing = (): Account['used'] => ({
+  requests: 0,
+  calls: 0,
+  streams: 0,
+  sessions: 0,
+  subscriptions: 0,
+  bodiesBytes: 0,
+});

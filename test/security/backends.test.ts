@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { openAdk } from '../../src/backend/adk/index.ts';
+import { openAgentEngine } from '../../src/backend/agent-engine/index.ts';
+import type { Backend } from '../../src/backend/types.ts';
+import { openVectara } from '../../src/backend/vectara/index.ts';
+import { allTools } from '../../src/tools/index.ts';
+import { python } from '../fake/adk/python.ts';
+import { startFake } from '../fake/adk/server.ts';
+import { typescript } from '../fake/adk/typescript.ts';
+import { startAgentEngine } from '../fake/agent-engine/server.ts';
+import { projectId } from '../fake/agent-engine/store.ts';
+import { ownerKey, startVectara } from '../fake/vectara/server.ts';
+import { startProduct, tokensFor } from '../server/http-helpers.ts';
+import {
+  argsFor,
+  callerOf,
+  furnish,
+  type Ids,
+  idArgs,
+  inventory,
+  normal,
+  strangerIds,
+  toolsOf,
+} from './principals.ts';
+
+interface Opened {
+  backend: Backend;
+  app: string;
+  close(): Promise<unknown>;
+}
+
+const adk = (voice: Parameters<typeof startFake>[0]) => async (): Promise<Opened> => {
+  const fake = await startFake(voice);
+  const backend = await openAdk({ baseUrl: fake.url });
+  return {
+    backend,
+    app: (await backend.apps?.list?.({ pageSize: 1 }))?.items[0]?.name ?? 'app',
+    close: () => fake.close(),
+  };
+};
+
+/**
+ * Where all users of an app share one space of ids, a new session cannot have an id that is taken. That it is
+ * taken is then all that can be learnt, and not by whom: the answer is that for an id of one's own.
+ */
+const sharedIds = ['agent-engine', 'vectara'];
+const newIds: Record<string, string> = { create_session: 'sessionId', fork_session: 'newSessionId' };
+
+/** Services that check no owner, or only in part: the check is ours. */
+const services: [string, () => Promise<Opened>][] = [
+  [
+    'agent-engine',
+    async () => {
+      const fake = await startAgentEngine();
+      const backend = await openAgentEngine({
+        project: projectId,
+        baseUrl: fake.url,
+        engineId: fake.engine.id,
+        wait: (ms) => sleep(ms / 100),
+      });
+      return { backend, app: fake.engine.id, close: () => fake.close() };
+    },
+  ],
+  ['adk, typescript', adk(typescript)],
+  ['adk, python', adk(python)],
+  [
+    'vectara',
+    async () => {
+      const fake = await startVectara({});
+      const backend = await openVectara({ baseUrl: fake.url, credentials: { apiKey: ownerKey } });
+      return { backend, app: 'support', close: () => fake.close() };
+    },
+  ],
+];
+
+const canary = 'canary-8d1f';
+const tools = allTools.filter((tool) => tool.reach === 'user' && idArgs(tool).length > 0);
+
+describe.each(services)('two users of one server, on %s', (service, open) => {
+  it.each(tools.map((tool) => [tool.name, tool] as const))(
+    '%s with another user’s ids is as with random ones',
+    async (_tool, tool) => {
+      const { backend, app, close } = await open();
+      const tokens = tokensFor({ alice: ['sessions:write'], mallory: ['sessions:write'] });
+      const product = await startProduct({ backend, app, settings: { tokens } });
+      const listed = await toolsOf(product, 'mallory');
+      if (listed.has(tool.name)) {
+        const [alice, mallory] = [callerOf(product, 'alice'), callerOf(product, 'mallory')];
+        const hers = await furnish(alice, canary, listed);
+        const own = await furnish(mallory, 'mallory', listed);
+        const before = await inventory(alice, hers, listed);
+        const each = idArgs(tool).map((id) => [id]);
+        for (const ids of each.length > 1 ? [...each, idArgs(tool)] : each) {
+          const pick = (from: Ids): Ids => ({
+            ...own,
+            ...Object.fromEntries(ids.map((id) => [id, from[id] ?? ''])),
+          });
+          const isNew = ids.length === 1 && ids[0] === newIds[tool.name] && sharedIds.includes(service);
+          const [stranger, foreign] = [pick(isNew ? own : strangerIds(hers)), pick(hers)];
+          const random = await mallory(tool.name, argsFor(tool, stranger, ids));
+          const probed = await mallory(tool.name, argsFor(tool, foreign, ids));
+          // Both were about Mallory's own things: services put ids and counts of many forms in them.
+          const bothWorked = [random, probed].every(({ body }) => !body.includes('"isError":true'));
+          if (!bothWorked)
+            expect([ids, normal(probed.body, foreign)]).toEqual([ids, normal(random.body, stranger)]);
+          if (ids.includes('sessionId') && tool.name !== 'create_session')
+            expect([ids, bothWorked]).toEqual([ids, false]);
+          expect(probed.body).not.toContain(canary);
+        }
+        expect(await inventory(alice, hers, listed)).toBe(before);
+      }
+      await product.end();
+      await close();
+    },
+  );
+});
