@@ -42,7 +42,6 @@ describe.each(clientKinds)('agents over stdio, client %s', (kind) => {
     );
     expect(answer.structured).toMatchObject({ status: 'completed', text: words.join('') });
     expect(answer.text).toEqual(answer.structured);
-    // The older client drops a progress message that comes together with its answer.
     const whole = words.join('');
     // Clients drop progress that arrives in one piece with the result; the result itself is whole.
     expect(whole.startsWith(heard.join(''))).toBe(true);
