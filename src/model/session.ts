@@ -30,7 +30,8 @@ export const previewLength = 120;
 
 /** The line that a list shows of a session's last event. */
 export function previewOf(event: Event): LastEvent {
-  const text = textOf(event).replace(/\s+/g, ' ').trim();
+  // Cut before it is tidied: a text may have megabytes, and this runs with every append.
+  const text = textOf(event).slice(0, 1000).replace(/\s+/g, ' ').trim();
   return {
     id: event.id,
     author: event.author,
