@@ -1,4 +1,5 @@
 /** npm run build: makes dist/, the form in which the server is published. */
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -7,6 +8,8 @@ import { build } from 'esbuild';
  * our own rooms as chunks beside the entries, and large libraries from node_modules.
  */
 export async function bundle(entries: string[], outdir: string): Promise<void> {
+  // The chunks' names change with their content; those of an earlier build would stay for ever.
+  rmSync(outdir, { recursive: true, force: true });
   await build({
     entryPoints: entries,
     outdir,
