@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -129,7 +129,6 @@ describe('the process', () => {
     expect(ended.code).toBe(2);
     expect(ended.stdout).toBe('');
     expect(ended.stderr.split('\n')[0]).toMatch(/^[A-Z][^{]+\.$/);
-    chmodSync(home, 0o600);
   });
 
   it('refuses a file that is no database and leaves it as it is', async () => {
