@@ -73,7 +73,7 @@ export const httpUsage = `Options of http
   --oauth-user-claim NAME        AGENT_SESSIONS_OAUTH_USER_CLAIM  sub
   --allowed-hosts NAME[,NAME]    AGENT_SESSIONS_ALLOWED_HOSTS     further names in the Host header
   --allowed-origins URL[,URL]    AGENT_SESSIONS_ALLOWED_ORIGINS   web pages that may call
-  --rate-limit N                 AGENT_SESSIONS_RATE_LIMIT   200 requests a second and user; 0: any number
+  --rate-limit N                 AGENT_SESSIONS_RATE_LIMIT   200 requests a second and user; 0: no limit
   --legacy sessions|stateless    AGENT_SESSIONS_LEGACY       sessions, for clients of 2025
   --metrics                      AGENT_SESSIONS_METRICS      off; Prometheus, at /metrics
   --access-log on|off            AGENT_SESSIONS_ACCESS_LOG   on; a line on stderr for every request

@@ -1,6 +1,6 @@
 /** What one user may use at once, and how fast. Counted per process. */
 export interface LimitSettings {
-  /** Requests a second in the long run; 0: any number. */
+  /** Requests a second in the long run; 0: no limit. */
   requestsPerSecond: number;
   /** Requests that may come at once after a pause. */
   burst: number;

@@ -24,7 +24,7 @@ describe('trace context', () => {
       {},
       { traceparent: 7 },
       { traceparent: `${traceparent}\r\nevil: x` },
-      { traceparent: traceparent.replace('0af7', 'XXXX') },
+      { traceparent: traceparent.replace('0af7', 'zzzz') },
       { traceparent: `ff${traceparent.slice(2)}` },
       { traceparent: `00-${'0'.repeat(32)}-b7ad6b7169203331-01` },
       { traceparent: `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01` },

@@ -50,14 +50,6 @@ export function toEvent(wire: JsonObject, context: EventContext): Event {
   }) as Event;
 }
 
-/** Types that live on the stream only; list_events never shows them. */
-export const transientTypes: ReadonlySet<string> = new Set([
-  'context_limit_exceeded',
-  'step_transition_limit_exceeded',
-  'session_interrupted',
-  'client_tool_pending',
-]);
-
 type Mapper = (wire: JsonObject, context: EventContext) => Mapped;
 
 const text = (value: string | undefined): Part[] | undefined =>
