@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 /**
- * Bundles entries for Node.js, minified, into a folder. What few servers need is loaded when it is needed:
+ * Bundles entries, by the names of their outputs, for Node.js, minified, into a folder. What few servers need is loaded when it is needed:
  * our own rooms as chunks beside the entries, and large libraries from node_modules.
  */
-export async function bundle(entries: string[], outdir: string): Promise<void> {
+export async function bundle(entries: Record<string, string>, outdir: string): Promise<void> {
   // The chunks' names change with their content; those of an earlier build would stay for ever.
   rmSync(outdir, { recursive: true, force: true });
   await build({
@@ -23,4 +23,4 @@ export async function bundle(entries: string[], outdir: string): Promise<void> {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle(['src/main.ts', 'src/keyv.ts'], 'dist');
+if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle({ main: 'src/main.ts', keyv: 'src/adapters/keyv.ts' }, 'dist');

@@ -6,11 +6,11 @@ import { createServer } from 'node:http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
-import { readHttp } from '../src/config-http.ts';
+import { readHttp } from '../src/config/http.ts';
 import { createLog } from '../src/log.ts';
-import { startTransport } from '../src/server/http-transport.ts';
-import { createLimits } from '../src/server/limits.ts';
-import { principalOf } from '../src/server/scopes.ts';
+import { principalOf } from '../src/server/auth/scopes.ts';
+import { createLimits } from '../src/server/http/limits.ts';
+import { startTransport } from '../src/server/http/listener.ts';
 
 const input = z.object({});
 

@@ -14,7 +14,7 @@ export async function bundled(source: string): Promise<string> {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const name = path.basename(source, '.ts');
   const outdir = path.join(root, 'node_modules/.cache/agent-sessions-mcp/bench', name);
-  await bundle([path.join(root, source)], outdir);
+  await bundle({ [name]: path.join(root, source) }, outdir);
   return path.join(outdir, `${name}.js`);
 }
 

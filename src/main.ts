@@ -16,7 +16,7 @@ if (major < 22 || (major === 22 && minor < 19)) {
 // Compiled code is kept for the next start, which it makes a third faster.
 module.enableCompileCache?.();
 
-const { run } = await import('./cli.ts');
+const { run } = await import('./cli/run.ts');
 process.exitCode = await run({
   argv: process.argv.slice(2),
   nodeVersion: process.versions.node,

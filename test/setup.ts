@@ -4,5 +4,5 @@ import { bundle as file } from './e2e/bundle.ts';
 
 /** Makes what users get, once, so that tests of the process run what is shipped. */
 export default async function setup(): Promise<void> {
-  await bundle(['src/main.ts'], path.dirname(file));
+  await bundle({ main: 'src/main.ts' }, path.dirname(file));
 }

@@ -2,8 +2,8 @@ import type { JSONRPCMessage, McpServer, Transport } from '@modelcontextprotocol
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { isObject } from '../model/json.ts';
 import type { Principal } from '../model/principal.ts';
-import { type ServerDeps, serverBuilder } from './build.ts';
-import { watchResources } from './subscriptions.ts';
+import { type ServerDeps, serverBuilder } from './mcp/server.ts';
+import { watchResources } from './mcp/subscriptions.ts';
 
 /** A message may be as long as the largest artifact in base64, and then some. */
 const maxMessageBytes = 32 * 1024 * 1024;

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { SessionError } from '../errors.ts';
-import { takeTurns, whenFree } from './busy.ts';
 import { decideAll, groupCommit, type Job, type Outcome } from './group-commit.ts';
 import { compareKeys, keyAfter, prefixEnd } from './keys.ts';
+import { takeTurns, whenFree } from './lock-retry.ts';
 import { damaged, isMisfit } from './sqlite-errors.ts';
 import { migrate, prepareFile } from './sqlite-file.ts';
 import { textIndex } from './text-index.ts';

@@ -13,7 +13,7 @@ import {
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { isObject } from '../../src/model/json.ts';
-import type { Served } from '../../src/server/served.ts';
+import type { Served } from '../../src/server/mcp/served-app.ts';
 
 /**
  * What the protocol's conformance suite expects to find on a server, as its scenarios name it: tools, prompts

@@ -1,8 +1,8 @@
 import { createLog } from '../../src/log.ts';
-import { type HttpServer, startTransport } from '../../src/server/http-transport.ts';
-import { createLimits, defaultLimits } from '../../src/server/limits.ts';
-import { principalOf } from '../../src/server/scopes.ts';
-import { defaults, startProduct } from '../server/http-helpers.ts';
+import { principalOf } from '../../src/server/auth/scopes.ts';
+import { createLimits, defaultLimits } from '../../src/server/http/limits.ts';
+import { type HttpServer, startTransport } from '../../src/server/http/listener.ts';
+import { defaults, startProduct } from '../server/http/harness.ts';
 import { conformanceFixture } from './fixture.ts';
 
 /** The fixture on the product's transport, as the product starts it. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { openKeyv } from '../../src/keyv.ts';
+import { openKeyv } from '../../src/adapters/keyv.ts';
 import { connect, scratch } from './clients.ts';
 
 it('a Keyv keeps its values in the file of a running server, out of its callers’ reach', async () => {

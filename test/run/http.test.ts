@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/types.ts';
 import { endRuns } from '../../src/run/start.ts';
 import { type FakeChat, fakeChat } from '../fake/chat/server.ts';
-import { type Json, type Product, startProduct } from '../server/http-helpers.ts';
+import { type Json, type Product, startProduct } from '../server/http/harness.ts';
 import { eventsOf, localBackend } from './support.ts';
 
 let chat: FakeChat;

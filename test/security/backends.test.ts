@@ -11,7 +11,7 @@ import { typescript } from '../fake/adk/typescript.ts';
 import { startAgentEngine } from '../fake/agent-engine/server.ts';
 import { projectId } from '../fake/agent-engine/store.ts';
 import { ownerKey, startVectara } from '../fake/vectara/server.ts';
-import { startProduct, tokensFor } from '../server/http-helpers.ts';
+import { startProduct, tokensFor } from '../server/http/harness.ts';
 import {
   argsFor,
   callerOf,

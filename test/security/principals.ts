@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Tool } from '../../src/tools/define.ts';
+import type { Tool } from '../../src/tools/support/define.ts';
 import {
   as,
   type Json,
@@ -8,7 +8,7 @@ import {
   type Product,
   resultOf,
   send,
-} from '../server/http-helpers.ts';
+} from '../server/http/harness.ts';
 
 /** Calls tools as a user, on either era, and resolves to the answer as it came. */
 export type Caller = (name: string, args: Json) => Promise<{ status: number; body: string }>;

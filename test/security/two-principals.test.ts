@@ -16,7 +16,7 @@ import {
   send,
   startProduct,
   tokensFor,
-} from '../server/http-helpers.ts';
+} from '../server/http/harness.ts';
 import {
   argsFor,
   type Caller,

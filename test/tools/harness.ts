@@ -3,11 +3,11 @@ import { openLocal } from '../../src/backend/local/index.ts';
 import type { Backend } from '../../src/backend/types.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import type { Principal } from '../../src/model/principal.ts';
-import { parseArgs } from '../../src/server/boundary.ts';
+import { parseArgs } from '../../src/server/mcp/results.ts';
 import { openStore } from '../../src/store/open.ts';
-import { checkNeeds, chooseBackend } from '../../src/tools/choose.ts';
-import type { ToolContext } from '../../src/tools/define.ts';
 import { catalogue } from '../../src/tools/index.ts';
+import type { ToolContext } from '../../src/tools/support/define.ts';
+import { checkNeeds, chooseBackend } from '../../src/tools/support/routing.ts';
 
 export const user = (userId: string, admin = false): Principal => ({
   userId,

@@ -6,7 +6,7 @@ import { path } from '../../net/url.ts';
 import type { ArtifactContent, NewArtifact, SessionRef } from '../types.ts';
 import { type Adk, checkSlash, readSession, sessionPath } from './client.ts';
 import { artifactNotFound, notAdk } from './errors.ts';
-import { sha256Of, toArtifact, toInlineData, toSavedArtifact } from './map.ts';
+import { sha256Of, toArtifact, toInlineData, toSavedArtifact } from './map-session.ts';
 import { checked } from './sessions.ts';
 
 /** Highest version number that is looked for where a server does not list versions. */

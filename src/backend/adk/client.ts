@@ -7,7 +7,7 @@ import { type AdkConfig, defaults } from './config.ts';
 import { type Detected, detect } from './detect.ts';
 import { type Dialect, dialects, unknownDialect } from './dialects.ts';
 import { notAdk, service, sessionNotFound, toError } from './errors.ts';
-import { openRecent, type Recent } from './recent.ts';
+import { openRecent, type Recent } from './session-cache.ts';
 
 /** Answers of any size that are read at the same time, so that memory stays bounded. */
 const parallelReads = 4;

@@ -7,8 +7,8 @@ import { parseTime } from '../../model/time.ts';
 import type { EventQuery, SessionRef } from '../types.ts';
 import { type Adk, readSession, type WireSession } from './client.ts';
 import { eventNotFound, unsupported } from './errors.ts';
-import { fallbackOf } from './map.ts';
 import { toEvent } from './map-event.ts';
+import { fallbackOf } from './map-session.ts';
 import { msOf } from './map-time.ts';
 import { checked } from './sessions.ts';
 

@@ -8,7 +8,7 @@ import { unknownDialect } from './dialects.ts';
 import { notAdk } from './errors.ts';
 import { getEvent, listEvents } from './events.ts';
 import { addSessionToMemory } from './memory.ts';
-import { streamRun } from './run.ts';
+import { streamRun } from './query.ts';
 import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
 import { listToolCalls } from './tool-calls.ts';
 

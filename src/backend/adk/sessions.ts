@@ -16,7 +16,7 @@ import {
 } from './client.ts';
 import type { CreateWay } from './dialects.ts';
 import { notAdk, sessionExists, unsupported } from './errors.ts';
-import { nameState, shows, stateOf, toListedSession, toSession, withoutTemp } from './map.ts';
+import { nameState, shows, stateOf, toListedSession, toSession, withoutTemp } from './map-session.ts';
 
 export async function getSession(adk: Adk, ref: SessionRef): Promise<Session> {
   return toSession(await readSession(adk, checked(ref)), ref);

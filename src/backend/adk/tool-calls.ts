@@ -2,8 +2,8 @@ import type { Part } from '../../model/event.ts';
 import type { ToolCall } from '../../model/tool-call.ts';
 import type { SessionRef } from '../types.ts';
 import { type Adk, readSession, type WireSession } from './client.ts';
-import { fallbackOf } from './map.ts';
 import { toEvent } from './map-event.ts';
+import { fallbackOf } from './map-session.ts';
 import { checked } from './sessions.ts';
 
 export async function listToolCalls(adk: Adk, ref: SessionRef): Promise<ToolCall[]> {

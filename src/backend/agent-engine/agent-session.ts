@@ -2,9 +2,9 @@ import type { Event } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Session } from '../../model/session.ts';
 import type { Owner } from '../types.ts';
+import { sessionNotFound } from './client.ts';
 import { timeOf, toStreamEvent } from './map-event.ts';
-import { fieldOf, textOf } from './read-event.ts';
-import { sessionNotFound } from './service.ts';
+import { fieldOf, textOf } from './wire.ts';
 
 /** A session as an agent's class methods tell of it: with its events, and without a time of creation. */
 export type AgentSession = Omit<Session, 'createTime'> & { events: Event[] };

@@ -3,9 +3,9 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { queryString } from '../../net/url.ts';
 import type { App } from '../types.ts';
+import { isCode, objectOf, pageOf, type Service, settled } from './client.ts';
 import { type ClassMethod, toApp, toClassMethods } from './map-session.ts';
-import { enginePath, lastSegment } from './place.ts';
-import { isCode, objectOf, pageOf, type Service, settled } from './service.ts';
+import { enginePath, lastSegment } from './paths.ts';
 
 function appNotFound(cause: unknown): SessionError {
   return new SessionError('NOT_FOUND', 'There is no such app.', {

@@ -3,9 +3,9 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Feedback, Owner, SessionRef } from '../types.ts';
 import { toAgentOutput } from './agent-session.ts';
 import { checkName, ownMethod, plainMethods, streamMethods, userless } from './class-methods.ts';
+import { isCode, objectOf, ownedSession, type Service, sessionNotFound } from './client.ts';
 import { getEvent } from './events.ts';
-import { enginePath } from './place.ts';
-import { isCode, objectOf, ownedSession, type Service, sessionNotFound } from './service.ts';
+import { enginePath } from './paths.ts';
 
 const queryMs = 300_000;
 

@@ -1,7 +1,7 @@
 import { invalidArgument, SessionError } from '../../errors.ts';
 import { classMethodsOf } from './apps.ts';
+import type { Service } from './client.ts';
 import type { ClassMethod } from './map-session.ts';
-import type { Service } from './service.ts';
 
 /** Class methods that ADK's templates register (agent-engine-api.md §4.4). */
 export const streamMethods: readonly string[] = [

@@ -5,14 +5,14 @@ import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import { parseTime, toTime } from '../../model/time.ts';
 import type { Appended, EventQuery, Guard, SessionRef } from '../types.ts';
+import { isCode, ownedSession, type Service, sessionNotFound } from './client.ts';
 import { refusalOf } from './errors.ts';
+import { instant } from './event-timestamps.ts';
 import { eventNotFound, findEvent, findLatest, pagesOf, rememberEvents, timeIdPrefix } from './find-event.ts';
 import { type EventDraft, idsOf, toEvent, toWireEvent } from './map-event.ts';
 import { toSession } from './map-session.ts';
-import { sessionPath } from './place.ts';
-import { isCode, ownedSession, type Service, sessionNotFound } from './service.ts';
+import { sessionPath } from './paths.ts';
 import { refuseGuard } from './sessions.ts';
-import { instant } from './stamp.ts';
 
 export async function getEvent(service: Service, ref: SessionRef, eventId: string): Promise<Event> {
   checkId('eventId', eventId);

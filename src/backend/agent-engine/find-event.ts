@@ -2,11 +2,11 @@ import { SessionError } from '../../errors.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { queryString } from '../../net/url.ts';
 import type { SessionRef } from '../types.ts';
+import { isCode, pageOf, type Service, sessionNotFound } from './client.ts';
+import { instant } from './event-timestamps.ts';
 import { idsOf } from './map-event.ts';
 import { literal } from './map-session.ts';
-import { sessionPath } from './place.ts';
-import { isCode, pageOf, type Service, sessionNotFound } from './service.ts';
-import { instant } from './stamp.ts';
+import { sessionPath } from './paths.ts';
 
 /** Id of an event whose own could not be read back: it finds the event by its time. */
 export const timeIdPrefix = 'at:';

@@ -5,16 +5,16 @@ import { type Backend, capabilitiesOf } from '../types.ts';
 import { classMethodsOf, createApp, deleteApp, getApp, listApps } from './apps.ts';
 import { apiKeyCredentials, defaultCredentials, type LoadHeaderSource, noneNeeded } from './auth.ts';
 import { callMethod, registerFeedback } from './call.ts';
+import type { MemorySettings, Service } from './client.ts';
 import { toError } from './errors.ts';
+import { eventHints } from './event-time-cache.ts';
+import { stamper } from './event-timestamps.ts';
 import { appendEvent, getEvent, listEvents } from './events.ts';
-import { eventHints } from './hints.ts';
-import { limiter, quotasOf } from './limiter.ts';
 import { addSession, createMemory, deleteMemory, listMemories, searchMemory } from './memory.ts';
-import { engineOf, type Place, type PlaceConfig, placeOf } from './place.ts';
+import { engineOf, type Place, type PlaceConfig, placeOf } from './paths.ts';
 import { streamQuery } from './query.ts';
-import type { MemorySettings, Service } from './service.ts';
+import { limiter, quotasOf } from './quota-limiter.ts';
 import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
-import { stamper } from './stamp.ts';
 
 /** All optional: without a project that of the credentials counts, or with an API key none. */
 export interface AgentEngineConfig extends PlaceConfig {

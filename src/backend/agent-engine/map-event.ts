@@ -1,8 +1,8 @@
 import { compact, type Event, type EventMetadata, type NewEvent, type Part } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
-import { lastSegment } from './place.ts';
-import { fieldOf, readFields, textOf } from './read-event.ts';
+import { lastSegment } from './paths.ts';
+import { fieldOf, readFields, textOf } from './wire.ts';
 
 /**
  * SessionEvent ↔ our event (agent-engine-api.md §2). The service gives an event its id. A caller's own id is

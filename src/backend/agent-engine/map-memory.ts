@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Memory, MemoryScope } from '../../model/memory.ts';
 import { timeOf } from './map-event.ts';
-import { lastSegment } from './place.ts';
-import { textOf } from './read-event.ts';
+import { lastSegment } from './paths.ts';
+import { textOf } from './wire.ts';
 
 /** Memory of Memory Bank as ours (agent-engine-api.md §3.1). */
 export function toMemory(wire: JsonObject, distance?: unknown): Memory {

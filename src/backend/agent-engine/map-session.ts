@@ -3,7 +3,7 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Session, SessionOrder } from '../../model/session.ts';
 import type { App } from '../types.ts';
 import { timeOf } from './map-event.ts';
-import { lastSegment } from './place.ts';
+import { lastSegment } from './paths.ts';
 
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;

@@ -5,11 +5,6 @@ import type { Page, PageQuery } from '../../model/page.ts';
 import { queryString } from '../../net/url.ts';
 import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
 import { classMethodsOf } from './apps.ts';
-import { pagesOf } from './find-event.ts';
-import { idsOf, toEvent } from './map-event.ts';
-import { scopeOf, toFoundEntry, toGenerated, toMemory, toRetrieved } from './map-memory.ts';
-import { literal } from './map-session.ts';
-import { enginePath, lastSegment, memoryPath, nameOf, sessionPath } from './place.ts';
 import {
   isCode,
   objectOf,
@@ -19,7 +14,12 @@ import {
   type Service,
   settle,
   settled,
-} from './service.ts';
+} from './client.ts';
+import { pagesOf } from './find-event.ts';
+import { idsOf, toEvent } from './map-event.ts';
+import { scopeOf, toFoundEntry, toGenerated, toMemory, toRetrieved } from './map-memory.ts';
+import { literal } from './map-session.ts';
+import { enginePath, lastSegment, memoryPath, nameOf, sessionPath } from './paths.ts';
 import { checkOwner } from './sessions.ts';
 
 /** Below the 60 s after which most clients give a call up. */

@@ -4,11 +4,11 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import { ndjson } from '../../net/ndjson.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import { checkName, ownMethod, plainMethods, streamMethods } from './class-methods.ts';
+import { ownedSession, type Service } from './client.ts';
 import { agentError, type Refusal } from './errors.ts';
 import { appendEvent } from './events.ts';
 import { toStreamEvent } from './map-event.ts';
-import { enginePath } from './place.ts';
-import { ownedSession, type Service } from './service.ts';
+import { enginePath } from './paths.ts';
 
 /** An agent may think for a while before its first word, and between two. */
 const streamIdleMs = 600_000;

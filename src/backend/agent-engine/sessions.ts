@@ -8,9 +8,6 @@ import { splitState } from '../../model/state.ts';
 import { parseTime, toTime } from '../../model/time.ts';
 import { queryString } from '../../net/url.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
-import { refusalOf } from './errors.ts';
-import { toFilter, toOrderBy, toSession, toWireState } from './map-session.ts';
-import { checkSessionId, enginePath, lastSegment, sessionPath } from './place.ts';
 import {
   isCode,
   objectOf,
@@ -21,7 +18,10 @@ import {
   sessionNotFound,
   settle,
   settled,
-} from './service.ts';
+} from './client.ts';
+import { refusalOf } from './errors.ts';
+import { toFilter, toOrderBy, toSession, toWireState } from './map-session.ts';
+import { checkSessionId, enginePath, lastSegment, sessionPath } from './paths.ts';
 
 /** What the service has no notion of is refused rather than overlooked. @throws SessionError UNIMPLEMENTED */
 export function refuseGuard(guard: Guard | undefined): void {

@@ -6,6 +6,7 @@ import { splitState } from '../../model/state.ts';
 import type { Appended, Guard, SessionRef } from '../types.ts';
 import { addEvent, draft, toEvent } from './event-record.ts';
 import { deletedMark, readEvent, readOpenCalls } from './events.ts';
+import * as keys from './keys.ts';
 import {
   checkRevision,
   type Head,
@@ -15,8 +16,7 @@ import {
   readHead,
   toMark,
   updateNamed,
-} from './head.ts';
-import * as keys from './keys.ts';
+} from './session-record.ts';
 import { sharedStateWrites, stateWrite } from './sessions.ts';
 
 /**

@@ -3,9 +3,9 @@ import { checkId } from '../../model/ids.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { toTime } from '../../model/time.ts';
 import type { App } from '../types.ts';
-import { deleteWrites, type Head, type Local } from './head.ts';
 import * as keys from './keys.ts';
-import { dropSlices } from './maintain.ts';
+import { dropSlices } from './maintenance.ts';
+import { deleteWrites, type Head, type Local } from './session-record.ts';
 
 interface AppRecord {
   created: number;

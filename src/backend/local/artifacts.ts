@@ -5,9 +5,9 @@ import { checkId } from '../../model/ids.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { toTime } from '../../model/time.ts';
 import type { ArtifactContent, NewArtifact, SessionRef } from '../types.ts';
-import { type Local, parseHead, readHead, updateNamed } from './head.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxArtifactBytes } from './limits.ts';
+import { type Local, parseHead, readHead, updateNamed } from './session-record.ts';
 
 function artifactNotFound(): SessionError {
   return new SessionError('NOT_FOUND', 'There is no such artifact or version.', {

@@ -3,9 +3,9 @@ import { newId } from '../../model/ids.ts';
 import { previewOf } from '../../model/session.ts';
 import { parseTime, toTime } from '../../model/time.ts';
 import type { Write } from '../../store/types.ts';
-import { type Head, touched } from './head.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxEventBytes } from './limits.ts';
+import { type Head, touched } from './session-record.ts';
 
 /** What is stored of an event: itself, and the latest timestamp of any event up to it (see `firstAfterTime`). */
 export interface EventRecord {

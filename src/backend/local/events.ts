@@ -7,6 +7,7 @@ import { parseTime } from '../../model/time.ts';
 import type { Entry, Write } from '../../store/types.ts';
 import type { EventQuery, Guard, SessionRef } from '../types.ts';
 import { callsOf, type EventRecord, type OpenCall } from './event-record.ts';
+import * as keys from './keys.ts';
 import {
   checkRevision,
   type Head,
@@ -16,8 +17,7 @@ import {
   readHead,
   touched,
   updateNamed,
-} from './head.ts';
-import * as keys from './keys.ts';
+} from './session-record.ts';
 
 /** One call of `list` reads at most this many events, and this many bytes of them. */
 const scanLimit = 2000;

@@ -4,7 +4,7 @@ import { canonicalJson, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
 import type { Feedback, SessionRef } from '../types.ts';
 import { changeEvent, listEvents } from './events.ts';
-import type { Local } from './head.ts';
+import type { Local } from './session-record.ts';
 
 const maxPerEvent = 50;
 const maxTextLength = 4000;

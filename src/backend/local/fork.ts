@@ -6,8 +6,8 @@ import type { Entry, Write } from '../../store/types.ts';
 import type { ForkOptions, SessionRef } from '../types.ts';
 import { addEvent, type EventRecord } from './event-record.ts';
 import { getEvent } from './events.ts';
-import { type Head, type Local, readHead, toSession } from './head.ts';
 import * as keys from './keys.ts';
+import { type Head, type Local, readHead, toSession } from './session-record.ts';
 import { insertSession, newHead, parseState, readState } from './sessions.ts';
 
 /** Entries that one update copies. Values of artifacts are large, so they go one by one. */

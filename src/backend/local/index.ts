@@ -8,12 +8,12 @@ import { getArtifact, listArtifacts, saveArtifact } from './artifacts.ts';
 import { deleteEvent, getEvent, listEvents, setVisibility } from './events.ts';
 import { registerFeedback } from './feedback.ts';
 import { forkSession } from './fork.ts';
-import type { Local } from './head.ts';
 import { headKey } from './keys.ts';
-import { startMaintenance } from './maintain.ts';
+import { startMaintenance } from './maintenance.ts';
 import { addSessionToMemory, createMemory, deleteMemory, listMemories, searchMemory } from './memory.ts';
 import { runAgent } from './run-agent.ts';
 import { openRuns, type ProcessIdentity } from './runs.ts';
+import type { Local } from './session-record.ts';
 import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
 import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
 

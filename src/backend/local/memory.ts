@@ -8,9 +8,9 @@ import { toTime } from '../../model/time.ts';
 import type { Put } from '../../store/types.ts';
 import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
 import type { EventRecord } from './event-record.ts';
-import { type Head, type Local, readHead } from './head.ts';
 import * as keys from './keys.ts';
 import { maxFactLength } from './limits.ts';
+import { type Head, type Local, readHead } from './session-record.ts';
 
 /** Memories that one call of `list` looks at, and that `addSession` shows of those it made. */
 const scanLimit = 2000;

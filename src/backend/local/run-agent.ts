@@ -5,9 +5,9 @@ import { messageIdOf } from '../../model/run.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import { appendEvent } from './append.ts';
 import { listEvents } from './events.ts';
-import type { Local } from './head.ts';
 import { searchMemory } from './memory.ts';
 import type { LocalRuns } from './runs.ts';
+import type { Local } from './session-record.ts';
 import { getSession } from './sessions.ts';
 import { listToolCalls } from './tool-calls.ts';
 

@@ -4,7 +4,7 @@ import type { RunRecord } from '../../model/run.ts';
 import type { Store, Write } from '../../store/types.ts';
 import type { RunEnding } from '../types.ts';
 import { addEvent, type EventRecord } from './event-record.ts';
-import type { Head } from './head.ts';
+import type { Head } from './session-record.ts';
 
 /** What is stored of a run. */
 export interface RunRow extends RunRecord {

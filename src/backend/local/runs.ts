@@ -2,7 +2,6 @@ import { newId } from '../../model/ids.ts';
 import type { RunRecord } from '../../model/run.ts';
 import type { BegunRun, RunEnding, RunLedger, SessionRef } from '../types.ts';
 import { draft, type EventRecord, toEvent } from './event-record.ts';
-import { type Head, headWrites, type Local, parseHead, readHead, refOf, updateNamed } from './head.ts';
 import * as keys from './keys.ts';
 import {
   busy,
@@ -17,6 +16,15 @@ import {
   toRecord,
   withEvent,
 } from './run-record.ts';
+import {
+  type Head,
+  headWrites,
+  type Local,
+  parseHead,
+  readHead,
+  refOf,
+  updateNamed,
+} from './session-record.ts';
 
 /** The process, as other processes on its machine can tell it apart. */
 export interface ProcessIdentity {

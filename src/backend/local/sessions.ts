@@ -8,6 +8,8 @@ import { applyDelta, mergeState, splitState } from '../../model/state.ts';
 import { parseTime } from '../../model/time.ts';
 import type { Write } from '../../store/types.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
+import * as keys from './keys.ts';
+import { checkSize, maxStateBytes } from './limits.ts';
 import {
   checkRevision,
   deleteWrites,
@@ -20,9 +22,7 @@ import {
   sessionNotFound,
   toSession,
   touched,
-} from './head.ts';
-import * as keys from './keys.ts';
-import { checkSize, maxStateBytes } from './limits.ts';
+} from './session-record.ts';
 
 /** Sessions that one call of `list` looks at; a filter that few match ends a page early, with a cursor. */
 const scanLimit = 2000;

@@ -5,7 +5,7 @@ import type { Appended, SessionRef } from '../types.ts';
 import { appendEvent } from './append.ts';
 import type { OpenCall } from './event-record.ts';
 import { readEvent, readOpenCalls } from './events.ts';
-import { type Local, readHead } from './head.ts';
+import { type Local, readHead } from './session-record.ts';
 
 export async function listToolCalls(local: Local, ref: SessionRef): Promise<ToolCall[]> {
   const head = await readHead(local, ref);

@@ -1,10 +1,10 @@
 import { SessionError } from '../../errors.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import type { App } from '../types.ts';
-import { objectOf, readPage, type Vectara } from './api.ts';
+import { objectOf, readPage, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
-import { treeOf } from './ids.ts';
-import { toApp } from './map.ts';
+import { toApp } from './map-session.ts';
+import { treeOf } from './paths.ts';
 
 /** First the agents, then the aliases. The cursor says which of the two, and the service's own page key. */
 export async function listApps(vectara: Vectara, query: PageQuery): Promise<Page<App>> {

@@ -5,10 +5,10 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { path } from '../../net/url.ts';
 import type { ArtifactContent, SessionRef } from '../types.ts';
-import { objectOf, readAll, readPage, type Vectara } from './api.ts';
+import { objectOf, readAll, readPage, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
-import { sessionPath } from './ids.ts';
-import { artifactIdOf, sha256Of, toArtifact } from './map.ts';
+import { artifactIdOf, sha256Of, toArtifact } from './map-session.ts';
+import { sessionPath } from './paths.ts';
 import { ownSession } from './sessions.ts';
 import { numberField, textField } from './wire.ts';
 

@@ -3,7 +3,7 @@ import { invalidArgument } from '../../errors.ts';
 import { type Event, textOf } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Owner } from '../types.ts';
-import type { Vectara } from './api.ts';
+import type { Vectara } from './client.ts';
 import { contextOf } from './events.ts';
 import { inputBody } from './input.ts';
 import { eventsPath, openRun } from './run.ts';

@@ -4,12 +4,12 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import { parseTime } from '../../model/time.ts';
 import type { EventQuery, Guard, SessionRef } from '../types.ts';
-import { objectOf, readAll, type Vectara } from './api.ts';
+import { objectOf, readAll, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
-import { checkEventId, eventPath, sessionPath, treeOf } from './ids.ts';
 import { type EventContext, toEvent } from './map-event.ts';
+import { orderedPage } from './ordered-page.ts';
+import { checkEventId, eventPath, sessionPath, treeOf } from './paths.ts';
 import { ownSession, refuseGuard } from './sessions.ts';
-import { orderedPage } from './window.ts';
 import { microsField, textField } from './wire.ts';
 
 /** Pages of 100 events that are read for one answer. */

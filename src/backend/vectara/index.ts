@@ -1,8 +1,8 @@
 import { type Backend, capabilitiesOf } from '../types.ts';
-import { connect } from './api.ts';
 import { getApp, listApps } from './apps.ts';
 import { getArtifact, listArtifacts } from './artifacts.ts';
 import { callMethod } from './call.ts';
+import { connect } from './client.ts';
 import { checkConfig, type VectaraConfig } from './config.ts';
 import { deleteEvent, getEvent, listEvents, setVisibility } from './events.ts';
 import { streamQuery } from './query.ts';

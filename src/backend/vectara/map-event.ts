@@ -1,7 +1,7 @@
 import { compact, type Event, type Part } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
-import { artifactName } from './map.ts';
+import { artifactName } from './map-session.ts';
 import { type CallOrigin, maskArguments, maskOverridden } from './mask.ts';
 import { listField, numberField, objectField, textField, timeField } from './wire.ts';
 

@@ -1,7 +1,7 @@
 import { invalidArgument, SessionError } from '../../errors.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { splitState } from '../../model/state.ts';
-import type { Vectara } from './api.ts';
+import type { Vectara } from './client.ts';
 import { ownerField } from './filter.ts';
 import { objectField } from './wire.ts';
 

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../model/json.ts';
 import type { SessionRef } from '../types.ts';
-import type { Vectara } from './api.ts';
-import { sessionPath } from './ids.ts';
+import type { Vectara } from './client.ts';
+import { sessionPath } from './paths.ts';
 import { textField } from './wire.ts';
 
 /** Milliseconds that a run which nobody wants any more gets to stop. */

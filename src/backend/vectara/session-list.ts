@@ -5,12 +5,12 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import type { Session } from '../../model/session.ts';
 import type { SessionQuery } from '../types.ts';
-import { readAll, readPage, servicePageSize, type Vectara } from './api.ts';
+import { readAll, readPage, servicePageSize, type Vectara } from './client.ts';
 import { nameFilter, ownerFilter } from './filter.ts';
-import { treeOf } from './ids.ts';
-import { toSession } from './map.ts';
+import { toSession } from './map-session.ts';
+import { orderedPage } from './ordered-page.ts';
+import { treeOf } from './paths.ts';
 import { isBelow, refuseLabels } from './sessions.ts';
-import { orderedPage } from './window.ts';
 import { microsField, textField } from './wire.ts';
 
 /** Requests that one call of `list` makes at most. */

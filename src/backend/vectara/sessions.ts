@@ -4,11 +4,11 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Session } from '../../model/session.ts';
 import { path } from '../../net/url.ts';
 import type { ForkOptions, Guard, NewSession, Owner, SessionChange, SessionRef } from '../types.ts';
-import { objectOf, type Vectara } from './api.ts';
+import { objectOf, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
-import { checkOwner, checkSessionKey, eventPath, sessionPath, treeOf } from './ids.ts';
-import { ownerOf, stateOf, toSession } from './map.ts';
+import { ownerOf, stateOf, toSession } from './map-session.ts';
 import { changedMetadata, mergedMetadata, newMetadata } from './metadata.ts';
+import { checkOwner, checkSessionKey, eventPath, sessionPath, treeOf } from './paths.ts';
 import { objectField, textField } from './wire.ts';
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { toWireSession } from '../../../src/backend/adk/client.ts';
+import { toEvent } from '../../../src/backend/adk/map-event.ts';
 import {
   nameState,
   shows,
@@ -7,8 +8,7 @@ import {
   toArtifact,
   toListedSession,
   toSession,
-} from '../../../src/backend/adk/map.ts';
-import { toEvent } from '../../../src/backend/adk/map-event.ts';
+} from '../../../src/backend/adk/map-session.ts';
 import { msOf, timeOf } from '../../../src/backend/adk/map-time.ts';
 import { openCalls } from '../../../src/backend/adk/tool-calls.ts';
 import { eventSchema } from '../../../src/model/event.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toAgentSession } from '../../../src/backend/agent-engine/agent-session.ts';
+import { instant, stamper } from '../../../src/backend/agent-engine/event-timestamps.ts';
 import {
   type EventDraft,
   idsOf,
@@ -22,7 +23,6 @@ import {
   toSession,
   toWireState,
 } from '../../../src/backend/agent-engine/map-session.ts';
-import { instant, stamper } from '../../../src/backend/agent-engine/stamp.ts';
 import { eventSchema, type Part } from '../../../src/model/event.ts';
 import { parseFilter } from '../../../src/model/filter.ts';
 import { checkMessage } from '../../fake/agent-engine/check.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { artifactIdOf, sha256Of, toArtifact, toSession } from '../../../src/backend/vectara/map.ts';
 import { type EventContext, toEvent } from '../../../src/backend/vectara/map-event.ts';
+import { artifactIdOf, sha256Of, toArtifact, toSession } from '../../../src/backend/vectara/map-session.ts';
 import { microsField } from '../../../src/backend/vectara/wire.ts';
 import { contentFault, eventSchema } from '../../../src/model/event.ts';
 import type { JsonObject } from '../../../src/model/json.ts';

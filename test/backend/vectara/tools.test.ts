@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isObject, type JsonObject } from '../../../src/model/json.ts';
-import { toErrorResult } from '../../../src/server/boundary.ts';
+import { toErrorResult } from '../../../src/server/mcp/results.ts';
 import { html, status } from '../../fake/vectara/faults.ts';
 import { caller, user } from '../../tools/harness.ts';
 import { failure, requestsTo, world } from './setup.ts';

@@ -1,0 +1,95 @@
+import type { Artifact } from '../../model/artifact.ts';
+import { compact } from '../../model/event.ts';
+import type { JsonObject } from '../../model/json.ts';
+import type { Session } from '../../model/session.ts';
+import type { App } from '../types.ts';
+import { ownerField } from './filter.ts';
+import { aliasApp } from './paths.ts';
+import { numberField, objectField, textField, timeField } from './wire.ts';
+
+/** Whose session it is; undefined when nobody's. */
+export function ownerOf(wire: JsonObject): string | undefined {
+  const metadata = objectField(wire, 'metadata');
+  const owner = metadata && Object.hasOwn(metadata, ownerField) ? textField(metadata, ownerField) : undefined;
+  return owner === '' ? undefined : owner;
+}
+
+/** A session's state: its metadata without the owner's field. */
+export function stateOf(wire: JsonObject): JsonObject {
+  const { [ownerField]: _owner, ...state } = objectField(wire, 'metadata') ?? {};
+  return state;
+}
+
+/**
+ * A session (vectara-api.md §3.5). Vectara keeps no time of the last change, so the time of creation stands in
+ * its place. Undefined for a session without an owner.
+ */
+export function toSession(wire: JsonObject, app: string): Session | undefined {
+  const userId = ownerOf(wire);
+  const id = textField(wire, 'key');
+  if (userId === undefined || id === undefined) return undefined;
+  const name = textField(wire, 'name');
+  const createTime = timeField(wire, 'created_at');
+  return compact({
+    id,
+    app,
+    userId,
+    displayName: name === '' ? undefined : name,
+    state: stateOf(wire),
+    createTime,
+    updateTime: createTime,
+  });
+}
+
+/** An agent (`kind` agent) or an alias as an app (vectara-api.md §3). */
+export function toApp(wire: JsonObject, kind: 'agent' | 'alias'): App | undefined {
+  const key = textField(wire, 'key');
+  if (key === undefined) return undefined;
+  return compact({
+    name: kind === 'alias' ? aliasApp(key) : key,
+    displayName: textField(wire, 'name'),
+    description: textField(wire, 'description'),
+    createTime: wire.created_at === undefined ? undefined : timeField(wire, 'created_at'),
+    updateTime: wire.updated_at === undefined ? undefined : timeField(wire, 'updated_at'),
+  });
+}
+
+export const artifactIdPattern = /^art_[a-z0-9_-]{1,200}$/;
+
+/**
+ * The name of an artifact: its id and its file name, since two files of a session may have one file name and
+ * only the id finds them.
+ */
+export function artifactName(wire: JsonObject): string | undefined {
+  const id = textField(wire, 'artifact_id');
+  if (id === undefined || !artifactIdPattern.test(id)) return undefined;
+  const filename = textField(wire, 'filename');
+  return filename === undefined || filename === '' ? id : `${id}/${filename}`;
+}
+
+/** The id in an artifact's name, or undefined when there is none in it. */
+export function artifactIdOf(name: string): string | undefined {
+  const id = name.split('/', 1)[0] ?? '';
+  return artifactIdPattern.test(id) ? id : undefined;
+}
+
+/** An artifact without its content (vectara-api.md §3.10). Vectara has one version of each: 0. */
+export function toArtifact(wire: JsonObject): Artifact | undefined {
+  const name = artifactName(wire);
+  if (name === undefined) return undefined;
+  return compact({
+    name,
+    version: 0,
+    mimeType: textField(wire, 'mime_type') ?? 'application/octet-stream',
+    sizeBytes: Math.max(0, Math.trunc(numberField(wire, 'size_bytes') ?? 0)),
+    sha256: sha256Of(wire),
+    createTime: timeField(wire, 'created_at'),
+  });
+}
+
+/** The checksum in hexadecimal, whether it came so or in base64. */
+export function sha256Of(wire: JsonObject): string | undefined {
+  const text = textField(wire, 'checksum_sha256') ?? '';
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  return /^[A-Za-z0-9+/]{43}=$/.test(text) ? Buffer.from(text, 'base64').toString('hex') : undefined;
+}

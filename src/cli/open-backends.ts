@@ -1,0 +1,65 @@
+import { randomBytes } from 'node:crypto';
+import { openAgents } from '../agent/open.ts';
+import { openLocal } from '../backend/local/index.ts';
+import type { Backend } from '../backend/types.ts';
+import type { BackendName, Config } from '../config/index.ts';
+import type { Log } from '../log.ts';
+import { endRuns, watchRuns } from '../run/start.ts';
+import { openStore } from '../store/open.ts';
+import { storeSecret } from '../store/secret.ts';
+
+export interface OpenBackends {
+  backends: Backend[];
+  /** Signs what goes through clients and comes back; shared by all processes over one local store. */
+  secret: Buffer;
+  close(): Promise<void>;
+}
+
+/** Opens the configured backends, the default first. What one backend needs is loaded only with it. */
+export async function openBackends(config: Config, log: Log): Promise<OpenBackends> {
+  const backends: Backend[] = [];
+  let secret: Buffer | undefined;
+  const openOne: Record<BackendName, () => Promise<Backend>> = {
+    async local() {
+      const store = await openStore(config.store);
+      secret = await storeSecret(store);
+      log.info('The local store is open.', { engine: store.engine, location: store.location });
+      return openLocal({
+        store,
+        agents: openAgents(config.agents),
+        process: config.process,
+        onError: (error) => log.error('Maintenance of the store failed.', { error }),
+      });
+    },
+    async 'agent-engine'() {
+      const { openAgentEngine } = await import('../backend/agent-engine/index.ts');
+      return openAgentEngine(config.remote.agentEngine());
+    },
+    async adk() {
+      const { openAdk } = await import('../backend/adk/index.ts');
+      return openAdk(config.remote.adk());
+    },
+    async vectara() {
+      const { openVectara } = await import('../backend/vectara/index.ts');
+      return openVectara(config.remote.vectara());
+    },
+  };
+  const close = async () => {
+    const closeOne = async (backend: Backend) => {
+      await endRuns(backend);
+      await backend.close();
+    };
+    await Promise.all(backends.map(closeOne));
+  };
+  try {
+    for (const name of config.backends) {
+      const backend = await openOne[name]();
+      watchRuns(backend, (error) => log.error('An agent run failed.', { backend: name, error }));
+      backends.push(backend);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { backends, secret: secret ?? randomBytes(32), close };
+}

@@ -1,0 +1,122 @@
+import * as z from 'zod';
+import { type AgentConfig, anyApp } from '../agent/open.ts';
+import { invalidArgument, quote } from '../errors.ts';
+import { secureUrl } from '../net/secure-url.ts';
+
+const name = z.string().regex(/^[\p{L}\p{N}_.-]{1,100}$/u, 'letters, digits, "_", "." and "-"');
+/** Secrets are never in the file: it names the environment variable that holds one. */
+const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of an environment variable');
+const seconds = z.int().min(1).max(300);
+
+/** `agents` of the file of `--config`: the agent that query runs, by app; "*" is for every other app. */
+export const agentsFileSchema = z.record(
+  z.string(),
+  z.discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('echo'),
+      name: name.optional(),
+      delayMs: z.int().min(0).max(5000).optional(),
+    }),
+    z.strictObject({
+      kind: z.literal('chat'),
+      name: name.optional(),
+      baseUrl: z.string(),
+      model: z.string().min(1),
+      apiKeyEnv: variable.optional(),
+      instruction: z.string().optional(),
+      historyTokens: z.int().min(100).max(2_000_000).optional(),
+      memories: z.int().min(0).max(50).optional(),
+      temperature: z.number().min(0).max(2).optional(),
+      maxTokens: z.int().min(1).optional(),
+      timeoutSeconds: seconds.optional(),
+      tools: z
+        .array(
+          z.strictObject({
+            name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, "_" and "-"'),
+            description: z.string().optional(),
+            parameters: z.record(z.string(), z.unknown()).optional(),
+          }),
+        )
+        .optional(),
+    }),
+    z.strictObject({
+      kind: z.literal('a2a'),
+      name: name.optional(),
+      url: z.string(),
+      tokenEnv: variable.optional(),
+      timeoutSeconds: seconds.optional(),
+    }),
+  ]),
+);
+
+export const agentsUsage = `Agents that query runs on the local backend, by app, in the file of --config
+  {"agents": {"default": {"kind": "echo"},
+              "helper":  {"kind": "chat", "baseUrl": "http://127.0.0.1:11434/v1", "model": "llama3.2",
+                          "apiKeyEnv": "NAME_OF_A_VARIABLE", "instruction": "Be brief.", "memories": 5},
+              "*":       {"kind": "a2a", "url": "https://agent.example", "tokenEnv": "TRAVEL_TOKEN"}}}
+`;
+
+type AgentsFile = z.infer<typeof agentsFileSchema>;
+
+/** @throws SessionError INVALID_ARGUMENT */
+export function readAgents(
+  file: AgentsFile | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, AgentConfig> {
+  const read = ([app, given]: [string, AgentsFile[string]]): [string, AgentConfig] => {
+    const author = given.name ?? (given.kind === 'echo' ? 'echo' : app === anyApp ? 'agent' : app);
+    if (author === 'user')
+      throw invalidArgument(`The agent of ${quote(app)} is called "user".`, 'Give it another name.');
+    const secret = (named: string | undefined) =>
+      named === undefined ? undefined : secretOf(app, named, env);
+    switch (given.kind) {
+      case 'echo':
+        return [app, { kind: 'echo', name: author, delayMs: given.delayMs ?? 0 }];
+      case 'chat': {
+        const apiKey = secret(given.apiKeyEnv);
+        const { apiKeyEnv: _, ...rest } = given;
+        return [
+          app,
+          {
+            ...rest,
+            name: author,
+            baseUrl: addressOf(app, 'baseUrl', given.baseUrl, apiKey),
+            apiKey,
+            historyTokens: given.historyTokens ?? 8000,
+            memories: given.memories ?? 0,
+            tools: given.tools ?? [],
+            timeoutMs: (given.timeoutSeconds ?? 120) * 1000,
+          },
+        ];
+      }
+      case 'a2a': {
+        const token = secret(given.tokenEnv);
+        const url = addressOf(app, 'url', given.url, token);
+        return [
+          app,
+          { kind: 'a2a', name: author, url, token, timeoutMs: (given.timeoutSeconds ?? 120) * 1000 },
+        ];
+      }
+    }
+  };
+  return Object.fromEntries(Object.entries(file ?? {}).map(read));
+}
+
+function secretOf(app: string, named: string, env: Readonly<Record<string, string | undefined>>): string {
+  const value = env[named];
+  if (value === undefined || value === '')
+    throw invalidArgument(
+      `The agent of ${quote(app)} needs the environment variable ${named}, which is not set.`,
+      'Set it, or take its name out of the file of --config.',
+    );
+  return value;
+}
+
+// A model in the house may be reached by http; a secret is sent in the clear to nobody.
+function addressOf(app: string, what: string, text: string, secret: string | undefined): string {
+  const place = `${what} of the agent of ${quote(app)}`;
+  if (secret !== undefined) return secureUrl(`The ${place}`, text);
+  if (!/^https?:$/.test(URL.parse(text)?.protocol ?? ''))
+    throw invalidArgument(`The ${place} is no http or https address.`, 'Write it with https://.');
+  return text;
+}

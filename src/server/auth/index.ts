@@ -1,0 +1,65 @@
+import type { Log } from '../../log.ts';
+import type { Principal } from '../../model/principal.ts';
+import { looksLikeJwt, type OAuthSettings, openJwts } from './jwt.ts';
+import { openTokens } from './tokens.ts';
+
+export type Verdict =
+  | { kind: 'caller'; principal: Principal }
+  /** 401. `presented` tells a bad token from none. */
+  | { kind: 'refused'; presented: boolean };
+
+/** Who an Authorization header is. @throws SessionError UNAVAILABLE when that cannot be told now */
+export type Authenticate = (authorization: string | undefined) => Promise<Verdict>;
+
+export interface AuthSettings {
+  tokens?: string | undefined;
+  oauth?: OAuthSettings | undefined;
+}
+
+/** What a caller needs to be let in at all. */
+export const entryScope = 'sessions:read';
+
+/** RFC 6750: the scheme in any case, one token68. */
+const bearer = /^bearer +([\w.~+/-]+=*)$/i;
+
+/** Checks tokens against whatever is configured; undefined when nothing is. */
+export async function openAuth(settings: AuthSettings, log: Log): Promise<Authenticate | undefined> {
+  const { tokens: source, oauth } = settings;
+  if (source === undefined && oauth === undefined) return undefined;
+  const tokens = source === undefined ? undefined : await openTokens(source, log);
+  const jwts = oauth === undefined ? undefined : await openJwts(oauth);
+  return async (authorization) => {
+    const token = bearer.exec(authorization ?? '')?.[1];
+    if (token === undefined) return { kind: 'refused', presented: authorization !== undefined };
+    const known = await tokens?.(token);
+    const caller = known ?? (jwts !== undefined && looksLikeJwt(token) ? await jwts(token) : undefined);
+    return caller === undefined ? { kind: 'refused', presented: true } : { kind: 'caller', ...caller };
+  };
+}
+
+/** The WWW-Authenticate value of a 401 or 403 (RFC 6750 §3, RFC 9728 §5.1). */
+export function challengeHeader(challenge: {
+  error?: 'invalid_token' | 'insufficient_scope' | undefined;
+  scope: string;
+  /** Of the RFC 9728 document; absent where no issuer is configured. */
+  metadataUrl?: string | undefined;
+}): string {
+  const { error, scope, metadataUrl } = challenge;
+  const parts = [
+    ...(error === undefined ? [] : [`error="${error}"`]),
+    `scope="${scope}"`,
+    ...(metadataUrl === undefined ? [] : [`resource_metadata="${metadataUrl}"`]),
+  ];
+  return `Bearer ${parts.join(', ')}`;
+}
+
+/** The RFC 9728 document: who issues tokens for this server. */
+export function resourceMetadata(resource: string, issuer: string): object {
+  return {
+    resource,
+    authorization_servers: [issuer],
+    scopes_supported: ['sessions:read', 'sessions:write', 'sessions:admin'],
+    bearer_methods_supported: ['header'],
+    resource_name: 'Agent sessions',
+  };
+}

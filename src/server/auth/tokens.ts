@@ -1,0 +1,157 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import * as z from 'zod';
+import { invalidArgument, quote, SessionError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { checkId } from '../../model/ids.ts';
+import { accessScopes, type Principal } from '../../model/principal.ts';
+import { principalOf } from './scopes.ts';
+
+/**
+ * The file of `--auth-tokens`: a JSON array with one entry for each token. It holds no token, only the
+ * SHA-256 of one in hex, so a token must be random (`openssl rand -base64 32`) and not a password.
+ */
+const fileSchema = z
+  .array(
+    z.strictObject({
+      sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lowercase hex digits'),
+      user: z.string(),
+      scopes: z.array(z.enum(accessScopes)).min(1),
+      /** RFC 3339; from then on the token is refused. */
+      expires: z.iso.datetime({ offset: true }).optional(),
+      /** For people: whose it is, and why. */
+      note: z.string().optional(),
+    }),
+  )
+  .min(1);
+
+/** A caller whose token is good. */
+export interface Caller {
+  principal: Principal;
+}
+
+interface Entry {
+  hash: Buffer;
+  principal: Principal;
+  expires: number;
+}
+
+/** Milliseconds between two looks at the file: how long a token that was taken out stays good. */
+const lookMs = 1000;
+
+export const hashToken = (token: string): Buffer => createHash('sha256').update(token).digest();
+
+/**
+ * An entry of the file for a token.
+ * @throws SessionError INVALID_ARGUMENT for one that is too short to be random
+ */
+export function tokenEntry(token: string, user: string): object {
+  if (token.length < 22 || !/^[\w.~+/-]+=*$/.test(token))
+    throw invalidArgument(
+      'This is no token that can be used here.',
+      'Use at least 22 random characters; `openssl rand -base64 32` makes such a token.',
+    );
+  return {
+    sha256: hashToken(token).toString('hex'),
+    user,
+    scopes: ['sessions:read', 'sessions:write'],
+  };
+}
+
+/**
+ * Checks bearer tokens against a file, or against the same JSON given inline. A changed file is read again
+ * when the next token comes; while it cannot be read or is wrong, the entries before it stay, and the log
+ * says so.
+ * @throws SessionError INVALID_ARGUMENT when it cannot be read or is wrong at the start
+ */
+export async function openTokens(
+  source: string,
+  log: Log,
+  now: () => number = Date.now,
+): Promise<(token: string) => Promise<Caller | undefined>> {
+  if (source.trimStart().startsWith('[')) {
+    const entries = parseTokens(source);
+    return async (token) => find(entries, token, now());
+  }
+  let entries = parseTokens(await read(source));
+  let mark = await markOf(source);
+  let lookedAt = now();
+  let looking: Promise<void> | undefined;
+
+  async function look(): Promise<void> {
+    try {
+      const current = await markOf(source);
+      if (current === mark) return;
+      mark = current;
+      entries = parseTokens(await read(source));
+      log.info('The token file was read again.', { entries: entries.length });
+    } catch (error) {
+      log.error('The token file changed and cannot be used; the entries before it stay.', { error });
+    }
+  }
+
+  return async (token) => {
+    if (now() - lookedAt >= lookMs) {
+      lookedAt = now();
+      looking = look().finally(() => {
+        looking = undefined;
+      });
+    }
+    // Who asks while the file is looked at waits too: nobody is let in by entries that are gone.
+    await looking;
+    return find(entries, token, now());
+  };
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new SessionError('INVALID_ARGUMENT', 'The file of --auth-tokens cannot be read.', {
+      hint: 'Check its path and permissions.',
+      cause,
+    });
+  }
+}
+
+/** Changes whenever the file was replaced or written. */
+async function markOf(file: string): Promise<string> {
+  const { mtimeMs, size, ino } = await stat(file);
+  return `${mtimeMs} ${size} ${ino}`;
+}
+
+/** @throws SessionError INVALID_ARGUMENT naming the entry at fault, never its content */
+export function parseTokens(text: string): Entry[] {
+  const hint =
+    'Write a JSON array of {"sha256", "user", "scopes"}; agent-sessions-mcp hash-token makes entries.';
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch {
+    throw invalidArgument('The content of --auth-tokens is not JSON.', hint);
+  }
+  const parsed = fileSchema.safeParse(content);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw invalidArgument(
+      `The content of --auth-tokens is wrong at ${quote(issue?.path.join('.') || 'its top')}.`,
+      hint,
+    );
+  }
+  const entries = parsed.data.map(({ sha256, user, scopes, expires }) => ({
+    hash: Buffer.from(sha256, 'hex'),
+    principal: principalOf(checkId('user', user), scopes),
+    expires: expires === undefined ? Number.POSITIVE_INFINITY : Date.parse(expires),
+  }));
+  if (new Set(parsed.data.map((entry) => entry.sha256)).size < entries.length)
+    throw invalidArgument('--auth-tokens has the same token twice.', 'Give every entry its own token.');
+  return entries;
+}
+
+// Every entry is compared, in constant time each, so that the time tells nothing of which one was near.
+function find(entries: readonly Entry[], token: string, now: number): Caller | undefined {
+  const hash = hashToken(token);
+  let found: Entry | undefined;
+  for (const entry of entries) if (timingSafeEqual(entry.hash, hash)) found = entry;
+  return found === undefined || found.expires <= now ? undefined : { principal: found.principal };
+}

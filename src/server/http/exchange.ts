@@ -1,0 +1,68 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Principal } from '../../model/principal.ts';
+import { type RpcErrorOptions, rpcErrorBody, rpcErrorHeaders } from './errors.ts';
+import { answer, type HeaderBag } from './io.ts';
+
+/** A request on its way. */
+export interface Exchange {
+  req: IncomingMessage;
+  res: ServerResponse;
+  /** In the answer, in the log and in reports of failures. */
+  id: string;
+  path: string;
+  /** Headers that every answer to it carries. */
+  headers: HeaderBag;
+  principal?: Principal;
+  /** For the log: what was asked. */
+  asked?: Asked;
+}
+
+export interface Asked {
+  method: string;
+  tool?: string | undefined;
+}
+
+export function openExchange(req: IncomingMessage, res: ServerResponse): Exchange {
+  const given = req.headers['x-request-id'];
+  // The id of a proxy where it sends a sane one, so that its log and ours meet.
+  const id = typeof given === 'string' && /^[\w.-]{8,128}$/.test(given) ? given : randomUUID();
+  return {
+    req,
+    res,
+    id,
+    path: (req.url ?? '/').split('?', 1)[0] ?? '/',
+    headers: { 'x-request-id': id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
+  };
+}
+
+/** Answers with an error of the transport. */
+export function refuse(
+  exchange: Exchange,
+  status: number,
+  message: string,
+  more: RpcErrorOptions = {},
+): void {
+  const headers = { ...exchange.headers, ...rpcErrorHeaders(more) };
+  answer(exchange.res, status, headers, rpcErrorBody(message, more));
+}
+
+export function refuseMethod(exchange: Exchange, allowed: readonly string[]): void {
+  refuse(exchange, 405, 'Method not allowed.', { headers: { allow: allowed.join(', ') } });
+}
+
+/** What an entry of the access log says. Nothing in it can be long, or a secret. */
+export function describeExchange(exchange: Exchange, ms: number): Record<string, unknown> {
+  const { req, res, id, path, principal, asked } = exchange;
+  return {
+    requestId: id,
+    method: req.method,
+    path: path.slice(0, 100),
+    rpc: asked?.method.slice(0, 64),
+    tool: asked?.tool?.slice(0, 64),
+    user: principal?.userId,
+    status: res.statusCode,
+    complete: res.writableFinished,
+    ms: Math.round(ms * 10) / 10,
+  };
+}

@@ -1,0 +1,91 @@
+import {
+  type AuthInfo,
+  createMcpHandler,
+  isLegacyRequest,
+  type McpHttpHandler,
+  type McpServerFactory,
+} from '@modelcontextprotocol/server';
+import { isObject } from '../../model/json.ts';
+import type { Principal } from '../../model/principal.ts';
+import type { Served } from '../mcp/served-app.ts';
+
+export interface ModernCall {
+  principal: Principal;
+  authInfo: AuthInfo | undefined;
+  /** The parsed body; undefined for a request without one. */
+  body: unknown;
+  /** The tool that the body calls. */
+  tool?: string | undefined;
+}
+
+/** The protocol since 2026-07-28: every request by itself. */
+export interface Modern {
+  /** Whether a request is one of 2025 or before. */
+  isOlder(request: Request, body: unknown): Promise<boolean>;
+  fetch(request: Request, call: ModernCall): Promise<Response>;
+  /** Addresses that the body of a subscriptions/listen names. */
+  addressesOf(body: unknown): string[];
+  /** Answers a subscriptions/listen; `end` ends its stream in good order. */
+  listen(request: Request, call: ModernCall): Promise<{ response: Response; end(): void }>;
+  close(): Promise<void>;
+}
+
+const keepAliveMs = 15_000;
+
+export function createModern(served: Served, servesOlder: boolean, onerror: (error: Error) => void): Modern {
+  // The library hands its factory the request: that is how the factory finds whom it builds for.
+  const calls = new WeakMap<Request, ModernCall>();
+  const factory: McpServerFactory = ({ requestInfo }) => {
+    const call = requestInfo === undefined ? undefined : calls.get(requestInfo);
+    if (call === undefined) throw new Error('A request came in beside the gate.');
+    return served.build(call.principal, call.tool);
+  };
+  const legacy = servesOlder ? 'stateless' : 'reject';
+  const handler = createMcpHandler(factory, { legacy, onerror, keepAliveMs });
+  const listening = new Set<McpHttpHandler>();
+
+  function handle(by: McpHttpHandler, request: Request, call: ModernCall): Promise<Response> {
+    calls.set(request, call);
+    const { authInfo, body } = call;
+    return by.fetch(request, {
+      ...(authInfo === undefined ? {} : { authInfo }),
+      ...(body === undefined ? {} : { parsedBody: body }),
+    });
+  }
+
+  return {
+    isOlder: (request, body) => isLegacyRequest(request, body),
+    fetch: (request, call) => handle(handler, request, call),
+    addressesOf,
+    async listen(request, call) {
+      // A handler for this one stream: its bus carries what this principal may see, and lives as long.
+      const own: McpHttpHandler = createMcpHandler(factory, {
+        legacy: 'reject',
+        onerror,
+        keepAliveMs,
+        bus: {
+          publish() {},
+          subscribe(listener) {
+            listening.add(own);
+            const stop = served.listen(call.principal, addressesOf(call.body), listener);
+            return () => {
+              stop();
+              listening.delete(own);
+            };
+          },
+        },
+      });
+      return { response: await handle(own, request, call), end: () => void own.close() };
+    },
+    async close() {
+      await Promise.all([...listening, handler].map((each) => each.close()));
+    },
+  };
+}
+
+function addressesOf(body: unknown): string[] {
+  const params = isObject(body) ? body.params : undefined;
+  const wanted = isObject(params) && isObject(params.notifications) ? params.notifications : {};
+  const uris = wanted.resourceSubscriptions;
+  return Array.isArray(uris) ? [...new Set(uris.filter((uri) => typeof uri === 'string'))] : [];
+}

@@ -1,0 +1,76 @@
+import {
+  createRequestStateCodec,
+  type InputRequiredResult,
+  inputRequired,
+  inputResponse,
+  type McpServer,
+  type RequestStateCodec,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import * as z from 'zod';
+import { SessionError } from '../../errors.ts';
+import { isObject, type JsonObject } from '../../model/json.ts';
+import type { Tool, ToolContext } from '../../tools/support/define.ts';
+
+/** What an open question was about; travels through the client, signed. */
+interface Asked {
+  tool: string;
+  about: string;
+  version: string;
+}
+
+const answerSchema = z.object({ confirm: z.boolean().meta({ title: 'Yes, do it' }) });
+
+export function confirmationCodec(
+  secret: Buffer,
+  who: (ctx: ServerContext) => string,
+): RequestStateCodec<Asked> {
+  return createRequestStateCodec<Asked>({ key: secret, ttlSeconds: 600, bind: who });
+}
+
+/**
+ * Settles whether a destructive tool may run. Where the client can ask the user, the user is asked, and the
+ * answer counts only together with the signed state of the question it answers, for the version of the
+ * object that the question was about. Elsewhere the argument `confirm: true` stands for the user's word.
+ * Returns undefined when it may run, or the question to send.
+ * @throws SessionError CANCELLED when the user declined, FAILED_PRECONDITION when nobody was asked
+ */
+export async function settleConfirmation(
+  tool: Tool,
+  args: JsonObject,
+  ctx: ToolContext,
+  mcp: { server: McpServer; ctx: ServerContext; codec: RequestStateCodec<Asked> },
+): Promise<InputRequiredResult | undefined> {
+  if (tool.confirm === undefined) return undefined;
+  const { question, version } = await tool.confirm(args, ctx);
+  if (!canAsk(mcp.server, mcp.ctx)) {
+    if (args.confirm === true) return undefined;
+    throw new SessionError('FAILED_PRECONDITION', 'This needs the word of the user, and nothing was done.', {
+      hint: 'Ask the user; if they agree, call again with confirm: true.',
+    });
+  }
+  const about = JSON.stringify([ctx.backend.name, ctx.owner, args]);
+  const asked = mcp.ctx.mcpReq.requestState<Asked>();
+  const answer = inputResponse(mcp.ctx.mcpReq.inputResponses, 'confirm');
+  const isAnswer = asked?.tool === tool.name && asked.about === about && asked.version === version;
+  if (isAnswer && answer.kind === 'elicit') {
+    if (answer.action === 'accept' && answer.content?.confirm === true) return undefined;
+    throw new SessionError('CANCELLED', 'The user did not agree; nothing was done.', {
+      hint: 'Leave it, unless the user asks for it again.',
+    });
+  }
+  return inputRequired({
+    inputRequests: { confirm: inputRequired.elicit({ message: question, requestedSchema: answerSchema }) },
+    requestState: await mcp.codec.mint({ tool: tool.name, about, version }, mcp.ctx),
+  });
+}
+
+/** Whether the client behind this call can put a form before its user. */
+function canAsk(server: McpServer, ctx: ServerContext): boolean {
+  const envelope: unknown = ctx.mcpReq.envelope;
+  const modern = isObject(envelope) ? envelope['io.modelcontextprotocol/clientCapabilities'] : undefined;
+  const capabilities = modern ?? server.server.getClientCapabilities();
+  if (!isObject(capabilities) || !isObject(capabilities.elicitation)) return false;
+  // An empty object is how clients of 2025 declare forms.
+  return Object.keys(capabilities.elicitation).length === 0 || isObject(capabilities.elicitation.form);
+}

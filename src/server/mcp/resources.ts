@@ -1,0 +1,143 @@
+import { type McpServer, ResourceNotFoundError, ResourceTemplate } from '@modelcontextprotocol/server';
+import { type Owner, required, type SessionRef } from '../../backend/types.ts';
+import { SessionError } from '../../errors.ts';
+import { isTextType } from '../../model/artifact.ts';
+import { fitTo } from '../../model/budget.ts';
+import type { Principal } from '../../model/principal.ts';
+import { parseUri, sessionUri } from '../../model/uri.ts';
+import { toSessionError } from './results.ts';
+import type { ServerDeps } from './server.ts';
+
+/** Sessions that resources/list and completion show: the SDK cannot page them. */
+const listed = 50;
+const completions = 100;
+/** A resource is read whole, so these are the most events, and bytes, that one read gives. */
+const readEvents = 100;
+const readBytes = 200_000;
+
+/**
+ * Sessions, their latest events and their artifacts as resources of the default backend. An address has no
+ * user in it: it means the reader's own session, so nobody can read or subscribe to another's.
+ */
+export function registerResources(server: McpServer, deps: ServerDeps, principal: Principal): void {
+  const backend = deps.backends[0];
+  if (backend?.sessions?.get === undefined) return;
+  const owner = ownerOf(deps, principal);
+  const complete = {
+    app: (value: string) => completeApps(deps, principal, value),
+    sessionId: (value: string, context?: { arguments?: Record<string, string> }) =>
+      completeSessions(deps, principal, value, context?.arguments?.app),
+  };
+  const list = async () => ({
+    resources: (await recentSessions(deps, owner, listed)).map((session) => ({
+      uri: sessionUri({ app: session.app, sessionId: session.id }),
+      name: session.id,
+      mimeType: 'application/json',
+      annotations: { lastModified: session.updateTime },
+    })),
+  });
+  const json = 'application/json';
+  server.registerResource(
+    'session',
+    new ResourceTemplate('session://{app}/{sessionId}', { list, complete }),
+    { title: 'Session', description: 'A session with its state', mimeType: json },
+    (uri) => read(deps, principal, uri.href),
+  );
+  server.registerResource(
+    'session-events',
+    new ResourceTemplate('session://{app}/{sessionId}/events', { list: undefined, complete }),
+    {
+      title: 'Events of a session',
+      description: `The latest ${readEvents} events, oldest first`,
+      mimeType: json,
+    },
+    (uri) => read(deps, principal, uri.href),
+  );
+  server.registerResource(
+    'session-artifact',
+    new ResourceTemplate('session://{app}/{sessionId}/artifacts/{name}', { list: undefined, complete }),
+    { title: 'Artifact of a session', description: 'The latest version of a file' },
+    (uri) => read(deps, principal, uri.href),
+  );
+}
+
+export function ownerOf(deps: ServerDeps, principal: Principal): Owner {
+  return { app: deps.backends[0]?.defaultApp ?? deps.defaultApp, userId: principal.userId };
+}
+
+/** The session that an address means for this reader; undefined if it is no address of ours. */
+export function sessionOf(uri: string, principal: Principal): SessionRef | undefined {
+  const address = parseUri(uri);
+  return address && { app: address.app, sessionId: address.sessionId, userId: principal.userId };
+}
+
+async function read(deps: ServerDeps, principal: Principal, uri: string) {
+  const address = parseUri(uri);
+  const ref = sessionOf(uri, principal);
+  if (address === undefined || ref === undefined) throw new ResourceNotFoundError(uri);
+  try {
+    const contents =
+      address.kind === 'artifact'
+        ? await readArtifact(deps, ref, address.name ?? '')
+        : await readJson(deps, ref, address.kind);
+    return { contents: [{ uri, ...contents }] };
+  } catch (error) {
+    const shown = toSessionError(error, deps.log, 'resources/read');
+    if (shown.code === 'NOT_FOUND' || shown.code === 'INVALID_ARGUMENT') throw new ResourceNotFoundError(uri);
+    throw new Error(`${shown.code}: ${shown.message}`);
+  }
+}
+
+async function readJson(deps: ServerDeps, ref: SessionRef, kind: 'session' | 'events') {
+  const backend = backendOf(deps);
+  if (kind === 'session') {
+    const session = await required(backend.sessions?.get, backend, 'get a session')(ref);
+    return asJson({ session });
+  }
+  const list = required(backend.events?.list, backend, 'list events');
+  const page = await list(ref, { pageSize: readEvents, order: 'desc' });
+  const { value, truncated } = fitTo({ events: page.items.reverse() }, readBytes, 'get_event has all');
+  return asJson({ ...value, earlierEvents: page.cursor !== undefined, truncated });
+}
+
+const asJson = (value: unknown) => ({ mimeType: 'application/json', text: JSON.stringify(value) });
+
+async function readArtifact(deps: ServerDeps, ref: SessionRef, name: string) {
+  const backend = backendOf(deps);
+  const { artifact, data } = await required(backend.artifacts?.get, backend, 'get an artifact')(ref, name);
+  const { mimeType } = artifact;
+  return isTextType(mimeType)
+    ? { mimeType, text: data.toString('utf8') }
+    : { mimeType, blob: data.toString('base64') };
+}
+
+function backendOf(deps: ServerDeps) {
+  const backend = deps.backends[0];
+  if (backend === undefined) throw new SessionError('FAILED_PRECONDITION', 'No backend is configured.');
+  return backend;
+}
+
+async function recentSessions(deps: ServerDeps, owner: Owner, pageSize: number) {
+  const list = deps.backends[0]?.sessions?.list;
+  if (list === undefined) return [];
+  return (await list({ ...owner, pageSize })).items;
+}
+
+export async function completeSessions(
+  deps: ServerDeps,
+  principal: Principal,
+  value: string,
+  app?: string,
+): Promise<string[]> {
+  const owner = ownerOf(deps, principal);
+  const sessions = await recentSessions(deps, { ...owner, app: app ?? owner.app }, completions);
+  return sessions.map((session) => session.id).filter((id) => id.startsWith(value));
+}
+
+async function completeApps(deps: ServerDeps, principal: Principal, value: string): Promise<string[]> {
+  const list = deps.backends[0]?.apps?.list;
+  if (list === undefined) return [];
+  const userId = principal.admin ? undefined : principal.userId;
+  const { items } = await list({ pageSize: completions, userId });
+  return items.map((app) => app.name).filter((name) => name.startsWith(value));
+}

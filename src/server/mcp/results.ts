@@ -1,0 +1,66 @@
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import type * as z from 'zod';
+import { invalidArgument, quote, SessionError } from '../../errors.ts';
+import type { Log } from '../../log.ts';
+import { newId } from '../../model/ids.ts';
+import type { JsonObject } from '../../model/json.ts';
+
+/** @throws SessionError INVALID_ARGUMENT that names the arguments at fault */
+export function parseArgs(input: z.ZodObject, args: unknown): JsonObject {
+  const parsed = input.safeParse(args ?? {});
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.slice(0, 3).map((issue) => {
+    const where = issue.path.map(String).join('.');
+    if (issue.code === 'unrecognized_keys')
+      return `${where === '' ? '' : `${quote(where)}: `}unknown argument ${issue.keys.slice(0, 3).map(quote).join(', ')}`;
+    return `${quote(where === '' ? 'arguments' : where)}: ${issue.message}`;
+  });
+  throw invalidArgument(
+    `The arguments are not right. ${faults.join('; ')}.`,
+    `Correct them and call again. This tool takes: ${Object.keys(input.shape).join(', ') || 'no arguments'}.`,
+  );
+}
+
+/** A result as clients get it: structured, and the same whole as compact JSON text. */
+export function toResult(result: JsonObject): CallToolResult {
+  return { structuredContent: result, content: [{ type: 'text', text: visibleJson(result) }] };
+}
+
+/**
+ * The one way from an error to a caller. What is not meant for callers becomes INTERNAL with an incident id
+ * that finds the whole story in the log.
+ */
+export function toErrorResult(error: unknown, log: Log, tool: string): CallToolResult {
+  const shown = toSessionError(error, log, tool);
+  const body = {
+    error: {
+      code: shown.code,
+      message: shown.message,
+      hint: shown.hint,
+      retryAfterSeconds: shown.retryAfter,
+      ...shown.details,
+    },
+  };
+  return { isError: true, content: [{ type: 'text', text: visibleJson(body) }] };
+}
+
+export function toSessionError(error: unknown, log: Log, where: string): SessionError {
+  if (error instanceof SessionError) {
+    if (error.cause !== undefined) log.warn(error.message, { where, code: error.code, cause: error.cause });
+    return error;
+  }
+  const incident = newId('x');
+  log.error('A call failed unexpectedly.', { where, incident, error });
+  return new SessionError('INTERNAL', 'Something went wrong in this server.', {
+    hint: 'Try again; if it stays, give the incident id to the operator, who finds it in the log.',
+    details: { incident },
+  });
+}
+
+/** JSON text in which characters that a reader cannot see, or that reorder text, are escaped. */
+function visibleJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

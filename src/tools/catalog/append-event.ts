@@ -1,0 +1,69 @@
+import * as z from 'zod';
+import { required } from '../../backend/types.ts';
+import { invalidArgument } from '../../errors.ts';
+import { actionsSchema, type Content, contentSchema, metadataSchema } from '../../model/event.ts';
+import { expectedRevision, idText, sessionId, state } from '../support/args.ts';
+import { defineTool, refOf } from '../support/define.ts';
+import { eventBrief, markResult, pageResult, showEvent } from '../support/results.ts';
+
+export const appendEvent = defineTool({
+  name: 'append_event',
+  title: 'Append an event',
+  description:
+    'Stores one event (a message, a tool call or its result, a state change) at the end of a session; no agent is run. Returns the stored event and the new revision. With your own eventId a repeated call stores nothing twice.',
+  toolset: 'events',
+  needs: ['events.append'],
+  instead: 'To give the agent there a message, use query.',
+  reach: 'user',
+  input: {
+    sessionId,
+    author: idText().default('user').describe('"user" or the name of the agent that speaks'),
+    text: z.string().optional().describe('The message; short for content with one text part'),
+    content: contentSchema.optional().describe('Content with parts, each with one kind of data'),
+    stateDelta: state.optional().describe('State keys to set; prefixes user:, app:, temp: as in ADK'),
+    invocationId: idText().optional().describe('Turn this belongs to; default: the one that runs'),
+    eventId: idText().optional().describe('Own id that makes the call safe to repeat'),
+    expectedRevision,
+    fields: metadataSchema
+      .extend({ actions: actionsSchema.omit({ stateDelta: true }).optional() })
+      .meta({
+        brief: true,
+        description:
+          'Further event fields: actions {transferAgent, escalate, skipSummarization, artifactDelta, requestedAuthConfigs}, partial, turnComplete, interrupted, branch, longRunningToolIds, errorCode, errorMessage, customMetadata, groundingMetadata, usageMetadata',
+      })
+      .optional(),
+  },
+  output: z.object({ event: eventBrief, session: markResult, truncated: pageResult.truncated }),
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  async run(args, ctx) {
+    const append = required(ctx.backend.events?.append, ctx.backend, 'append an event');
+    if (args.text !== undefined && args.content !== undefined)
+      throw invalidArgument(
+        'text and content are both given.',
+        'Give text for a plain message, content for parts.',
+      );
+    const { actions, ...metadata } = args.fields ?? {};
+    const content = args.text === undefined ? args.content : textContent(args.author, args.text);
+    const hasActions = actions !== undefined || args.stateDelta !== undefined;
+    if (content === undefined && !hasActions && Object.keys(metadata).length === 0)
+      throw invalidArgument('The event is empty.', 'Give text, content, stateDelta or fields.');
+    const { event, session } = await append(
+      refOf(ctx, args),
+      {
+        ...metadata,
+        id: args.eventId,
+        author: args.author,
+        invocationId: args.invocationId,
+        content,
+        ...(hasActions ? { actions: { ...actions, stateDelta: args.stateDelta } } : {}),
+      },
+      { expectedRevision: args.expectedRevision },
+    );
+    return { ...showEvent(event, 'concise'), session };
+  },
+});
+
+const textContent = (author: string, text: string): Content => ({
+  role: author === 'user' ? 'user' : 'model',
+  parts: [{ text }],
+});

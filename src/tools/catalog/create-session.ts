@@ -1,0 +1,32 @@
+import * as z from 'zod';
+import { required } from '../../backend/types.ts';
+import { expiryOf, idText, labels, state, ttlSeconds } from '../support/args.ts';
+import { defineTool } from '../support/define.ts';
+import { sessionBrief } from '../support/results.ts';
+
+export const createSession = defineTool({
+  name: 'create_session',
+  title: 'Create a session',
+  description:
+    'Creates a session, the handle of one conversation, and returns its id for the other tools. It lives until it is deleted or ttlSeconds have passed; other agents of the same user can go on with it by its id.',
+  toolset: 'sessions',
+  needs: ['sessions.create'],
+  reach: 'user',
+  input: {
+    sessionId: idText().optional().describe('Own id instead of a generated one; ALREADY_EXISTS if taken'),
+    displayName: z.string().max(500).optional().describe('Name for people'),
+    labels,
+    state: state
+      .optional()
+      .describe(
+        'Initial state. Keys: plain = this session, user: = all sessions of the user, app: = all of the app',
+      ),
+    ttlSeconds,
+  },
+  output: z.object({ session: sessionBrief }),
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  async run({ ttlSeconds: seconds, ...args }, ctx) {
+    const create = required(ctx.backend.sessions?.create, ctx.backend, 'create sessions');
+    return { session: await create(ctx.owner, { ...args, expireTime: expiryOf(seconds) }) };
+  },
+});

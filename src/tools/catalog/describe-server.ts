@@ -1,0 +1,42 @@
+import * as z from 'zod';
+import { defineTool } from '../support/define.ts';
+
+export const describeServer = defineTool({
+  name: 'describe_server',
+  title: 'Describe this server',
+  description:
+    'Tells the version, who you are to this server, which backends and capabilities it has, and where the data is.',
+  toolset: 'server',
+  needs: [],
+  reach: 'server',
+  input: {},
+  output: z.object({
+    name: z.string(),
+    version: z.string(),
+    userId: z.string(),
+    admin: z.boolean(),
+    defaultApp: z.string(),
+    tools: z.array(z.string()),
+    backends: z.array(
+      z
+        .object({
+          name: z.string(),
+          location: z.string(),
+          capabilities: z.array(z.string()),
+          notes: z.array(z.string()),
+        })
+        .meta({ brief: true, description: 'name, location, capabilities, notes' }),
+    ),
+  }),
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  async run(_args, ctx) {
+    return {
+      ...ctx.server,
+      userId: ctx.principal.userId,
+      admin: ctx.principal.admin,
+      defaultApp: ctx.owner.app,
+      tools: [...ctx.tools],
+      backends: await Promise.all(ctx.backends.map((backend) => backend.describe())),
+    };
+  },
+});

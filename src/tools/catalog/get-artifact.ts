@@ -1,0 +1,63 @@
+import * as z from 'zod';
+import { required } from '../../backend/types.ts';
+import { isTextType } from '../../model/artifact.ts';
+import { artifactUri } from '../../model/uri.ts';
+import { idText, sessionId } from '../support/args.ts';
+import { defineTool, refOf } from '../support/define.ts';
+import { artifactBrief } from '../support/results.ts';
+
+export const getArtifact = defineTool({
+  name: 'get_artifact',
+  title: 'Get an artifact',
+  description:
+    'Reads a file of a session, or a piece of it: text for text types, else base64. nextOffset is where the next piece begins.',
+  toolset: 'artifacts',
+  needs: ['artifacts.get'],
+  reach: 'user',
+  input: {
+    sessionId,
+    name: idText().describe('Name of the artifact'),
+    version: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().describe('Default: the latest'),
+    offset: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe('First byte to read'),
+    maxBytes: z.int().min(4).max(1_000_000).default(12_000).describe('Most bytes to read'),
+  },
+  output: z.object({
+    artifact: artifactBrief,
+    sessionId: z.string(),
+    offset: z.int(),
+    text: z.string().optional(),
+    data: z.string().optional().describe('base64'),
+    nextOffset: z.int().optional(),
+  }),
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  async run(args, ctx) {
+    const get = required(ctx.backend.artifacts?.get, ctx.backend, 'get an artifact');
+    const { artifact, data } = await get(refOf(ctx, args), args.name, args.version);
+    const isText = isTextType(artifact.mimeType);
+    const start = isText ? characterStart(data, args.offset) : args.offset;
+    const limit = Math.min(start + args.maxBytes, data.length);
+    const end = isText ? characterStart(data, limit) : limit;
+    const piece = data.subarray(start, end);
+    return {
+      artifact,
+      sessionId: args.sessionId,
+      offset: start,
+      ...(isText ? { text: piece.toString('utf8') } : { data: piece.toString('base64') }),
+      nextOffset: end < data.length ? end : undefined,
+    };
+  },
+  links: ({ artifact, sessionId: id }, ctx) => [
+    {
+      uri: artifactUri({ ...ctx.owner, sessionId: id }, artifact.name),
+      name: artifact.name,
+      mimeType: artifact.mimeType,
+    },
+  ],
+});
+
+/** The start of the UTF-8 character that the byte at `index` belongs to. */
+function characterStart(data: Buffer, index: number): number {
+  let start = Math.min(index, data.length);
+  while (start > 0 && start < data.length && ((data[start] ?? 0) & 0xc0) === 0x80) start -= 1;
+  return start;
+}

@@ -1,0 +1,27 @@
+import * as z from 'zod';
+import { required } from '../../backend/types.ts';
+import { answerBytes, fitTo } from '../../model/budget.ts';
+import { sessionSchema } from '../../model/session.ts';
+import { sessionId, view } from '../support/args.ts';
+import { defineTool, refOf } from '../support/define.ts';
+import { pageResult } from '../support/results.ts';
+
+export const getSession = defineTool({
+  name: 'get_session',
+  title: 'Get a session',
+  description:
+    'Shows a session with its state (its own, user: and app: keys), revision and number of events. Events come from list_events.',
+  toolset: 'sessions',
+  needs: ['sessions.get'],
+  reach: 'user',
+  input: { sessionId, view },
+  output: z.object({ session: sessionSchema, truncated: pageResult.truncated }),
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  async run(args, ctx) {
+    const get = required(ctx.backend.sessions?.get, ctx.backend, 'get a session');
+    const session = await get(refOf(ctx, args));
+    if (args.view === 'full') return { session };
+    const { value, truncated } = fitTo(session, answerBytes - 1000, 'get_session with view: "full" has all');
+    return { session: value, truncated: truncated || undefined };
+  },
+});

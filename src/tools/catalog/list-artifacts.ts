@@ -1,0 +1,26 @@
+import * as z from 'zod';
+import { required } from '../../backend/types.ts';
+import { artifactSchema } from '../../model/artifact.ts';
+import { pageSize, pageToken, sessionId } from '../support/args.ts';
+import { defineTool, refOf } from '../support/define.ts';
+import { pageResult, showPage } from '../support/results.ts';
+
+export const listArtifacts = defineTool({
+  name: 'list_artifacts',
+  title: 'List artifacts',
+  description:
+    'Lists the files of a session, and the user: ones that all sessions of the user share, each with its latest version and no content.',
+  toolset: 'artifacts',
+  needs: ['artifacts.list'],
+  reach: 'user',
+  input: { sessionId, pageSize, pageToken },
+  output: z.object({ artifacts: z.array(artifactSchema), ...pageResult }),
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  async run(args, ctx) {
+    const list = required(ctx.backend.artifacts?.list, ctx.backend, 'list artifacts');
+    const { items, ...page } = await showPage(ctx, 'list_artifacts', args, (query) =>
+      list(refOf(ctx, args), query),
+    );
+    return { artifacts: items, ...page };
+  },
+});

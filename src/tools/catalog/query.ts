@@ -1,0 +1,201 @@
+import * as z from 'zod';
+import { required, type SessionRef } from '../../backend/types.ts';
+import { invalidArgument, SessionError } from '../../errors.ts';
+import { answerBytes, fitTo } from '../../model/budget.ts';
+import { type Content, contentFault, contentSchema, type Event } from '../../model/event.ts';
+import { jsonBytes } from '../../model/json.ts';
+import { type RunStatus, runStatuses } from '../../model/run.ts';
+import { textFlow } from '../../run/coalesce.ts';
+import type { Run, RunView } from '../../run/run.ts';
+import { findRun, startRun } from '../../run/start.ts';
+import { sessionId, state } from '../support/args.ts';
+import { defineTool, refOf, type ToolContext } from '../support/define.ts';
+
+/** How often a caller hears that a silent run goes on: below the 60 s after which clients give up. */
+const aliveMs = 10_000;
+/** Of the bytes of an answer, what the text may have; the rest is for the events. */
+const textBytes = 9000;
+
+/** Arguments of a message to an agent. In few words: two tools publish them. */
+export const runInput = {
+  sessionId: sessionId.optional(),
+  message: z.string().optional().describe('User’s words'),
+  content: contentSchema.optional().meta({ brief: true, description: 'Or {role, parts}' }),
+  stateDelta: state.optional().describe('State to set'),
+  invocationId: z.string().optional().describe('Known run, or own id to repeat safely'),
+  waitSeconds: z.int().min(0).max(600).default(50).describe('Longest wait'),
+};
+
+// What the description says of a result need not be in the schema again.
+export const runOutput = z.object({ status: z.enum(runStatuses).meta({ brief: true }) });
+
+/** What a run answers. */
+export interface RunResult {
+  status: RunStatus;
+  invocationId?: string;
+  sessionId?: string;
+  events?: Event[];
+  text?: string;
+  note?: string | undefined;
+  truncated?: boolean | undefined;
+}
+
+export const runHints = {
+  readOnlyHint: false,
+  destructiveHint: false,
+  idempotentHint: false,
+  openWorldHint: true,
+};
+
+export interface RunArgs {
+  sessionId?: string | undefined;
+  message?: string | undefined;
+  content?: Content | undefined;
+  stateDelta?: Record<string, unknown> | undefined;
+  invocationId?: string | undefined;
+  cancel?: boolean | undefined;
+  waitSeconds: number;
+  classMethod?: string | undefined;
+}
+
+export const query = defineTool({
+  name: 'query',
+  title: 'Ask an agent',
+  description:
+    'Runs the app’s agent on a message, in a new session if none is named. A run that outlasts waitSeconds goes on, status "running": wait_for_events, then query its sessionId and invocationId alone for the result. Open tool calls: submit_tool_outputs, then query the sessionId alone.',
+  toolset: 'query',
+  needs: ['query.stream'],
+  reach: 'user',
+  input: {
+    ...runInput,
+    cancel: z.boolean().optional().describe('true: end that run'),
+    classMethod: z.string().optional().describe('In place of a message: method of the agent to call'),
+    input: z.record(z.string(), z.unknown()).optional().describe('Arguments of classMethod'),
+  },
+  output: runOutput,
+  annotations: runHints,
+  async run({ input, ...args }, ctx) {
+    if (args.classMethod === undefined) return runAgent(args, ctx, () => {});
+    const call = required(ctx.backend.query?.call, ctx.backend, 'call methods of an agent');
+    if (args.message !== undefined || args.content !== undefined)
+      throw invalidArgument(
+        'classMethod and a message are both given.',
+        'Give classMethod and input, or a message.',
+      );
+    const output = await call(ctx.owner, { classMethod: args.classMethod, input: input ?? {} }, ctx.signal);
+    const { value, truncated } = fitTo({ output }, answerBytes - 1000, 'ask the agent for less');
+    return { status: 'completed' as const, ...value, truncated: truncated || undefined };
+  },
+});
+
+/**
+ * Runs an agent for a tool, or looks at a run, and answers how it stands when it has ended or the time is up.
+ * A cancelled call ends the run, a lost connection does not.
+ */
+export async function runAgent(
+  args: RunArgs,
+  ctx: ToolContext,
+  onText: (text: string) => void,
+): Promise<RunResult> {
+  const run = args.cancel === true ? await cancelledRun(args, ctx) : await begin(args, ctx);
+  const started = Date.now();
+  let told = started;
+  const alive = setInterval(() => {
+    if (Date.now() - told < aliveMs) return;
+    told = Date.now();
+    ctx.progress(`The agent has been working for ${Math.round((told - started) / 1000)} s.`);
+  }, 1000);
+  const flow = textFlow((text) => {
+    told = Date.now();
+    onText(text);
+  });
+  try {
+    const ms = args.waitSeconds * 1000;
+    const view = await run.wait({ ms, signal: ctx.signal, onText: (text) => flow.push(text) });
+    if (ctx.signal.aborted && ctx.cancelled()) await run.cancel();
+    flow.flush();
+    return show(view);
+  } finally {
+    clearInterval(alive);
+  }
+}
+
+async function begin(args: RunArgs, ctx: ToolContext): Promise<Run> {
+  const { message: text, content, stateDelta, invocationId, classMethod } = args;
+  if (text !== undefined && content !== undefined)
+    throw invalidArgument('message and content are both given.', 'Give one of them.');
+  const fault = content?.parts.length === 0 ? 'content has no parts' : content && contentFault(content);
+  if (fault !== undefined)
+    throw invalidArgument(`${fault}.`, 'Give parts, each with exactly one kind of data.');
+  const parts = text === undefined ? content?.parts : [{ text }];
+  const message: Content | undefined = parts && { role: content?.role ?? 'user', parts };
+  const request = { message, stateDelta, invocationId, classMethod };
+  if (args.sessionId !== undefined)
+    return startRun(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), request);
+  if (message === undefined)
+    throw invalidArgument(
+      'Neither message nor sessionId is given.',
+      'Give a message for a new session, or the sessionId of one to go on with.',
+    );
+  const { sessions } = ctx.backend;
+  const create = required(sessions?.create, ctx.backend, 'create sessions', 'Pass the sessionId of one.');
+  const ref: SessionRef = { ...ctx.owner, sessionId: (await create(ctx.owner, {})).id };
+  try {
+    return await startRun(ctx.backend, ref, request);
+  } catch (error) {
+    // Nobody knows of a session in which nothing could begin.
+    await sessions?.delete?.(ref).catch(() => {});
+    throw error;
+  }
+}
+
+async function cancelledRun(args: RunArgs, ctx: ToolContext): Promise<Run> {
+  if (args.sessionId === undefined || args.invocationId === undefined)
+    throw invalidArgument(
+      'cancel needs sessionId and invocationId.',
+      'Give both; status "running" came with them.',
+    );
+  const run = await findRun(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), args.invocationId);
+  if (run === undefined)
+    throw new SessionError('NOT_FOUND', 'There is no such run.', {
+      hint: 'It may have ended long ago; list_events shows what it said.',
+    });
+  await run.cancel();
+  return run;
+}
+
+/** The answer within its budget: the text, and as many of the last events as fit beside it. */
+function show(view: RunView): RunResult {
+  const { status, invocationId, sessionId: id } = view;
+  if (status === 'failed') throw failure(view);
+  const text = fitTo({ text: view.text }, textBytes, 'list_events has all');
+  let room = answerBytes - 1000 - jsonBytes(text.value);
+  const events: Event[] = [];
+  for (const event of view.events.toReversed()) {
+    room -= jsonBytes(event) + 1;
+    if (room < 0) break;
+    events.unshift(event);
+  }
+  const truncated = view.truncated || text.truncated || events.length < view.events.length;
+  return {
+    status,
+    invocationId,
+    sessionId: id,
+    events,
+    ...text.value,
+    note: view.note,
+    truncated: truncated || undefined,
+  };
+}
+
+/** The error of a run, with what finds the session in which its story is. */
+function failure({ error, invocationId, sessionId: id }: RunView): unknown {
+  if (!(error instanceof SessionError)) return error;
+  const { code, message, hint, retryAfter, details, cause } = error;
+  return new SessionError(code, message, {
+    hint,
+    retryAfter,
+    details: { ...details, sessionId: id, invocationId },
+    cause,
+  });
+}

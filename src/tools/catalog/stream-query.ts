@@ -1,0 +1,19 @@
+import * as z from 'zod';
+import { defineTool } from '../support/define.ts';
+import { runAgent, runHints, runInput, runOutput } from './query.ts';
+
+export const streamQuery = defineTool({
+  name: 'stream_query',
+  title: 'Ask an agent, streamed',
+  description: 'Query, with the agent’s words sent as progress while they come.',
+  toolset: 'query',
+  needs: ['query.stream'],
+  reach: 'user',
+  input: {
+    ...runInput,
+    classMethod: z.string().optional().describe('Streaming method of the agent; default: its usual one'),
+  },
+  output: runOutput,
+  annotations: runHints,
+  run: (args, ctx) => runAgent(args, ctx, (text) => ctx.progress(text)),
+});

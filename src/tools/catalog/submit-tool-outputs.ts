@@ -1,0 +1,42 @@
+import * as z from 'zod';
+import { required } from '../../backend/types.ts';
+import { invalidArgument } from '../../errors.ts';
+import { idText, sessionId } from '../support/args.ts';
+import { defineTool, refOf } from '../support/define.ts';
+import { eventBrief, markResult, pageResult, showEvent } from '../support/results.ts';
+
+export const submitToolOutputs = defineTool({
+  name: 'submit_tool_outputs',
+  title: 'Answer tool calls',
+  description:
+    'Answers open tool calls of a session, several in one event. Each output has a toolCallId and either output or error.',
+  toolset: 'tool-calls',
+  needs: ['toolCalls.submit'],
+  reach: 'user',
+  input: {
+    sessionId,
+    outputs: z
+      .array(
+        z.strictObject({
+          toolCallId: idText().describe('Id from list_tool_calls'),
+          output: z.record(z.string(), z.unknown()).optional().describe('What the tool answered'),
+          error: z.string().optional().describe('Why the tool failed'),
+        }),
+      )
+      .min(1)
+      .max(100)
+      .describe('One entry per call'),
+  },
+  output: z.object({ event: eventBrief, session: markResult, truncated: pageResult.truncated }),
+  annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
+  async run(args, ctx) {
+    const submit = required(ctx.backend.toolCalls?.submit, ctx.backend, 'answer tool calls');
+    if (args.outputs.some(({ output, error }) => (output === undefined) === (error === undefined)))
+      throw invalidArgument(
+        'An entry of outputs has not exactly one of output and error.',
+        'Give one of the two.',
+      );
+    const { event, session } = await submit(refOf(ctx, args), args.outputs);
+    return { ...showEvent(event, 'concise'), session };
+  },
+});

@@ -1,0 +1,40 @@
+import * as z from 'zod';
+import { required } from '../../backend/types.ts';
+import { invalidArgument } from '../../errors.ts';
+import { expectedRevision, expiryOf, labels, sessionId, state, ttlSeconds } from '../support/args.ts';
+import { defineTool, refOf } from '../support/define.ts';
+import { sessionBrief } from '../support/results.ts';
+
+export const updateSession = defineTool({
+  name: 'update_session',
+  title: 'Update a session',
+  description:
+    'Changes the name, labels, state or expiry of a session; what is left out stays. To set single state keys and keep the history, append an event with stateDelta instead.',
+  toolset: 'sessions',
+  needs: ['sessions.update'],
+  reach: 'user',
+  input: {
+    sessionId,
+    displayName: z.string().max(500).optional().describe('New name for people'),
+    labels,
+    state: state
+      .optional()
+      .describe('Replaces all plain keys of the state; user: and app: keys given are set, others stay'),
+    ttlSeconds,
+    expectedRevision,
+  },
+  output: z.object({ session: sessionBrief }),
+  annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  async run({ sessionId: id, ttlSeconds: seconds, expectedRevision: revision, ...change }, ctx) {
+    const update = required(ctx.backend.sessions?.update, ctx.backend, 'update a session');
+    const expireTime = expiryOf(seconds);
+    if (expireTime === undefined && Object.values(change).every((value) => value === undefined))
+      throw invalidArgument('There is nothing to change.', 'Give displayName, labels, state or ttlSeconds.');
+    const session = await update(
+      refOf(ctx, { sessionId: id }),
+      { ...change, expireTime },
+      { expectedRevision: revision },
+    );
+    return { session };
+  },
+});

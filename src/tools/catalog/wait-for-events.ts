@@ -1,0 +1,93 @@
+import * as z from 'zod';
+import { required } from '../../backend/types.ts';
+import { idText, sessionId } from '../support/args.ts';
+import { defineTool, refOf } from '../support/define.ts';
+import { eventBrief, pageResult, showPage } from '../support/results.ts';
+
+/** How often a backend that cannot tell of changes is asked for them. */
+const pollMs = 1500;
+/** How often the caller hears that the wait goes on: below the 60 s after which clients give up. */
+const aliveMs = 10_000;
+
+export const waitForEvents = defineTool({
+  name: 'wait_for_events',
+  title: 'Wait for events',
+  description:
+    'Waits until a session has events after afterEventId, from whichever agent or process, and returns them; or returns none when the time is up. Pass lastEventId as the next afterEventId.',
+  toolset: 'events',
+  needs: ['events.list'],
+  reach: 'user',
+  input: {
+    sessionId,
+    afterEventId: idText().optional().describe('Last event you know; default: none, so any event counts'),
+    timeoutSeconds: z.int().min(0).max(300).default(25).describe('Longest wait; many clients allow 60'),
+    pageSize: z.int().min(1).max(100).default(20).describe('Most events to return'),
+  },
+  output: z.object({
+    events: z.array(eventBrief),
+    lastEventId: z.string().optional(),
+    timedOut: z.boolean(),
+    truncated: pageResult.truncated,
+  }),
+  annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  async run(args, ctx) {
+    const list = required(ctx.backend.events?.list, ctx.backend, 'list events');
+    const ref = refOf(ctx, args);
+    const deadline = Date.now() + args.timeoutSeconds * 1000;
+    const change = changes(ctx.backend.sessions?.watch?.bind(undefined, ref), ctx.signal);
+    try {
+      for (;;) {
+        // Armed before looking: what comes between the look and the wait ends the wait at once.
+        const changed = change.next();
+        const { items, truncated } = await showPage(
+          ctx,
+          'wait_for_events',
+          { pageSize: args.pageSize },
+          (query) => list(ref, { ...query, afterEventId: args.afterEventId }),
+          'get_event has all',
+        );
+        const left = deadline - Date.now();
+        if (items.length > 0 || left <= 0 || ctx.signal.aborted)
+          return {
+            events: items,
+            lastEventId: items.at(-1)?.id ?? args.afterEventId,
+            timedOut: items.length === 0,
+            truncated,
+          };
+        await changed(Math.min(left, aliveMs));
+        ctx.progress('Waiting for events.');
+      }
+    } finally {
+      change.stop();
+    }
+  },
+});
+
+/** Turns a watch, or the lack of one, into "wait until something may have changed, at most so long". */
+function changes(watch: ((onChange: () => void) => () => void) | undefined, signal: AbortSignal) {
+  let wake: () => void = () => {};
+  const onAbort = () => wake();
+  const unwatch = watch?.(() => wake());
+  signal.addEventListener('abort', onAbort);
+  return {
+    next() {
+      let changed = signal.aborted;
+      wake = () => {
+        changed = true;
+      };
+      return (ms: number) =>
+        new Promise<void>((resolve) => {
+          if (changed) return resolve();
+          const timer = setTimeout(resolve, watch === undefined ? Math.min(ms, pollMs) : ms);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+    },
+    stop() {
+      unwatch?.();
+      signal.removeEventListener('abort', onAbort);
+    },
+  };
+}

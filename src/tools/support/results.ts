@@ -1,0 +1,101 @@
+import * as z from 'zod';
+import { artifactSchema } from '../../model/artifact.ts';
+import { answerBytes, fitTo } from '../../model/budget.ts';
+import type { Event } from '../../model/event.ts';
+import { canonicalJson, type JsonObject, jsonBytes } from '../../model/json.ts';
+import { memorySchema } from '../../model/memory.ts';
+import { openPageToken, type Page, type PageQuery, sealPageToken } from '../../model/page.ts';
+import { sessionSchema } from '../../model/session.ts';
+import type { ToolContext } from './define.ts';
+
+/** An event as tools publish it: the fields a caller meets most; ADK's others come along as they are. */
+export const eventResult = z.object({
+  id: z.string(),
+  author: z.string(),
+  invocationId: z.string(),
+  timestamp: z.string(),
+  content: z.record(z.string(), z.unknown()).optional(),
+  actions: z.record(z.string(), z.unknown()).optional(),
+  hidden: z.boolean().optional(),
+});
+
+/** The same, published in short by the tools whose business it is less. */
+export const eventBrief = eventResult.meta({ brief: true, description: 'As in get_event' });
+export const sessionBrief = sessionSchema.meta({
+  brief: true,
+  description: 'As in get_session',
+});
+export const memoryBrief = memorySchema.meta({ brief: true, description: 'As in search_memory' });
+export const artifactBrief = artifactSchema.meta({ brief: true, description: 'As in list_artifacts' });
+
+export const markResult = z.object({ id: z.string(), revision: z.int().optional(), updateTime: z.string() });
+
+/** The end of every list: how to go on, and whether values were cut. */
+export const pageResult = {
+  nextPageToken: z.string().optional(),
+  truncated: z.boolean().optional().describe('Long values were cut'),
+};
+
+type View = 'concise' | 'full';
+
+/** Bytes that one event or session may have in a list before its long values are cut. */
+const itemBytes = 3000;
+/** Bytes of a page of whole items. */
+const fullBytes = 200_000;
+
+export interface Shown<T> {
+  items: T[];
+  nextPageToken?: string | undefined;
+  truncated?: boolean | undefined;
+}
+
+/**
+ * One page for a caller: opens its token, cuts long values, ends the page where the budget for an answer
+ * does, and seals the way to the next.
+ */
+export async function showPage<T>(
+  ctx: ToolContext,
+  tool: string,
+  args: JsonObject & { pageSize: number; pageToken?: string | undefined },
+  load: (query: PageQuery) => Promise<Page<T>>,
+  how = 'shown whole by its get tool',
+): Promise<Shown<T>> {
+  const { pageSize, pageToken, ...query } = args;
+  const binding = canonicalJson([ctx.principal.userId, ctx.backend.name, ctx.owner, tool, query]);
+  const cursor = pageToken === undefined ? undefined : openPageToken(ctx.secret, binding, pageToken);
+  const full = args.view === 'full';
+  const cut = (page: Page<T>) =>
+    page.items.map((item) => fitTo(item, full ? Number.POSITIVE_INFINITY : itemBytes, how));
+  let page = await load({ pageSize, cursor });
+  let shown = cut(page);
+  const fitting = countFitting(
+    shown.map((s) => jsonBytes(s.value)),
+    full ? fullBytes : answerBytes - 1000,
+  );
+  if (fitting < shown.length) {
+    // Only the backend can say where a shorter page ends, so it is asked for one.
+    page = await load({ pageSize: fitting, cursor });
+    shown = cut(page);
+  }
+  return {
+    items: shown.map((s) => s.value),
+    nextPageToken: page.cursor === undefined ? undefined : sealPageToken(ctx.secret, binding, page.cursor),
+    truncated: shown.some((s) => s.truncated) || undefined,
+  };
+}
+
+function countFitting(sizes: readonly number[], budget: number): number {
+  let sum = 0;
+  const over = sizes.findIndex((size) => {
+    sum += size + 1;
+    return sum > budget;
+  });
+  return over < 0 ? sizes.length : Math.max(1, over);
+}
+
+/** One event in an answer. */
+export function showEvent(event: Event, view: View): { event: Event; truncated?: boolean | undefined } {
+  if (view === 'full') return { event };
+  const { value, truncated } = fitTo(event, answerBytes - 1000, 'get_event with view: "full" has all');
+  return { event: value, truncated: truncated || undefined };
+}

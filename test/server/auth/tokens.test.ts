@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { createLog } from '../../../src/log.ts';
+import { openTokens, parseTokens, tokenEntry } from '../../../src/server/auth/tokens.ts';
+import { as, modernRequest, send, startProduct, tokenOf, tokensFor } from '../http/harness.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'tokens-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const quiet = createLog(() => {});
+
+describe('static tokens', () => {
+  it('are known by their hash, with their scopes and what these imply', async () => {
+    const check = await openTokens(
+      tokensFor({ reader: ['sessions:read'], writer: ['sessions:write'], boss: ['sessions:admin'] }),
+      quiet,
+    );
+    expect(await check(tokenOf('reader'))).toEqual({
+      principal: { userId: 'reader', scopes: ['sessions:read'], admin: false },
+    });
+    expect((await check(tokenOf('writer')))?.principal.scopes).toEqual(['sessions:read', 'sessions:write']);
+    expect((await check(tokenOf('boss')))?.principal).toMatchObject({ admin: true });
+    expect((await check(tokenOf('boss')))?.principal.scopes).toHaveLength(3);
+    for (const wrong of ['', 'x', tokenOf('reade'), `${tokenOf('reader')} `, tokenOf('stranger')])
+      expect(await check(wrong)).toBeUndefined();
+  });
+
+  it('are read again when the file changes, and stay when the new file is no good', async () => {
+    const file = path.join(folder, 'tokens.json');
+    let now = 0;
+    const lines: string[] = [];
+    writeFileSync(file, tokensFor({ ann: ['sessions:read'] }));
+    const check = await openTokens(
+      file,
+      createLog((line) => lines.push(line)),
+      () => now,
+    );
+    expect(await check(tokenOf('ann'))).toBeDefined();
+    writeFileSync(file, tokensFor({ bob: ['sessions:read'], cy: ['sessions:read'] }));
+    now += 2000;
+    expect(await check(tokenOf('ann'))).toBeUndefined();
+    expect(await check(tokenOf('bob'))).toBeDefined();
+    writeFileSync(file, '[{');
+    now += 2000;
+    expect(await check(tokenOf('bob'))).toBeDefined();
+    rmSync(file);
+    now += 2000;
+    expect(await check(tokenOf('bob'))).toBeDefined();
+    expect(lines.filter((line) => line.includes('"level":"error"'))).toHaveLength(2);
+  });
+
+  it('expire', async () => {
+    const [entry] = JSON.parse(tokensFor({ ann: ['sessions:read'] })) as object[];
+    let now = Date.parse('2026-01-01T00:00:00Z');
+    const source = JSON.stringify([{ ...entry, expires: '2026-01-01T00:00:10Z' }]);
+    const check = await openTokens(source, quiet, () => now);
+    expect(await check(tokenOf('ann'))).toBeDefined();
+    now += 10_000;
+    expect(await check(tokenOf('ann'))).toBeUndefined();
+  });
+
+  it('are refused whole when an entry is wrong, without showing it', () => {
+    const [good] = JSON.parse(tokensFor({ ann: ['sessions:read'] })) as Record<string, unknown>[];
+    for (const bad of [
+      [],
+      {},
+      [{ ...good, sha256: 'secret-token-in-clear' }],
+      [{ ...good, scopes: ['sessions:all'] }],
+      [{ ...good, scopes: [] }],
+      [{ ...good, user: '' }],
+      [{ ...good, token: 'secret-token-in-clear' }],
+      [good, good],
+    ])
+      expect(() => parseTokens(JSON.stringify(bad))).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.not.stringContaining('secret') }),
+      );
+    expect(() => parseTokens('nonsense')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  });
+
+  it('are made into entries by hash-token, unless they are short', () => {
+    const token = 'A'.repeat(22);
+    const entry = tokenEntry(token, 'ann');
+    expect(parseTokens(JSON.stringify([entry]))).toHaveLength(1);
+    expect(JSON.stringify(entry)).not.toContain(token);
+    for (const bad of ['', 'short', `${'A'.repeat(30)} x`])
+      expect(() => tokenEntry(bad, 'ann')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+  });
+
+  it('let in over HTTP, and show up nowhere', async () => {
+    const file = path.join(folder, 'served.json');
+    writeFileSync(file, tokensFor({ ann: ['sessions:write'] }));
+    const product = await startProduct({ settings: { tokens: file } });
+    const list = modernRequest('tools/list');
+    const answer = await send(product.port, as('ann', list));
+    expect(answer.status).toBe(200);
+    const refused = await send(product.port, as('bob', list));
+    expect(refused.status).toBe(401);
+    expect(refused.headers['www-authenticate']).toContain('invalid_token');
+    const seen = JSON.stringify([answer, refused, product.entries]);
+    for (const user of ['ann', 'bob']) expect(seen).not.toContain(tokenOf(user));
+    await product.end();
+  });
+
+  it('are needed by a server that the network can reach', async () => {
+    for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.org'])
+      await expect(startProduct({ settings: { host } })).rejects.toMatchObject({
+        code: 'FAILED_PRECONDITION',
+      });
+    const settings = { host: '0.0.0.0', tokens: tokensFor({ ann: ['sessions:read'] }) };
+    const product = await startProduct({ settings });
+    expect((await send(product.port, modernRequest('tools/list'))).status).toBe(401);
+    expect((await send(product.port, as('ann', modernRequest('tools/list')))).status).toBe(200);
+    await product.end();
+  });
+});

@@ -1,0 +1,326 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defaultLimits } from '../../../src/server/http/limits.ts';
+import {
+  eventually,
+  gauge,
+  initialize,
+  type Json,
+  legacyRequest,
+  modernRequest,
+  officialClient,
+  openSession,
+  type Product,
+  pause,
+  resultOf,
+  send,
+  startProduct,
+} from './harness.ts';
+
+const clientWithForms = { elicitation: { form: {} } };
+const eras = ['modern', 'legacy'] as const;
+
+describe.each(eras)('HTTP with the official client, %s', (era) => {
+  let product: Product;
+  beforeAll(async () => {
+    product = await startProduct({ settings: { metrics: true } });
+  });
+  afterAll(() => product.end());
+
+  const call = async (client: Awaited<ReturnType<typeof officialClient>>, name: string, args: Json) =>
+    (await client.callTool({ name, arguments: args })) as { structuredContent: Json; isError?: boolean };
+
+  it('lists, calls and reads', async () => {
+    const client = await officialClient(product.url, era);
+    expect((await client.listTools()).tools.map((tool) => tool.name)).toContain('append_event');
+    await call(client, 'create_session', { sessionId: `s-${era}` });
+    const appended = await call(client, 'append_event', { sessionId: `s-${era}`, text: 'hello' });
+    expect(appended.structuredContent).toMatchObject({ event: { author: 'user' } });
+    const { contents } = await client.readResource({ uri: `session://default/s-${era}/events` });
+    expect(JSON.stringify(contents)).toContain('hello');
+    expect((await client.listPrompts()).prompts.length).toBeGreaterThan(0);
+    await client.close();
+  });
+
+  it('tells of changes of the sessions that are listened to, and of no others', async () => {
+    const client = await officialClient(product.url, era);
+    const updates: string[] = [];
+    client.setNotificationHandler('notifications/resources/updated', ({ params }) => {
+      updates.push(params.uri);
+    });
+    for (const id of ['watched', 'other'])
+      await call(client, 'create_session', { sessionId: `${id}-${era}` });
+    const uri = `session://default/watched-${era}`;
+    if (era === 'modern') await client.listen({ resourceSubscriptions: [uri] });
+    else await client.subscribeResource({ uri });
+    await pause(100);
+    await call(client, 'append_event', { sessionId: `other-${era}`, text: 'x' });
+    await call(client, 'append_event', { sessionId: `watched-${era}`, text: 'x' });
+    await eventually(() => updates.length > 0);
+    expect(new Set(updates)).toEqual(new Set([uri]));
+    await client.close();
+  });
+
+  it('asks the user before it deletes', async () => {
+    const client = await officialClient(product.url, era, undefined, clientWithForms);
+    const questions: string[] = [];
+    client.setRequestHandler('elicitation/create', async ({ params }) => {
+      questions.push(params.message);
+      return { action: 'accept', content: { confirm: true } };
+    });
+    await call(client, 'create_session', { sessionId: `gone-${era}` });
+    const deleted = await call(client, 'delete_session', { sessionId: `gone-${era}` });
+    expect(deleted.structuredContent).toMatchObject({ deleted: true });
+    expect(questions).toHaveLength(1);
+    await client.close();
+  });
+
+  it('ends a call that its caller cancels', async () => {
+    const client = await officialClient(product.url, era);
+    await call(client, 'create_session', { sessionId: `wait-${era}` });
+    const ac = new AbortController();
+    const waiting = client.callTool(
+      { name: 'wait_for_events', arguments: { sessionId: `wait-${era}`, timeoutSeconds: 60 } },
+      { signal: ac.signal },
+    );
+    const failed = expect(waiting).rejects.toThrow();
+    await eventually(() => gauge(product, 'tool_calls_under_way').then((n) => n > 0));
+    ac.abort();
+    await failed;
+    await eventually(() => gauge(product, 'tool_calls_under_way').then((n) => n === 0));
+    await client.close();
+  });
+
+  it('reports progress while a call lasts', async () => {
+    const client = await officialClient(product.url, era);
+    await call(client, 'create_session', { sessionId: `p-${era}` });
+    await call(client, 'append_event', { sessionId: `p-${era}`, text: 'x' });
+    const answer = await client.callTool(
+      { name: 'wait_for_events', arguments: { sessionId: `p-${era}` } },
+      { onprogress: () => {} },
+    );
+    expect(answer.isError).not.toBe(true);
+    await client.close();
+  });
+});
+
+describe('the rules of Streamable HTTP', () => {
+  let product: Product;
+  beforeAll(async () => {
+    product = await startProduct();
+  });
+  afterAll(() => product.end());
+  const ask = (sent: Parameters<typeof send>[1]) => send(product.port, sent);
+  const code = (answer: { body: string }) =>
+    (JSON.parse(answer.body) as { error?: { code: number } }).error?.code;
+  const list = modernRequest('tools/list');
+
+  it.each([
+    ['no version header', { 'mcp-protocol-version': '' }, 400, -32020],
+    ['another version than the body', { 'mcp-protocol-version': '2025-11-25' }, 400, -32020],
+    ['no method header', { 'mcp-method': '' }, 400, -32020],
+    ['another method than the body', { 'mcp-method': 'tools/call' }, 400, -32020],
+    ['another content type', { 'content-type': 'text/plain' }, 415, -32000],
+    ['a content type that only begins like JSON', { 'content-type': 'application/jsonp' }, 415, -32000],
+  ])('refuses %s', async (_what, headers, status, expected) => {
+    const kept = Object.entries({ ...list.headers, ...headers }).filter(([, value]) => value !== '');
+    const answer = await ask({ ...list, headers: Object.fromEntries(kept) });
+    expect([answer.status, code(answer)]).toEqual([status, expected]);
+  });
+
+  it.each([
+    ['JSON that is none', '{nope', 400, -32700],
+    ['an empty body', '', 400, -32700],
+    ['a batch', [{ ...(list.body as Json) }], 400, -32600],
+    ['null', 'null', 400, -32600],
+    ['a number', '7', 400, -32600],
+  ])('refuses %s as a body', async (_what, body, status, expected) => {
+    const answer = await ask({ ...list, body });
+    expect([answer.status, code(answer)]).toEqual([status, expected]);
+  });
+
+  it('refuses a version that it does not speak, and names those it does', async () => {
+    const sent = modernRequest('tools/list', {
+      _meta: { 'io.modelcontextprotocol/protocolVersion': '2099-01-01' },
+    });
+    const answer = await ask({ ...sent, headers: { ...sent.headers, 'mcp-protocol-version': '2099-01-01' } });
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toMatchObject({
+      error: { code: -32022, data: { supported: ['2026-07-28'] } },
+    });
+  });
+
+  it('answers 404 to methods that are unknown or gone', async () => {
+    for (const method of ['no/such', 'ping', 'resources/subscribe']) {
+      const answer = await ask(modernRequest(method));
+      expect([answer.status, code(answer)]).toEqual([404, -32601]);
+    }
+  });
+
+  it('answers a call of an unknown tool as the protocol says, and a notification with 202', async () => {
+    expect(code(await ask(modernRequest('tools/call', { name: 'nope', arguments: {} })))).toBe(-32602);
+    const { body, ...sent } = modernRequest('notifications/cancelled', { requestId: 5 });
+    const { id: _id, ...notification } = body as Json;
+    const answer = await ask({ ...sent, body: notification });
+    expect([answer.status, answer.body]).toEqual([202, '']);
+  });
+
+  it('refuses methods of HTTP that mean nothing here', async () => {
+    for (const method of ['PUT', 'PATCH', 'HEAD', 'OPTIONS', 'TRACE']) {
+      const answer = await ask({ method });
+      expect([answer.status, answer.headers.allow]).toEqual([405, 'POST, GET, DELETE']);
+    }
+    for (const method of ['GET', 'DELETE']) {
+      const answer = await ask({ method, headers: { accept: 'text/event-stream' } });
+      expect([answer.status, answer.headers.allow]).toEqual([405, 'POST']);
+    }
+    expect((await ask({ path: '/other' })).status).toBe(404);
+  });
+
+  it('refuses a body that is too large, declared or not, and goes on serving', async () => {
+    const small = await startProduct({ settings: { limits: { ...defaultLimits, bodyBytes: 10_000 } } });
+    const body = JSON.stringify({ ...(list.body as Json), pad: 'x'.repeat(20_000) });
+    const declared = { ...list.headers, 'content-length': String(body.length) };
+    expect((await send(small.port, { ...list, headers: declared, body })).status).toBe(413);
+    const chunked = { ...list.headers, 'transfer-encoding': 'chunked' };
+    expect((await send(small.port, { ...list, headers: chunked, body })).status).toBe(413);
+    expect((await send(small.port, list)).status).toBe(200);
+    await small.end();
+  });
+
+  it('refuses a foreign Host and a foreign or opaque Origin', async () => {
+    for (const headers of [
+      { host: 'evil.example' },
+      { host: 'localhost.evil.example:80' },
+      { host: '127.0.0.1@evil.example' },
+      { origin: 'http://evil.example' },
+      { origin: 'null' },
+      { origin: 'http://localhost.evil.example' },
+      { origin: 'file://' },
+    ])
+      expect((await ask({ ...list, headers: { ...list.headers, ...headers } })).status).toBe(403);
+    for (const headers of [{ host: 'localhost:1' }, { host: '[::1]' }, { origin: 'http://localhost:3000' }]) {
+      const answer = await ask({ ...list, headers: { ...list.headers, ...headers } });
+      expect(answer.status).toBe(200);
+      expect(answer.headers['access-control-allow-origin']).toBeUndefined();
+    }
+  });
+
+  it('lets pages of allowed origins in, and no others', async () => {
+    const origin = 'https://app.example';
+    const open = await startProduct({ settings: { allowedOrigins: [origin] } });
+    const preflight = {
+      method: 'OPTIONS',
+      headers: {
+        origin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'mcp-method,mcp-param-region,evil',
+      },
+    };
+    const asked = await send(open.port, preflight);
+    expect(asked.status).toBe(204);
+    expect(asked.headers['access-control-allow-origin']).toBe(origin);
+    const allowed = asked.headers['access-control-allow-headers'] ?? '';
+    for (const name of ['authorization', 'mcp-session-id', 'mcp-protocol-version', 'mcp-param-region'])
+      expect(allowed).toContain(name);
+    expect(allowed).not.toContain('evil');
+    const called = await send(open.port, { ...list, headers: { ...list.headers, origin } });
+    expect(called.status).toBe(200);
+    expect(called.headers).toMatchObject({ 'access-control-allow-origin': origin, vary: 'Origin' });
+    expect(called.headers['access-control-expose-headers']).toContain('mcp-session-id');
+    const other = { ...preflight, headers: { ...preflight.headers, origin: 'https://other.example' } };
+    expect((await send(open.port, other)).status).toBe(403);
+    await open.end();
+  });
+
+  it('says that it lives and is ready, and nothing else, whatever the Host', async () => {
+    for (const path of ['/healthz', '/readyz']) {
+      const answer = await ask({ method: 'GET', path, headers: { host: '10.0.0.7:8080' } });
+      expect([answer.status, answer.body]).toEqual([200, '{"status":"ok"}']);
+      expect((await ask({ method: 'POST', path })).status).toBe(405);
+    }
+    const broken = await startProduct({ backend: { name: 'broken', ...failing } });
+    expect((await send(broken.port, { method: 'GET', path: '/readyz' })).status).toBe(503);
+    expect((await send(broken.port, { method: 'GET', path: '/healthz' })).status).toBe(200);
+    await broken.end();
+  });
+
+  it('gives every answer a request id, the proxy’s own where it is sane', async () => {
+    const answer = await ask({ ...list, headers: { ...list.headers, 'x-request-id': 'proxy-1234567' } });
+    expect(answer.headers['x-request-id']).toBe('proxy-1234567');
+    const evil = await ask({ ...list, headers: { ...list.headers, 'x-request-id': 'a b' } });
+    expect(evil.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    await eventually(() => product.entries.some((entry) => entry.requestId === 'proxy-1234567'));
+    const entry = product.entries.find((e) => e.requestId === 'proxy-1234567');
+    expect(entry).toMatchObject({
+      method: 'POST',
+      path: '/mcp',
+      rpc: 'tools/list',
+      status: 200,
+      user: 'local',
+    });
+  });
+
+  it('serves 2025 request by request where sessions are switched off', async () => {
+    const stateless = await startProduct({ settings: { legacy: 'stateless' } });
+    const answer = await send(stateless.port, initialize);
+    expect(answer.status).toBe(200);
+    expect(answer.headers['mcp-session-id']).toBeUndefined();
+    const listed = await send(stateless.port, {
+      ...initialize,
+      body: { jsonrpc: '2.0', id: 1, method: 'tools/list' },
+    });
+    expect(JSON.stringify(resultOf(listed))).toContain('append_event');
+    expect((await send(stateless.port, { method: 'GET' })).status).toBe(405);
+    await stateless.end();
+  });
+});
+
+describe('sessions of 2025', () => {
+  let product: Product;
+  beforeAll(async () => {
+    product = await startProduct();
+  });
+  afterAll(() => product.end());
+  const ask = (sent: Parameters<typeof send>[1]) => send(product.port, sent);
+
+  it('live from initialize to DELETE', async () => {
+    const id = await openSession(product.port);
+    expect((await ask(legacyRequest(id, 'tools/list'))).status).toBe(200);
+    const { headers } = legacyRequest(id, 'x');
+    expect((await ask({ method: 'DELETE', ...(headers ? { headers } : {}) })).status).toBe(200);
+    expect((await ask(legacyRequest(id, 'tools/list'))).status).toBe(404);
+  });
+
+  it('are 404 when unknown, and 400 when none is named', async () => {
+    expect((await ask(legacyRequest('nope', 'tools/list'))).status).toBe(404);
+    expect((await ask({ method: 'GET', headers: { 'mcp-session-id': 'nope' } })).status).toBe(404);
+    const { headers, body } = legacyRequest('x', 'tools/list');
+    const { 'mcp-session-id': _id, ...rest } = headers ?? {};
+    expect((await ask({ headers: rest, body })).status).toBe(400);
+  });
+
+  it('have one stream of notifications each, and end with it open', async () => {
+    const id = await openSession(product.port);
+    const headers = { accept: 'text/event-stream', 'mcp-session-id': id };
+    const stream = ask({ method: 'GET', headers });
+    await pause(100);
+    expect((await ask({ method: 'GET', headers })).status).toBe(409);
+    expect((await ask({ method: 'DELETE', headers })).status).toBe(200);
+    expect((await stream).status).toBe(200);
+  });
+
+  it('answer a batch of an older client', async () => {
+    const id = await openSession(product.port);
+    const { headers } = legacyRequest(id, 'x');
+    const messages = [1, 2].map((n) => ({ jsonrpc: '2.0', id: n, method: 'ping' }));
+    const answer = await ask({ ...(headers ? { headers } : {}), body: messages });
+    expect(answer.status).toBe(200);
+    expect(answer.body.match(/^data: /gm)).toHaveLength(2);
+  });
+});
+
+const failing = {
+  describe: () => Promise.reject(new Error('broken')),
+  close: async () => {},
+  sessions: { list: () => Promise.reject(new Error('broken')) },
+};

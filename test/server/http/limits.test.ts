@@ -1,0 +1,296 @@
+import http from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { principalOf } from '../../../src/server/auth/scopes.ts';
+import { createLimits, defaultLimits, type LimitSettings } from '../../../src/server/http/limits.ts';
+import { hostSessions } from '../../../src/server/http/sessions-2025.ts';
+import { serve } from '../../../src/server/mcp/served-app.ts';
+import { memoryBackend } from '../../tools/harness.ts';
+import {
+  as,
+  bearer,
+  eventually,
+  gauge,
+  initialize,
+  legacyRequest,
+  modernRequest,
+  openSession,
+  type Product,
+  pause,
+  resultOf,
+  send,
+  startProduct,
+  tokensFor,
+} from './harness.ts';
+
+const quiet = { info() {}, warn() {}, error() {} };
+let product: Product;
+afterEach(() => product.end());
+
+const start = async (limits: Partial<LimitSettings>) => {
+  product = await startProduct({
+    settings: {
+      metrics: true,
+      limits: { ...defaultLimits, ...limits },
+      tokens: tokensFor({ ann: ['sessions:write'], bob: ['sessions:write'], boss: ['sessions:admin'] }),
+    },
+  });
+};
+const ask = (user: string, sent: Parameters<typeof as>[1]) => send(product.port, as(user, sent));
+const list = modernRequest('tools/list');
+const waiting = (sessionId: string) =>
+  modernRequest('tools/call', { name: 'wait_for_events', arguments: { sessionId, timeoutSeconds: 60 } });
+
+async function newSession(user: string): Promise<string> {
+  const answer = await ask(user, modernRequest('tools/call', { name: 'create_session', arguments: {} }));
+  const { result } = resultOf(answer) as { result: { structuredContent: { session: { id: string } } } };
+  return result.structuredContent.session.id;
+}
+
+/** A request that stays open until `stop`. */
+function hold(user: string, sent: Parameters<typeof as>[1]): { status: Promise<number>; stop(): void } {
+  const { method = 'POST', headers, body } = as(user, sent);
+  const options = { host: '127.0.0.1', port: product.port, path: '/mcp', method, headers, agent: false };
+  const req = http.request(options);
+  const status = new Promise<number>((resolve) => {
+    req.on('response', (res) => {
+      res.resume();
+      resolve(res.statusCode ?? 0);
+    });
+    req.on('error', () => resolve(0));
+  });
+  req.end(body === undefined ? undefined : JSON.stringify(body));
+  return { status, stop: () => req.destroy() };
+}
+
+describe('limits, for each user apart', () => {
+  it('rate: 429 with the time to come back, and in again then', async () => {
+    await start({ requestsPerSecond: 5, burst: 3 });
+    for (let i = 0; i < 3; i += 1) expect((await ask('ann', list)).status).toBe(200);
+    const refused = await ask('ann', list);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers['retry-after'])).toBe(1);
+    expect(JSON.parse(refused.body)).toMatchObject({
+      error: { code: -32000, data: { retryAfterSeconds: 1 } },
+    });
+    expect((await ask('bob', list)).status).toBe(200);
+    await pause(300);
+    expect((await ask('ann', list)).status).toBe(200);
+    expect((await ask('boss', { method: 'GET', path: '/metrics' })).body).toContain(
+      'agent_sessions_refused_total{limit="rate"} 1',
+    );
+  });
+
+  it('rate: a batch counts as its messages', async () => {
+    await start({ requestsPerSecond: 1, burst: 10 });
+    const id = await openSession(product.port, 'ann');
+    const { headers } = legacyRequest(id, 'x');
+    const body = Array.from({ length: 9 }, (_, i) => ({ jsonrpc: '2.0', id: i, method: 'ping' }));
+    expect((await ask('ann', { headers: headers ?? {}, body })).status).toBe(429);
+  });
+
+  it('rate: a large body counts as many requests', async () => {
+    await start({ requestsPerSecond: 1, burst: 10 });
+    const large = modernRequest('tools/list', { cursor: 'x'.repeat(400_000) });
+    expect((await ask('ann', large)).status).toBe(200);
+    expect((await ask('ann', large)).status).toBe(429);
+    expect((await ask('ann', list)).status).toBe(200);
+  });
+
+  it('calls under way: RESOURCE_EXHAUSTED that the model sees, and room again when one ends', async () => {
+    await start({ calls: 2 });
+    const sessionId = await newSession('ann');
+    const held = [1, 2].map(() => hold('ann', waiting(sessionId)));
+    await eventually(async () => (await gauge(product, 'tool_calls_under_way', 'boss')) === 2);
+    const refused = await ask('ann', modernRequest('tools/call', { name: 'list_sessions', arguments: {} }));
+    expect(refused.status).toBe(200);
+    expect(refused.body).toContain('RESOURCE_EXHAUSTED');
+    expect(refused.body).toContain('\\"retryAfterSeconds\\":1');
+    const bob = await ask('bob', modernRequest('tools/call', { name: 'list_sessions', arguments: {} }));
+    expect(bob.body).not.toContain('RESOURCE_EXHAUSTED');
+    for (const one of held) one.stop();
+    await eventually(async () => (await gauge(product, 'tool_calls_under_way', 'boss')) === 0);
+    expect(await newSession('ann')).toBeTruthy();
+  });
+
+  it('calls under way: those whose caller of 2025 has gone count until they end', async () => {
+    await start({ calls: 1 });
+    const sessionId = await newSession('ann');
+    const id = await openSession(product.port, 'ann');
+    const args = { name: 'wait_for_events', arguments: { sessionId, timeoutSeconds: 60 } };
+    const gone = hold('ann', legacyRequest(id, 'tools/call', args));
+    expect(await gone.status).toBe(200);
+    gone.stop();
+    await pause(50);
+    expect(await gauge(product, 'tool_calls_under_way', 'boss')).toBe(1);
+    const { headers } = legacyRequest(id, 'x');
+    expect((await ask('ann', { method: 'DELETE', headers: headers ?? {} })).status).toBe(200);
+    await eventually(async () => (await gauge(product, 'tool_calls_under_way', 'boss')) === 0);
+  });
+
+  it('requests under way: 429', async () => {
+    await start({ requests: 2 });
+    const sessionId = await newSession('ann');
+    const held = [1, 2].map(() => hold('ann', waiting(sessionId)));
+    await eventually(async () => (await gauge(product, 'requests_under_way', 'boss')) === 2);
+    expect((await ask('ann', list)).status).toBe(429);
+    expect((await ask('bob', list)).status).toBe(200);
+    for (const one of held) one.stop();
+    await eventually(async () => (await ask('ann', list)).status === 200);
+  });
+
+  it('streams and subscriptions of both eras: 429, and room again when one ends', async () => {
+    await start({ streams: 2, subscriptions: 3 });
+    const uris = (n: number) => Array.from({ length: n }, (_, i) => `session://default/s${i}`);
+    const listen = (n: number) =>
+      modernRequest('subscriptions/listen', { notifications: { resourceSubscriptions: uris(n) } });
+    expect((await ask('ann', listen(4))).status).toBe(429);
+    const first = hold('ann', listen(2));
+    expect(await first.status).toBe(200);
+    const id = await openSession(product.port, 'ann');
+    const second = hold('ann', {
+      method: 'GET',
+      headers: { accept: 'text/event-stream', 'mcp-session-id': id },
+    });
+    expect(await second.status).toBe(200);
+    expect((await ask('ann', listen(1))).status).toBe(429);
+    const subscribe = async (uri: string) =>
+      resultOf(await ask('ann', legacyRequest(id, 'resources/subscribe', { uri })));
+    expect(await subscribe('session://default/a')).toHaveProperty('result');
+    expect(await subscribe('session://default/a')).toHaveProperty('result');
+    expect(await subscribe('session://default/b')).toMatchObject({ error: { code: -32603 } });
+    for (const one of [first, second]) one.stop();
+    await eventually(async () => (await gauge(product, 'streams_open', 'boss')) === 0);
+    expect(await gauge(product, 'subscriptions', 'boss')).toBe(1);
+    const { headers } = legacyRequest(id, 'x');
+    await ask('ann', { method: 'DELETE', headers: headers ?? {} });
+    expect(await gauge(product, 'subscriptions', 'boss')).toBe(0);
+  });
+
+  it('protocol sessions: 429 until one is given back', async () => {
+    await start({ sessions: 2 });
+    const ids = [await openSession(product.port, 'ann'), await openSession(product.port, 'ann')];
+    const refused = await ask('ann', initialize);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await ask('bob', initialize)).status).toBe(200);
+    const { headers } = legacyRequest(ids[0] ?? '', 'x');
+    await ask('ann', { method: 'DELETE', headers: headers ?? {} });
+    expect((await ask('ann', initialize)).status).toBe(200);
+    // An initialize that the protocol refuses takes no place.
+    await ask('ann', { method: 'DELETE', headers: legacyRequest(ids[1] ?? '', 'x').headers ?? {} });
+    const { accept: _accept, ...rest } = initialize.headers ?? {};
+    expect((await ask('ann', { ...initialize, headers: rest })).status).toBe(406);
+    expect(await gauge(product, 'protocol_sessions', 'boss')).toBe(2);
+  });
+
+  it('bodies under way: 429', async () => {
+    await start({ bodyBytes: 50_000, bodiesBytes: 60_000 });
+    const sockets = [40_000, 40_000].map((bytes) => upload(bytes));
+    const answers = await Promise.all(
+      sockets.map(({ socket, first }) => Promise.race([first, late(socket)])),
+    );
+    expect(answers.map((text) => text.slice(9, 12)).sort()).toEqual(['429', 'lat']);
+    for (const { socket } of sockets) socket.destroy();
+  });
+});
+
+/** Begins to send a body and stops in the middle. */
+function upload(bytes: number): { socket: Socket; first: Promise<string> } {
+  const socket = connect(product.port, '127.0.0.1');
+  const headers = { ...bearer('ann'), 'content-type': 'application/json', 'content-length': String(bytes) };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n${lines.join('')}\r\n{"jsonrpc"`);
+  socket.on('error', () => {});
+  return { socket, first: new Promise((resolve) => socket.once('data', (chunk) => resolve(String(chunk)))) };
+}
+
+const late = (_socket: Socket): Promise<string> => pause(300).then(() => 'it is so late');
+
+describe('protocol sessions', () => {
+  const principal = principalOf('ann', ['sessions:write']);
+  const request = (headers: Record<string, string> = {}, method = 'POST') =>
+    new Request('http://localhost/', { method, headers: { ...initialize.headers, ...headers } });
+
+  async function host(limits: Partial<LimitSettings>, settings: { idleSeconds: number; most: number }) {
+    await start({});
+    const clock = { now: 1_000_000 };
+    const counted = createLimits({ ...defaultLimits, ...limits });
+    const deps = { version: '0', defaultApp: 'default', toolsets: undefined, readOnly: false, log: quiet };
+    const served = serve({ ...deps, backends: [await memoryBackend()], secret: Buffer.alloc(32) });
+    const sessions = hostSessions(served, counted, settings, () => clock.now);
+    const call = (body: unknown) => ({ principal, authInfo: undefined, body });
+    const open = async () => {
+      const { response, done } = await sessions.handle(request(), call(initialize.body));
+      await response.text();
+      done();
+      return { status: response.status, id: response.headers.get('mcp-session-id') ?? '' };
+    };
+    const ping = async (id: string) => {
+      const body = { jsonrpc: '2.0', id: 1, method: 'ping' };
+      const { response, done } = await sessions.handle(request({ 'mcp-session-id': id }), call(body));
+      await response.text();
+      done();
+      return response.status;
+    };
+    return { clock, counted, sessions, open, ping, call };
+  }
+
+  it('end when nobody has used them for long, but not while a stream is open', async () => {
+    const { clock, counted, sessions, open, ping, call } = await host({}, { idleSeconds: 100, most: 10 });
+    const [idle, streaming, used] = [await open(), await open(), await open()];
+    const get = request({ 'mcp-session-id': streaming.id }, 'GET');
+    const { done } = await sessions.handle(get, call(undefined));
+    clock.now += 90_000;
+    expect(await ping(used.id)).toBe(200);
+    clock.now += 20_000;
+    sessions.reap();
+    expect([await ping(idle.id), await ping(streaming.id), await ping(used.id)]).toEqual([404, 200, 200]);
+    done();
+    clock.now += 200_000;
+    sessions.reap();
+    expect(await ping(streaming.id)).toBe(404);
+    expect(counted.total('sessions')).toBe(0);
+  });
+
+  it('give way to new ones when they have been quiet, the longest first', async () => {
+    const { clock, open, ping } = await host({ sessions: 2 }, { idleSeconds: 1e6, most: 10 });
+    const [first, second] = [await open(), await open()];
+    expect((await open()).status).toBe(429);
+    clock.now += 61_000;
+    await ping(first.id);
+    expect((await open()).status).toBe(200);
+    expect([await ping(first.id), await ping(second.id)]).toEqual([200, 404]);
+  });
+
+  it('are limited in all: 503', async () => {
+    const { clock, open } = await host({}, { idleSeconds: 1e6, most: 2 });
+    await open();
+    await open();
+    expect((await open()).status).toBe(503);
+    clock.now += 61_000;
+    expect((await open()).status).toBe(200);
+  });
+});
+
+describe('the accounts behind the limits', () => {
+  it('spend, save and forget', async () => {
+    await start({});
+    const clock = { now: 0 };
+    const limits = createLimits({ ...defaultLimits, requestsPerSecond: 10, burst: 20 }, () => clock.now);
+    expect(limits.spend('a', 20)).toBe(0);
+    expect(limits.spend('a', 5)).toBeCloseTo(0.5);
+    clock.now += 500;
+    expect(limits.spend('a', 5)).toBe(0);
+    // More at once than can be saved is paid back later instead of never.
+    clock.now += 10_000;
+    expect(limits.spend('a', 50)).toBe(0);
+    expect(limits.spend('a', 1)).toBeCloseTo(3.1);
+    const give = limits.take('a', 'calls');
+    give?.();
+    give?.();
+    expect(limits.total('calls')).toBe(0);
+    for (let i = 0; i < 5000; i += 1) limits.spend(`user-${i}`, 1);
+    expect(limits.spend('a', 1)).toBeGreaterThan(0);
+  });
+});

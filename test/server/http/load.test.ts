@@ -1,0 +1,254 @@
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import { connect, type Socket } from 'node:net';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundle } from '../../e2e/bundle.ts';
+import { scratch } from '../../e2e/clients.ts';
+import {
+  as,
+  bearer,
+  type Json,
+  legacyRequest,
+  modernRequest,
+  openSession,
+  pause,
+  resultOf,
+  type Sent,
+  send,
+  tokensFor,
+} from './harness.ts';
+
+/**
+ * Many clients of both eras on one real server process, beside clients that mean no good. Short as part of the
+ * tests; LOAD=full is the one that the targets are about: 200 clients, 60 s and at least 10⁵ calls.
+ */
+const isFull = process.env.LOAD === 'full';
+const seconds = isFull ? 60 : 8;
+const clients = isFull ? 200 : 40;
+const enoughCalls = isFull ? 100_000 : 0;
+/** Ends a run that does not get there. */
+const mostSeconds = isFull ? 240 : 8;
+const users = Array.from({ length: 20 }, (_, i) => `user${i}`);
+
+interface Server {
+  port: number;
+  pid: number;
+  end(): Promise<number | null>;
+}
+
+async function start(): Promise<Server> {
+  const folder = scratch();
+  const tokens = path.join(folder, 'tokens.json');
+  writeFileSync(
+    tokens,
+    tokensFor(Object.fromEntries(users.map((user) => [user, ['sessions:write'] as const]))),
+  );
+  const args = ['http', '--port', '0', '--store', `sqlite:${folder}/s.db`, '--auth-tokens', tokens];
+  const child = spawn(process.execPath, [bundle, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PATH: process.env.PATH ?? '', HOME: folder },
+  });
+  const exit = new Promise<number | null>((resolve) => child.on('exit', resolve));
+  const url = await new Promise<string>((resolve) => {
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      const found = /"url":"([^"]+)"/.exec(line)?.[1];
+      if (found) resolve(found);
+    });
+  });
+  return {
+    port: Number(new URL(url).port),
+    pid: child.pid ?? 0,
+    end() {
+      child.kill('SIGTERM');
+      return exit;
+    },
+  };
+}
+
+const residentMb = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+
+interface Tally {
+  calls: number;
+  limited: number;
+  failures: string[];
+  ms: number[];
+}
+
+/** One client: a connection of its own, calls one after another until the time is up. */
+async function client(port: number, n: number, goesOn: () => boolean, tally: Tally): Promise<void> {
+  const user = users[n % users.length] ?? '';
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const session = n % 2 === 0 ? undefined : await openSession(port, user);
+  const post = (sent: Sent) =>
+    new Promise<{ status: number; body: string }>((resolve, reject) => {
+      const text = JSON.stringify(sent.body);
+      const headers = { ...sent.headers, ...bearer(user), 'content-length': Buffer.byteLength(text) };
+      const req = http.request({ host: '127.0.0.1', port, path: '/mcp', method: 'POST', agent, headers });
+      req.on('error', reject);
+      req.on('response', (res) => {
+        let body = '';
+        res.setEncoding('utf8');
+        res.on('data', (chunk: string) => {
+          body += chunk;
+        });
+        res.on('end', () => resolve({ status: res.statusCode ?? 0, body }));
+        res.on('error', reject);
+      });
+      req.end(text);
+    });
+  const call = async (name: string, args: Json) => {
+    const params = { name, arguments: args };
+    const sent =
+      session === undefined
+        ? modernRequest('tools/call', params)
+        : legacyRequest(session, 'tools/call', params);
+    const began = performance.now();
+    const answer = await post(sent);
+    tally.ms.push(performance.now() - began);
+    tally.calls += 1;
+    if (answer.status === 429 || answer.body.includes('RESOURCE_EXHAUSTED')) tally.limited += 1;
+    else if (answer.status !== 200 || answer.body.includes('"isError":true'))
+      tally.failures.push(`${name}: ${answer.status} ${answer.body.slice(0, 200)}`);
+    return answer.body;
+  };
+  const sessionId = `s-${n}`;
+  await call('create_session', { sessionId });
+  const mix: [string, Json][] = [
+    ['append_event', { sessionId, text: `hello from ${n}` }],
+    ['list_events', { sessionId, order: 'desc', pageSize: 5 }],
+    ['append_event', { sessionId, author: 'agent', text: 'x'.repeat(500), stateDelta: { turn: n } }],
+    ['get_session', { sessionId }],
+    ['list_sessions', { pageSize: 5 }],
+    ['append_event', { sessionId, text: 'again' }],
+    ['save_artifact', { sessionId, name: 'report.txt', text: 'y'.repeat(1000) }],
+    ['get_artifact', { sessionId, name: 'report.txt' }],
+    ['search_memory', { query: 'hello' }],
+    ['wait_for_events', { sessionId, timeoutSeconds: 1 }],
+  ];
+  for (let i = n; goesOn(); i += 1) {
+    const [name, args] = mix[i % mix.length] ?? ['list_sessions', {}];
+    // Saved once in a while: versions of an artifact stay for good.
+    if (name === 'save_artifact' && i >= 200 + n) continue;
+    if (name === 'get_artifact' && i < 8 + n) continue;
+    await call(name, args).catch((error: unknown) => tally.failures.push(`${name}: ${String(error)}`));
+  }
+  agent.destroy();
+}
+
+/** Sends the head, or the body, of a request a byte at a time. */
+function loris(port: number, head: string): { socket: Socket; closed: Promise<number> } {
+  const began = Date.now();
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(head);
+  const drip = setInterval(() => socket.writable && socket.write('x'), 500);
+  const closed = new Promise<number>((resolve) =>
+    socket.on('close', () => {
+      clearInterval(drip);
+      resolve(Date.now() - began);
+    }),
+  );
+  return { socket, closed };
+}
+
+/** Sends more than is allowed, again and again. */
+async function oversize(port: number, goesOn: () => boolean): Promise<Set<number>> {
+  const statuses = new Set<number>();
+  const body = `{"jsonrpc":"2.0","pad":"${'x'.repeat(9 * 1024 * 1024)}"}`;
+  while (goesOn()) {
+    const { headers } = modernRequest('tools/list');
+    const chunked = statuses.size % 2 === 0 ? {} : { 'transfer-encoding': 'chunked' };
+    const sent = as('user0', { headers: { ...headers, ...chunked }, body });
+    // The answer comes, or the connection is closed while the body is still being sent.
+    const status = await send(port, sent).then(
+      (answer) => answer.status,
+      () => 0,
+    );
+    statuses.add(status);
+    await pause(100);
+  }
+  return statuses;
+}
+
+const quantile = (values: number[], q: number) =>
+  values.sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))] ?? Number.NaN;
+
+describe('under load', () => {
+  let server: Server;
+  beforeAll(async () => {
+    server = await start();
+  });
+  afterAll(async () => {
+    expect(await server.end()).toBe(0);
+  });
+
+  it(
+    'makes no mistakes, and does not grow',
+    async () => {
+      const began = Date.now();
+      const tally: Tally = { calls: 0, limited: 0, failures: [], ms: [] };
+      const goesOn = () => {
+        const elapsed = (Date.now() - began) / 1000;
+        return elapsed < seconds || (tally.calls < enoughCalls && elapsed < mostSeconds);
+      };
+      const memory: { calls: number; mb: number }[] = [];
+      const sampling = setInterval(
+        () => memory.push({ calls: tally.calls, mb: residentMb(server.pid) }),
+        250,
+      );
+      const requestLine = 'POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n';
+      const slowHeads = Array.from({ length: 10 }, () => loris(server.port, `${requestLine}x-slow: `));
+      const { authorization } = bearer('user1');
+      const slowBodies = Array.from({ length: 10 }, () =>
+        loris(
+          server.port,
+          `${requestLine}authorization: ${authorization}\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n`,
+        ),
+      );
+      const oversized = oversize(server.port, goesOn);
+      await Promise.all(Array.from({ length: clients }, (_, n) => client(server.port, n, goesOn, tally)));
+      clearInterval(sampling);
+      expect(tally.failures.slice(0, 5)).toEqual([]);
+      expect([...(await oversized)].every((status) => status === 413 || status === 0)).toBe(true);
+      // The server goes on as before: what was opened is closed, what was taken is given back.
+      const answer = await send(server.port, as('user0', modernRequest('tools/list')));
+      expect(JSON.stringify(resultOf(answer))).toContain('append_event');
+
+      const warm = memory.filter((m) => m.calls > tally.calls * 0.4 && m.calls < tally.calls * 0.6);
+      const late = memory.filter((m) => m.calls > tally.calls * 0.8);
+      const [early, end] = [warm, late].map((part) =>
+        quantile(
+          part.map((m) => m.mb),
+          0.5,
+        ),
+      );
+      const growth = (end ?? Number.NaN) / (early ?? Number.NaN);
+      const figures = {
+        calls: tally.calls,
+        callsPerSecond: Math.round((tally.calls * 1000) / (Date.now() - began)),
+        limited: tally.limited,
+        p50: Math.round(quantile(tally.ms, 0.5)),
+        p99: Math.round(quantile(tally.ms, 0.99)),
+        max: Math.round(quantile(tally.ms, 1)),
+        mbAtHalf: Math.round(early ?? Number.NaN),
+        mbAtEnd: Math.round(end ?? Number.NaN),
+      };
+      if (isFull) process.stdout.write(`${JSON.stringify(figures)}\n`);
+      expect(growth).toBeLessThan(isFull ? 1.1 : 1.3);
+      expect(figures.p99).toBeLessThan(5000);
+      expect(figures.calls).toBeGreaterThan(isFull ? enoughCalls - 1 : 500);
+
+      // Those that trickle are closed within the time-outs for heads and for whole requests.
+      if (isFull) {
+        for (const { closed } of slowHeads) expect(await closed).toBeLessThan(25_000);
+        for (const { closed } of slowBodies) expect(await closed).toBeLessThan(75_000);
+      }
+      for (const { socket } of [...slowHeads, ...slowBodies]) socket.destroy();
+    },
+    (mostSeconds + 90) * 1000,
+  );
+});
