@@ -17,7 +17,8 @@ it('no value that the agent did not write is shown, whatever the override paths 
       const args = structuredClone(agent) as JsonObject;
       let at = args;
       for (const key of way) {
-        const next = at[key];
+        // An own key only: a way through `__proto__` must not lead into every object's prototype.
+        const next = Object.hasOwn(at, key) ? at[key] : undefined;
         const inner: JsonObject =
           typeof next === 'object' && next !== null && !Array.isArray(next) ? (next as JsonObject) : {};
         Object.defineProperty(at, key, {
