@@ -1,11 +1,11 @@
 import { type Backend, capabilitiesOf } from '../types.ts';
 import { getApp, listApps } from './apps.ts';
 import { getArtifact, listArtifacts } from './artifacts.ts';
-import { callMethod } from './call.ts';
 import { connect } from './client.ts';
 import { checkConfig, type VectaraConfig } from './config.ts';
 import { deleteEvent, getEvent, listEvents, setVisibility } from './events.ts';
 import { streamQuery } from './query.ts';
+import { callMethod } from './query-methods.ts';
 import { listSessions } from './session-list.ts';
 import { createSession, deleteSession, forkSession, getSession, updateSession } from './sessions.ts';
 import { listToolCalls, submitToolOutputs } from './tool-calls.ts';

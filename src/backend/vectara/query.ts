@@ -4,11 +4,11 @@ import type { JsonObject } from '../../model/json.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import type { Vectara } from './client.ts';
 import { contextOf, lastEventId } from './events.ts';
-import { messageBody } from './input.ts';
 import { sessionPath } from './paths.ts';
-import { eventsPath, openRun } from './run.ts';
+import { messageBody } from './query-input.ts';
+import { eventsPath, openRun } from './query-interrupt.ts';
+import { brokenOff, streamedEvents, wholeEvents } from './query-stream.ts';
 import { applyStateDelta, ownSession } from './sessions.ts';
-import { brokenOff, streamedEvents, wholeEvents } from './stream.ts';
 import { responsesBody } from './tool-calls.ts';
 
 /** Largest answer that is read when Vectara answers a stream with plain JSON. */

@@ -8,8 +8,8 @@ import { objectOf, type Vectara } from './client.ts';
 import { contextOf, readEvent, wireEvents } from './events.ts';
 import { shownArguments, toEvent } from './map-event.ts';
 import { sessionPath } from './paths.ts';
+import { wholeEvents } from './query-stream.ts';
 import { ownSession } from './sessions.ts';
-import { wholeEvents } from './stream.ts';
 import { listField, microsField, objectField, textField, timeField } from './wire.ts';
 
 interface Outstanding {

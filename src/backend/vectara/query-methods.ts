@@ -5,10 +5,10 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Owner } from '../types.ts';
 import type { Vectara } from './client.ts';
 import { contextOf } from './events.ts';
-import { inputBody } from './input.ts';
-import { eventsPath, openRun } from './run.ts';
+import { inputBody } from './query-input.ts';
+import { eventsPath, openRun } from './query-interrupt.ts';
+import { wholeEvents } from './query-stream.ts';
 import { ownSession } from './sessions.ts';
-import { wholeEvents } from './stream.ts';
 
 const sessionId = z.string();
 const eventId = z.string().regex(/^aev_[0-9A-Za-z_-]{1,200}$/);
