@@ -4,10 +4,11 @@ import { checkId } from '../../model/ids.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { path } from '../../net/url.ts';
 import type { ArtifactContent, NewArtifact, SessionRef } from '../types.ts';
-import { type Adk, checkSlash, readSession, sessionPath } from './client.ts';
+import type { Adk } from './client.ts';
 import { artifactNotFound, notAdk } from './errors.ts';
 import { sha256Of, toArtifact, toInlineData, toSavedArtifact } from './map-session.ts';
-import { checked } from './sessions.ts';
+import { checked, checkSlash, sessionPath } from './paths.ts';
+import { readSession } from './read-session.ts';
 
 /** Highest version number that is looked for where a server does not list versions. */
 const mostVersions = 65_536;

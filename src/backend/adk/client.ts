@@ -1,13 +1,11 @@
-import { invalidArgument, SessionError } from '../../errors.ts';
-import { isObject, type JsonObject } from '../../model/json.ts';
+import { invalidArgument } from '../../errors.ts';
 import { type HttpClient, httpClient } from '../../net/http.ts';
-import { checkBaseUrl, path } from '../../net/url.ts';
-import type { Owner, SessionRef } from '../types.ts';
+import { checkBaseUrl } from '../../net/url.ts';
 import { type AdkConfig, defaults } from './config.ts';
 import { type Detected, detect } from './detect.ts';
 import { type Dialect, dialects, unknownDialect } from './dialects.ts';
-import { notAdk, service, sessionNotFound, toError } from './errors.ts';
-import { openRecent, type Recent } from './session-cache.ts';
+import { service, toError } from './errors.ts';
+import { openSessionCache, type SessionCache } from './session-cache.ts';
 
 /** Answers of any size that are read at the same time, so that memory stays bounded. */
 const parallelReads = 4;
@@ -25,7 +23,7 @@ export interface Adk {
   known(): Detected;
   /** Asks the server if it has not been reached yet. */
   dialect(): Promise<Dialect>;
-  readonly recent: Recent;
+  readonly sessionCache: SessionCache;
   /** Runs `work` when fewer than `parallelReads` others run. */
   gate<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -64,7 +62,7 @@ export async function connect(config: AdkConfig): Promise<Adk> {
     baseUrl,
     runIdleMs: config.runIdleMs ?? defaults.runIdleMs,
     maxAnswerBytes,
-    recent: openRecent(),
+    sessionCache: openSessionCache(),
     known: () => known,
     async dialect() {
       if (known.dialect === undefined && Date.now() - askedAt >= askAgainMs) {
@@ -96,76 +94,4 @@ function gateOf(limit: number): Adk['gate'] {
       else next();
     }
   };
-}
-
-export function checkSlash(allowed: boolean, what: string, value: string): void {
-  if (!allowed && value.includes('/'))
-    throw invalidArgument(
-      `${what} holds a "/", which this ADK server cannot take in a path.`,
-      `Use ${what} without "/".`,
-    );
-}
-
-export async function sessionsPath(adk: Adk, owner: Owner): Promise<string> {
-  const { slashInIds } = await adk.dialect();
-  checkSlash(slashInIds, 'app', owner.app);
-  checkSlash(slashInIds, 'userId', owner.userId);
-  return path`/apps/${owner.app}/users/${owner.userId}/sessions`;
-}
-
-export async function sessionPath(adk: Adk, ref: SessionRef): Promise<string> {
-  const parent = await sessionsPath(adk, ref);
-  checkSlash((await adk.dialect()).slashInIds, 'sessionId', ref.sessionId);
-  return parent + path`/${ref.sessionId}`;
-}
-
-/** A session as a server wrote it, its events among it. */
-export interface WireSession extends JsonObject {
-  id: string;
-  events: JsonObject[];
-}
-
-/**
- * Reads a session whole: no dialect answers a part of it.
- * @throws SessionError NOT_FOUND, also when the answer is about another session or user
- */
-export async function readSession(adk: Adk, ref: SessionRef): Promise<WireSession> {
-  const url = await sessionPath(adk, ref);
-  const value = await adk
-    .gate(() => adk.http.json({ method: 'GET', path: url, retry: 'read' }))
-    .catch((error: unknown) => {
-      if (
-        error instanceof SessionError &&
-        error.code === 'RESOURCE_EXHAUSTED' &&
-        error.retryAfter === undefined
-      )
-        throw tooLarge(adk, error);
-      throw error;
-    });
-  const session = toWireSession(value);
-  if (!belongsTo(session, ref) || session.id !== ref.sessionId) throw sessionNotFound();
-  return session;
-}
-
-/** @throws SessionError UNAVAILABLE when the value is no session */
-export function toWireSession(value: unknown): WireSession {
-  if (!isObject(value) || (typeof value.id !== 'string' && typeof value.id !== 'number')) throw notAdk();
-  return {
-    ...value,
-    id: String(value.id),
-    events: Array.isArray(value.events) ? value.events.filter(isObject) : [],
-  };
-}
-
-/** The app is not compared: a server started with `--app_name` reports that name for every app. */
-export function belongsTo(session: JsonObject, owner: Owner): boolean {
-  return session.userId === undefined || String(session.userId) === owner.userId;
-}
-
-function tooLarge(adk: Adk, cause: unknown): SessionError {
-  return new SessionError(
-    'RESOURCE_EXHAUSTED',
-    `The session is larger than ${adk.maxAnswerBytes} bytes, and ADK servers answer a session only whole.`,
-    { hint: 'Raise the limit of the adk backend, or go on in a new session.', cause },
-  );
 }

@@ -5,12 +5,14 @@ import { jsonBytes } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import { parseTime } from '../../model/time.ts';
 import type { EventQuery, SessionRef } from '../types.ts';
-import { type Adk, readSession, type WireSession } from './client.ts';
+import type { Adk } from './client.ts';
 import { eventNotFound, unsupported } from './errors.ts';
 import { toEvent } from './map-event.ts';
 import { fallbackOf } from './map-session.ts';
 import { msOf } from './map-time.ts';
-import { checked } from './sessions.ts';
+import { checked } from './paths.ts';
+import { readSession } from './read-session.ts';
+import type { WireSession } from './wire.ts';
 
 /** A page ends at this many bytes, though it holds one event at least. */
 const pageBytes = 8 * 1024 * 1024;
@@ -40,7 +42,7 @@ export async function getEvent(adk: Adk, ref: SessionRef, eventId: string): Prom
 export async function listEvents(adk: Adk, ref: SessionRef, query: EventQuery): Promise<Page<Event>> {
   if (query.afterEventId !== undefined) checkId('afterEventId', query.afterEventId);
   const later = query.afterTime === undefined ? undefined : parseTime('afterTime', query.afterTime);
-  const recent = query.cursor === undefined ? undefined : adk.recent.find(checked(ref));
+  const recent = query.cursor === undefined ? undefined : adk.sessionCache.find(checked(ref));
   if (recent !== undefined) {
     const page = recentPage(recent, query, later);
     // At its end there may be more by now.
@@ -48,7 +50,7 @@ export async function listEvents(adk: Adk, ref: SessionRef, query: EventQuery): 
   }
   const wire = await readSession(adk, checked(ref));
   const page = pageOf(wire, query, later);
-  if (page.cursor !== undefined) adk.recent.keep(ref, wire);
+  if (page.cursor !== undefined) adk.sessionCache.keep(ref, wire);
   return page;
 }
 

@@ -1,11 +1,9 @@
-import { SessionError } from '../../errors.ts';
-import type { Page, PageQuery } from '../../model/page.ts';
-import { type App, type Backend, type BackendInfo, capabilitiesOf } from '../types.ts';
+import { type Backend, type BackendInfo, capabilitiesOf } from '../types.ts';
+import { getApp, listApps } from './apps.ts';
 import { getArtifact, listArtifacts, saveArtifact } from './artifacts.ts';
 import { type Adk, connect } from './client.ts';
 import type { AdkConfig } from './config.ts';
 import { unknownDialect } from './dialects.ts';
-import { notAdk } from './errors.ts';
 import { getEvent, listEvents } from './events.ts';
 import { addSessionToMemory } from './memory.ts';
 import { streamRun } from './query.ts';
@@ -47,7 +45,7 @@ export async function openAdk(config: AdkConfig): Promise<Backend> {
       };
     },
     async close() {
-      adk.recent.forgetAll();
+      adk.sessionCache.forgetAll();
     },
     apps: {
       list: (query) => listApps(adk, query),
@@ -78,35 +76,6 @@ export async function openAdk(config: AdkConfig): Promise<Backend> {
     query: { stream: (ref, input, signal) => streamRun(adk, ref, input, signal) },
   };
   return backend;
-}
-
-async function appNames(adk: Adk): Promise<string[]> {
-  const answer = await adk.http.json({ method: 'GET', path: '/list-apps', retry: 'read' }).catch((error) => {
-    // The route takes no id that could be missing.
-    throw error instanceof SessionError && error.code === 'NOT_FOUND' ? notAdk(error) : error;
-  });
-  // Go writes null for an empty list.
-  if (answer !== null && !Array.isArray(answer)) throw notAdk();
-  return [...new Set((answer ?? []).map(String))].sort();
-}
-
-/** The agents that a server could load; those it could not, it does not name. */
-async function listApps(adk: Adk, query: PageQuery): Promise<Page<App>> {
-  const { cursor } = query;
-  const names = (await appNames(adk)).filter((name) => cursor === undefined || name > cursor);
-  const page = names.slice(0, query.pageSize);
-  return {
-    items: page.map((name) => ({ name })),
-    cursor: names.length > page.length ? page.at(-1) : undefined,
-  };
-}
-
-async function getApp(adk: Adk, name: string): Promise<App> {
-  if (!(await appNames(adk)).includes(name))
-    throw new SessionError('NOT_FOUND', 'There is no such app.', {
-      hint: 'Call list_apps for the apps that there are.',
-    });
-  return { name };
 }
 
 async function notesOf(adk: Adk, openedBlind: boolean): Promise<string[]> {

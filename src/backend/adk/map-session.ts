@@ -5,9 +5,9 @@ import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
 import { previewOf, type Session } from '../../model/session.ts';
 import { toTime } from '../../model/time.ts';
 import type { ArtifactContent, Owner } from '../types.ts';
-import type { WireSession } from './client.ts';
 import { toEvent, toPart } from './map-event.ts';
 import { timeOf } from './map-time.ts';
+import type { WireSession } from './wire.ts';
 
 /** When a session was last written to; the epoch if its server does not say. */
 export function updateTimeOf(wire: WireSession): string {

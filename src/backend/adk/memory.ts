@@ -2,9 +2,10 @@ import { SessionError } from '../../errors.ts';
 import type { MemoryScope } from '../../model/memory.ts';
 import { path } from '../../net/url.ts';
 import type { MemoryAddition, SessionRef } from '../types.ts';
-import { type Adk, checkSlash, readSession } from './client.ts';
+import type { Adk } from './client.ts';
 import { unsupported } from './errors.ts';
-import { checked } from './sessions.ts';
+import { checked, checkSlash } from './paths.ts';
+import { readSession } from './read-session.ts';
 
 /** Hands a session to the server's memory service, which reports nothing of what it makes of it. */
 export async function addSessionToMemory(

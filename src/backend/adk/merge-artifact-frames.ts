@@ -10,7 +10,7 @@ const holdMs = 50;
  *
  * @param left is aborted when the caller leaves: only that wakes a read that waits for the next frame
  */
-export async function* joinSplit(
+export async function* mergeArtifactFrames(
   events: AsyncGenerator<Event, void>,
   left: AbortController,
 ): AsyncGenerator<Event, void> {

@@ -4,12 +4,13 @@ import { isObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
 import { sse } from '../../net/sse.ts';
 import type { RunInput, SessionRef } from '../types.ts';
-import { type Adk, readSession, sessionPath } from './client.ts';
+import type { Adk } from './client.ts';
 import type { Dialect } from './dialects.ts';
 import { notAdk } from './errors.ts';
 import { toEvent } from './map-event.ts';
-import { joinSplit } from './merge-artifact-frames.ts';
-import { checked } from './sessions.ts';
+import { mergeArtifactFrames } from './merge-artifact-frames.ts';
+import { checked, sessionPath } from './paths.ts';
+import { readSession } from './read-session.ts';
 
 /**
  * Runs the agent by POST /run_sse with token streaming. Told apart: an event of the agent with an errorCode
@@ -28,7 +29,7 @@ export async function* streamRun(
   await sessionPath(adk, checked(ref));
   const dialect = await adk.dialect();
   if (!dialect.runSaysMissing) await readSession(adk, ref);
-  adk.recent.forget(ref);
+  adk.sessionCache.forget(ref);
   const left = new AbortController();
   try {
     const { headers, chunks } = await adk.http.stream({
@@ -49,7 +50,7 @@ export async function* streamRun(
     });
     if (!(headers.get('content-type') ?? '').startsWith('text/event-stream')) throw notAdk();
     const events = eventsOf(chunks);
-    for await (const event of dialect.splitsArtifactFrames ? joinSplit(events, left) : events) {
+    for await (const event of dialect.splitsArtifactFrames ? mergeArtifactFrames(events, left) : events) {
       // One that had come before the cancellation is of no use to anybody.
       if (signal.aborted) throw cancelled(dialect);
       yield event;

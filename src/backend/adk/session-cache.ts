@@ -1,5 +1,5 @@
 import type { SessionRef } from '../types.ts';
-import type { WireSession } from './client.ts';
+import type { WireSession } from './wire.ts';
 
 /** Milliseconds for which the pages of one list are cut from one answer. */
 const keptMs = 10_000;
@@ -12,7 +12,7 @@ const leastEvents = 200;
  * without it a list of n events costs n² / page size. It serves only pages that lie before its end, as
  * what was accepted does not change.
  */
-export interface Recent {
+export interface SessionCache {
   keep(ref: SessionRef, wire: WireSession): void;
   find(ref: SessionRef): WireSession | undefined;
   /** To be called before a write of ours. */
@@ -20,7 +20,7 @@ export interface Recent {
   forgetAll(): void;
 }
 
-export function openRecent(): Recent {
+export function openSessionCache(): SessionCache {
   let kept: { key: string; wire: WireSession } | undefined;
   let timer: NodeJS.Timeout | undefined;
   const keyOf = ({ app, userId, sessionId }: SessionRef) => JSON.stringify([app, userId, sessionId]);

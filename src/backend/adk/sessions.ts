@@ -1,30 +1,19 @@
 import { invalidArgument, SessionError } from '../../errors.ts';
-import { checkId } from '../../model/ids.ts';
 import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import type { Session, SessionOrder } from '../../model/session.ts';
 import { splitState } from '../../model/state.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
-import {
-  type Adk,
-  belongsTo,
-  readSession,
-  sessionPath,
-  sessionsPath,
-  toWireSession,
-  type WireSession,
-} from './client.ts';
+import type { Adk } from './client.ts';
 import type { CreateWay } from './dialects.ts';
 import { notAdk, sessionExists, unsupported } from './errors.ts';
 import { nameState, shows, stateOf, toListedSession, toSession, withoutTemp } from './map-session.ts';
+import { checked, sessionPath, sessionsPath } from './paths.ts';
+import { readSession } from './read-session.ts';
+import { belongsTo, toWireSession, type WireSession } from './wire.ts';
 
 export async function getSession(adk: Adk, ref: SessionRef): Promise<Session> {
   return toSession(await readSession(adk, checked(ref)), ref);
-}
-
-export function checked(ref: SessionRef): SessionRef {
-  checkId('sessionId', ref.sessionId);
-  return ref;
 }
 
 /** The labels of a session and its end have no place in ADK. */
@@ -130,7 +119,7 @@ export async function deleteSession(adk: Adk, ref: SessionRef, guard?: Guard): P
   checkGuard(guard);
   const url = await sessionPath(adk, checked(ref));
   if (!(await adk.dialect()).deleteSaysMissing) await readSession(adk, ref);
-  adk.recent.forget(ref);
+  adk.sessionCache.forget(ref);
   await adk.http.json({ method: 'DELETE', path: url, retry: 'quota' });
 }
 
@@ -166,7 +155,7 @@ export async function updateSession(
     ...(change.displayName === undefined ? {} : nameState(change.displayName, before)),
   };
   if (shows(before, delta)) return toSession(before, ref);
-  adk.recent.forget(ref);
+  adk.sessionCache.forget(ref);
   await adk.http.json({ method: 'PATCH', path: url, body: { stateDelta: delta }, retry: 'quota' });
   const after = await readSession(adk, ref);
   if (!shows(after, delta))

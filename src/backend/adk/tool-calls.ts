@@ -1,10 +1,12 @@
 import type { Part } from '../../model/event.ts';
 import type { ToolCall } from '../../model/tool-call.ts';
 import type { SessionRef } from '../types.ts';
-import { type Adk, readSession, type WireSession } from './client.ts';
+import type { Adk } from './client.ts';
 import { toEvent } from './map-event.ts';
 import { fallbackOf } from './map-session.ts';
-import { checked } from './sessions.ts';
+import { checked } from './paths.ts';
+import { readSession } from './read-session.ts';
+import type { WireSession } from './wire.ts';
 
 export async function listToolCalls(adk: Adk, ref: SessionRef): Promise<ToolCall[]> {
   return openCalls(await readSession(adk, checked(ref)));

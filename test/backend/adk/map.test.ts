@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { toWireSession } from '../../../src/backend/adk/client.ts';
 import { toEvent } from '../../../src/backend/adk/map-event.ts';
 import {
   nameState,
@@ -11,6 +10,7 @@ import {
 } from '../../../src/backend/adk/map-session.ts';
 import { msOf, timeOf } from '../../../src/backend/adk/map-time.ts';
 import { openCalls } from '../../../src/backend/adk/tool-calls.ts';
+import { toWireSession } from '../../../src/backend/adk/wire.ts';
 import { eventSchema } from '../../../src/model/event.ts';
 import { sessionSchema } from '../../../src/model/session.ts';
 

@@ -1,0 +1,34 @@
+import { SessionError } from '../../errors.ts';
+import type { Page, PageQuery } from '../../model/page.ts';
+import type { App } from '../types.ts';
+import type { Adk } from './client.ts';
+import { notAdk } from './errors.ts';
+
+async function appNames(adk: Adk): Promise<string[]> {
+  const answer = await adk.http.json({ method: 'GET', path: '/list-apps', retry: 'read' }).catch((error) => {
+    // The route takes no id that could be missing.
+    throw error instanceof SessionError && error.code === 'NOT_FOUND' ? notAdk(error) : error;
+  });
+  // Go writes null for an empty list.
+  if (answer !== null && !Array.isArray(answer)) throw notAdk();
+  return [...new Set((answer ?? []).map(String))].sort();
+}
+
+/** The agents that a server could load; those it could not, it does not name. */
+export async function listApps(adk: Adk, query: PageQuery): Promise<Page<App>> {
+  const { cursor } = query;
+  const names = (await appNames(adk)).filter((name) => cursor === undefined || name > cursor);
+  const page = names.slice(0, query.pageSize);
+  return {
+    items: page.map((name) => ({ name })),
+    cursor: names.length > page.length ? page.at(-1) : undefined,
+  };
+}
+
+export async function getApp(adk: Adk, name: string): Promise<App> {
+  if (!(await appNames(adk)).includes(name))
+    throw new SessionError('NOT_FOUND', 'There is no such app.', {
+      hint: 'Call list_apps for the apps that there are.',
+    });
+  return { name };
+}

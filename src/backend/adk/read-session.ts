@@ -1,0 +1,36 @@
+import { SessionError } from '../../errors.ts';
+import type { SessionRef } from '../types.ts';
+import type { Adk } from './client.ts';
+import { sessionNotFound } from './errors.ts';
+import { sessionPath } from './paths.ts';
+import { belongsTo, toWireSession, type WireSession } from './wire.ts';
+
+/**
+ * Reads a session whole: no dialect answers a part of it.
+ * @throws SessionError NOT_FOUND, also when the answer is about another session or user
+ */
+export async function readSession(adk: Adk, ref: SessionRef): Promise<WireSession> {
+  const url = await sessionPath(adk, ref);
+  const value = await adk
+    .gate(() => adk.http.json({ method: 'GET', path: url, retry: 'read' }))
+    .catch((error: unknown) => {
+      if (
+        error instanceof SessionError &&
+        error.code === 'RESOURCE_EXHAUSTED' &&
+        error.retryAfter === undefined
+      )
+        throw tooLarge(adk, error);
+      throw error;
+    });
+  const session = toWireSession(value);
+  if (!belongsTo(session, ref) || session.id !== ref.sessionId) throw sessionNotFound();
+  return session;
+}
+
+function tooLarge(adk: Adk, cause: unknown): SessionError {
+  return new SessionError(
+    'RESOURCE_EXHAUSTED',
+    `The session is larger than ${adk.maxAnswerBytes} bytes, and ADK servers answer a session only whole.`,
+    { hint: 'Raise the limit of the adk backend, or go on in a new session.', cause },
+  );
+}
