@@ -23,4 +23,5 @@ export async function bundle(entries: Record<string, string>, outdir: string): P
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await bundle({ main: 'src/main.ts', keyv: 'src/adapters/keyv.ts' }, 'dist');
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await bundle({ main: 'src/main.ts', keyv: 'src/adapters/keyv.ts' }, 'dist');
