@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Feedback, Owner, SessionRef } from '../types.ts';
-import { toAgentOutput } from './agent-session.ts';
+import { toAgentOutput } from './map-agent-session.ts';
 import { checkName, ownMethod, plainMethods, streamMethods, userless } from './class-methods.ts';
 import { isCode, objectOf, ownedSession, type Service, sessionNotFound } from './client.ts';
 import { getEvent } from './events.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toAgentSession } from '../../../src/backend/agent-engine/agent-session.ts';
+import { toAgentSession } from '../../../src/backend/agent-engine/map-agent-session.ts';
 import { instant, stamper } from '../../../src/backend/agent-engine/event-timestamps.ts';
 import {
   type EventDraft,
