@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { AdkConfig } from '../backend/adk/config.ts';
-import type { AgentEngineConfig } from '../backend/agent-engine/index.ts';
+import type { AgentEngineConfig } from '../backend/agent-engine/config.ts';
 import type { VectaraConfig } from '../backend/vectara/config.ts';
 import { invalidArgument, quote } from '../errors.ts';
 

@@ -3,8 +3,9 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { queryString } from '../../net/url.ts';
 import type { App } from '../types.ts';
-import { isCode, objectOf, pageOf, type Service, settled } from './client.ts';
+import { type AgentEngineClient, isCode, objectOf, pageOf } from './client.ts';
 import { type ClassMethod, toApp, toClassMethods } from './map-session.ts';
+import { settled } from './operations.ts';
 import { enginePath, lastSegment } from './paths.ts';
 
 function appNotFound(cause: unknown): SessionError {
@@ -22,26 +23,30 @@ function asAppNotFound(error: unknown): never {
 const createMs = 60_000;
 
 /** All engines of the project: the service keeps none by user. */
-export async function listApps(service: Service, query: PageQuery): Promise<Page<App>> {
+export async function listApps(client: AgentEngineClient, query: PageQuery): Promise<Page<App>> {
   const params = queryString({ pageSize: query.pageSize, pageToken: query.cursor });
-  const page = await service.http.json({
+  const page = await client.http.json({
     method: 'GET',
-    path: `${service.place.parent}/reasoningEngines${params}`,
+    path: `${client.endpoint.parent}/reasoningEngines${params}`,
     retry: 'read',
   });
   const { items, token } = pageOf(page, 'reasoningEngines');
   return { items: items.map(toApp), cursor: token };
 }
 
-export async function getEngine(service: Service, app: string, timeoutMs?: number): Promise<JsonObject> {
-  const path = enginePath(service.place, app);
+export async function getEngine(
+  client: AgentEngineClient,
+  app: string,
+  timeoutMs?: number,
+): Promise<JsonObject> {
+  const path = enginePath(client.endpoint, app);
   return objectOf(
-    await service.http.json({ method: 'GET', path, retry: 'read', timeoutMs }).catch(asAppNotFound),
+    await client.http.json({ method: 'GET', path, retry: 'read', timeoutMs }).catch(asAppNotFound),
   );
 }
 
-export async function getApp(service: Service, app: string): Promise<App> {
-  return toApp(await getEngine(service, app));
+export async function getApp(client: AgentEngineClient, app: string): Promise<App> {
+  return toApp(await getEngine(client, app));
 }
 
 /**
@@ -49,36 +54,40 @@ export async function getApp(service: Service, app: string): Promise<App> {
  * for becomes its display name.
  */
 export async function createApp(
-  service: Service,
+  client: AgentEngineClient,
   app: { name: string; displayName?: string | undefined; description?: string | undefined },
 ): Promise<App> {
-  const operation = await service.http.json({
+  const operation = await client.http.json({
     method: 'POST',
-    path: `${service.place.parent}/reasoningEngines`,
+    path: `${client.endpoint.parent}/reasoningEngines`,
     body: {
       displayName: app.displayName ?? app.name,
       ...(app.description === undefined ? {} : { description: app.description }),
     },
     retry: 'quota',
   });
-  const made = await settled(service, operation, createMs);
+  const made = await settled(client, operation, createMs);
   const named = /\/reasoningEngines\/([^/]+)\/operations\//.exec(String(objectOf(operation).name))?.[1];
   const id = named ?? lastSegment(made.name);
   if (id === '')
     throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which engine it made.', {
       hint: 'Look with list_apps whether there is a new one.',
     });
-  return getApp(service, id);
+  return getApp(client, id);
 }
 
-export async function deleteApp(service: Service, app: string, options: { force: boolean }): Promise<void> {
+export async function deleteApp(
+  client: AgentEngineClient,
+  app: string,
+  options: { force: boolean },
+): Promise<void> {
   try {
-    const operation = await service.http.json({
+    const operation = await client.http.json({
       method: 'DELETE',
-      path: enginePath(service.place, app) + queryString({ force: options.force ? true : undefined }),
+      path: enginePath(client.endpoint, app) + queryString({ force: options.force ? true : undefined }),
       retry: 'idempotent',
     });
-    await settled(service, operation, createMs);
+    await settled(client, operation, createMs);
   } catch (error) {
     if (isCode(error, 'FAILED_PRECONDITION') && !options.force)
       throw new SessionError('FAILED_PRECONDITION', 'The app has sessions or memories.', {
@@ -93,14 +102,14 @@ const methodsMs = 60_000;
 
 /** What an engine can be asked to do, remembered for a minute: a deployment changes it seldom. */
 export async function classMethodsOf(
-  service: Service,
+  client: AgentEngineClient,
   app: string,
   timeoutMs?: number,
 ): Promise<readonly ClassMethod[]> {
-  const known = service.classMethods.get(app);
-  if (known !== undefined && service.now() - known.at < methodsMs) return known.methods;
-  const methods = toClassMethods(await getEngine(service, app, timeoutMs));
-  if (service.classMethods.size > 100) service.classMethods.clear();
-  service.classMethods.set(app, { at: service.now(), methods });
+  const known = client.classMethods.get(app);
+  if (known !== undefined && client.now() - known.at < methodsMs) return known.methods;
+  const methods = toClassMethods(await getEngine(client, app, timeoutMs));
+  if (client.classMethods.size > 100) client.classMethods.clear();
+  client.classMethods.set(app, { at: client.now(), methods });
   return methods;
 }

@@ -1,7 +1,12 @@
 import { invalidArgument, SessionError } from '../../errors.ts';
+import { isObject, type JsonObject } from '../../model/json.ts';
+import type { Feedback, Owner, SessionRef } from '../types.ts';
 import { classMethodsOf } from './apps.ts';
-import type { Service } from './client.ts';
+import { type AgentEngineClient, isCode, objectOf, ownedSession, sessionNotFound } from './client.ts';
+import { getEvent } from './events.ts';
+import { toAgentOutput } from './map-agent-session.ts';
 import type { ClassMethod } from './map-session.ts';
+import { enginePath } from './paths.ts';
 
 /** Class methods that ADK's templates register (agent-engine-api.md §4.4). */
 export const streamMethods: readonly string[] = [
@@ -19,7 +24,7 @@ export const plainMethods: readonly string[] = [
   'register_feedback',
 ];
 /** Of these, the ones that have no user_id of their own. */
-export const userless: readonly string[] = ['async_add_session_to_memory', 'register_feedback'];
+const userless: readonly string[] = ['async_add_session_to_memory', 'register_feedback'];
 
 /** @throws SessionError INVALID_ARGUMENT, UNIMPLEMENTED */
 export function checkName(classMethod: string): string {
@@ -37,11 +42,11 @@ export function checkName(classMethod: string): string {
 
 /** How the engine wants a method of its own to be called; undefined where it does not say. */
 export async function ownMethod(
-  service: Service,
+  client: AgentEngineClient,
   app: string,
   classMethod: string,
 ): Promise<ClassMethod | undefined> {
-  const methods = await classMethodsOf(service, app);
+  const methods = await classMethodsOf(client, app);
   const found = methods.find((method) => method.name === classMethod);
   if (found === undefined && methods.length > 0)
     throw invalidArgument(
@@ -49,4 +54,127 @@ export async function ownMethod(
       'Call describe_server for those that it has.',
     );
   return found;
+}
+
+const queryMs = 300_000;
+
+/**
+ * Calls a class method that answers one value. The user is put into the input here, and a session named in
+ * it must be the user's: the engine itself believes what it is told.
+ */
+export async function callMethod(
+  client: AgentEngineClient,
+  owner: Owner,
+  call: { classMethod: string; input: JsonObject },
+  signal: AbortSignal | undefined,
+): Promise<unknown> {
+  const classMethod = checkName(call.classMethod);
+  const own = plainMethods.includes(classMethod)
+    ? undefined
+    : await streamless(client, owner.app, classMethod);
+  const addUser = plainMethods.includes(classMethod)
+    ? !userless.includes(classMethod)
+    : own?.parameters?.includes('user_id') === true;
+  const input = await ownInput(client, owner, call.input, {
+    addUser,
+    checkSession: !/^(async_)?create_session$/.test(classMethod),
+    signal,
+  });
+  const body = objectOf(
+    await client.http.json({
+      method: 'POST',
+      path: `${enginePath(client.endpoint, owner.app)}:query`,
+      body: { classMethod, input },
+      retry: 'quota',
+      timeoutMs: queryMs,
+      signal,
+    }),
+  );
+  return toAgentOutput(classMethod, body.output, owner);
+}
+
+async function streamless(client: AgentEngineClient, app: string, classMethod: string) {
+  const own = streamMethods.includes(classMethod) ? undefined : await ownMethod(client, app, classMethod);
+  if (streamMethods.includes(classMethod) || own?.mode.includes('stream') === true)
+    throw invalidArgument('This class method answers with a stream.', 'Call it with stream_query.');
+  return own;
+}
+
+interface InputRules {
+  addUser: boolean;
+  checkSession: boolean;
+  signal: AbortSignal | undefined;
+}
+
+/** The input with the user that the call is for, at the top and in the objects that methods take. */
+async function ownInput(
+  client: AgentEngineClient,
+  owner: Owner,
+  input: JsonObject,
+  rules: InputRules,
+): Promise<JsonObject> {
+  const result: JsonObject = { ...input };
+  for (const name of ['user_id', 'userId'])
+    if (Object.hasOwn(result, name) && result[name] !== owner.userId)
+      throw invalidArgument(
+        `input.${name} is not the user that this call is for.`,
+        `Leave ${name} out: it is filled in.`,
+      );
+  if (rules.addUser && !Object.hasOwn(result, 'userId')) result.user_id = owner.userId;
+  for (const name of ['session', 'feedback']) {
+    const inner = result[name];
+    if (!isObject(inner)) continue;
+    if (name === 'session') await checkSession(client, owner, inner.id, rules.signal);
+    result[name] = await ownInput(client, owner, inner, { ...rules, addUser: true });
+  }
+  if (rules.checkSession)
+    for (const name of ['session_id', 'sessionId'])
+      if (Object.hasOwn(result, name)) await checkSession(client, owner, result[name], rules.signal);
+  return result;
+}
+
+async function checkSession(
+  client: AgentEngineClient,
+  owner: Owner,
+  sessionId: unknown,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (typeof sessionId !== 'string')
+    throw invalidArgument('The session id in the input is no text.', 'Pass the id as a string.');
+  await ownedSession(client, { ...owner, sessionId }, signal);
+}
+
+/** Feedback through the class method of agent-starter-pack's template; other engines have none. */
+export async function registerFeedback(
+  client: AgentEngineClient,
+  ref: SessionRef,
+  feedback: Feedback,
+): Promise<void> {
+  await ownedSession(client, ref);
+  const invocationId =
+    feedback.invocationId ??
+    (feedback.eventId === undefined
+      ? undefined
+      : (await getEvent(client, ref, feedback.eventId)).invocationId);
+  await client.http
+    .json({
+      method: 'POST',
+      path: `${enginePath(client.endpoint, ref.app)}:query`,
+      body: {
+        classMethod: 'register_feedback',
+        input: {
+          feedback: {
+            score: feedback.score,
+            ...(feedback.text === undefined ? {} : { text: feedback.text }),
+            ...(invocationId === undefined ? {} : { invocation_id: invocationId }),
+            user_id: ref.userId,
+            session_id: ref.sessionId,
+          },
+        },
+      },
+      retry: 'quota',
+    })
+    .catch((error: unknown) => {
+      throw isCode(error, 'NOT_FOUND') ? sessionNotFound() : error;
+    });
 }

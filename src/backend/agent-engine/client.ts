@@ -1,39 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionError } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
-import type { HttpClient } from '../../net/http.ts';
+import { type HttpClient, httpClient } from '../../net/http.ts';
 import type { SessionRef } from '../types.ts';
-import { operationError } from './errors.ts';
-import type { EventHints } from './event-time-cache.ts';
-import type { Stamper } from './event-timestamps.ts';
+import { apiKeyCredentials, defaultCredentials, noneNeeded } from './auth.ts';
+import type { AgentEngineConfig, MemorySettings } from './config.ts';
+import { toError } from './errors.ts';
+import { type EventTimeCache, eventTimeCache } from './event-time-cache.ts';
+import { type EventTimestamps, eventTimestamps } from './event-timestamps.ts';
 import type { ClassMethod } from './map-session.ts';
-import { operationPath, type Place, sessionPath } from './paths.ts';
-
-export interface MemorySettings {
-  /** Through the engine's own class methods, where it has them, instead of Memory Bank. */
-  via: 'memory-bank' | 'class-methods';
-  /** How sessions are added: `generate` waits for the facts, `ingest` leaves them to the service. */
-  write: 'generate' | 'ingest';
-  /** The scope of calls that name none: ADK's Python and JavaScript use both keys, its Go only the user. */
-  scope: 'app-and-user' | 'user';
-  /** `app_name` of that scope. Default: the engine's id. */
-  appName: string | undefined;
-}
+import { type Endpoint, sessionPath } from './paths.ts';
+import { quotaLimiter, quotasOf } from './quota-limiter.ts';
 
 /** All that the verbs work with. */
-export interface Service {
-  place: Place;
+export interface AgentEngineClient {
+  endpoint: Endpoint;
   http: HttpClient;
   /** The same service with room for a long stream. */
   streams: HttpClient;
   memory: MemorySettings;
-  hints: EventHints;
-  stamp: Stamper;
+  eventTimes: EventTimeCache;
+  timestamps: EventTimestamps;
   /** Appends with an eventId that are under way, so that two of them are not both first. */
-  underWay: Map<string, Promise<unknown>>;
+  appendsUnderWay: Map<string, Promise<unknown>>;
   /** Class methods of engines that were asked for them, by app. */
   classMethods: Map<string, { at: number; methods: readonly ClassMethod[] }>;
   now(): number;
   wait(ms: number): Promise<void>;
+}
+
+/** The client of an endpoint; credentials are asked for with the first request. */
+export function openClient(endpoint: Endpoint, config: AgentEngineConfig): AgentEngineClient {
+  const maxBytes = config.maxBytes ?? 32 * 1024 * 1024;
+  const auth = config.auth ?? (endpoint.loopback ? 'none' : 'adc');
+  const credentials = endpoint.express
+    ? apiKeyCredentials(config.apiKey ?? '')
+    : auth === 'none'
+      ? noneNeeded
+      : defaultCredentials(
+          endpoint.origin,
+          { own: endpoint.project, quota: config.quotaProject },
+          config.loadAuth,
+        );
+  const admit = (config.rateLimit ?? !endpoint.loopback) ? quotaLimiter(quotasOf(endpoint)) : undefined;
+  const options = {
+    service: 'Agent Engine service',
+    baseUrl: endpoint.origin,
+    headers: credentials.headers,
+    toError: (status: number, body: unknown, headers: Headers) => toError(status, body, headers, endpoint),
+    timeoutMs: config.timeoutMs ?? 60_000,
+    ...(admit === undefined ? {} : { admit }),
+  };
+  return {
+    endpoint,
+    http: httpClient({ ...options, maxBytes }),
+    streams: httpClient({ ...options, maxBytes: 4 * maxBytes }),
+    memory: {
+      via: config.memory?.via ?? 'memory-bank',
+      write: config.memory?.write ?? 'generate',
+      scope: config.memory?.scope ?? 'app-and-user',
+      appName: config.memory?.appName,
+    },
+    eventTimes: eventTimeCache(),
+    timestamps: eventTimestamps(Date.now),
+    appendsUnderWay: new Map(),
+    classMethods: new Map(),
+    now: Date.now,
+    wait: config.wait ?? ((ms) => sleep(ms)),
+  };
 }
 
 /** Byte for byte the same for a session that is not there and for one of somebody else. */
@@ -81,62 +115,18 @@ export function retryWatch(): { onRetry(status: number): void; repeated(): boole
  * @throws SessionError NOT_FOUND
  */
 export async function ownedSession(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   signal?: AbortSignal | undefined,
 ): Promise<JsonObject> {
-  const path = sessionPath(service.place, ref);
+  const path = sessionPath(client.endpoint, ref);
   let session: JsonObject;
   try {
-    session = objectOf(await service.http.json({ method: 'GET', path, retry: 'read', signal }));
+    session = objectOf(await client.http.json({ method: 'GET', path, retry: 'read', signal }));
   } catch (error) {
     if (isCode(error, 'NOT_FOUND')) throw sessionNotFound();
     throw error;
   }
   if (session.userId !== ref.userId) throw sessionNotFound();
   return session;
-}
-
-export interface Settled {
-  done: boolean;
-  /** What the operation made; absent for deletions and where nothing was made. */
-  response: JsonObject | undefined;
-}
-
-/**
- * Waits until an operation is done, polling it by the name it came with. Newer answers are done at once,
- * older ones are not (agent-engine-api.md §1.2).
- * @throws SessionError what the operation failed with
- */
-export async function settle(service: Service, body: unknown, waitMs = 30_000): Promise<Settled> {
-  let operation = objectOf(body);
-  const until = service.now() + waitMs;
-  for (let pause = 200; ; pause = Math.min(2000, pause * 1.5)) {
-    if (operation.done === true) {
-      if (isObject(operation.error)) throw operationError(operation.error, service.place);
-      return { done: true, response: isObject(operation.response) ? operation.response : undefined };
-    }
-    const path = operationPath(service.place, operation.name);
-    if (path === undefined)
-      throw new SessionError(
-        'UNAVAILABLE',
-        'Agent Engine answered with an operation that has no usable name.',
-        {
-          hint: 'Look with a list call whether the change was made.',
-        },
-      );
-    if (service.now() + pause > until) return { done: false, response: undefined };
-    await service.wait(pause);
-    operation = objectOf(await service.http.json({ method: 'GET', path, retry: 'read' }));
-  }
-}
-
-/** Like `settle`, for changes that a caller cannot use before they are done. */
-export async function settled(service: Service, body: unknown, waitMs?: number): Promise<JsonObject> {
-  const { done, response } = await settle(service, body, waitMs);
-  if (!done)
-    throw new SessionError('DEADLINE_EXCEEDED', 'Agent Engine has not finished the change yet.', {
-      hint: 'It goes on there: look with a list call a little later.',
-    });
-  return response ?? {};
 }

@@ -3,12 +3,12 @@
  * shown is kept for a while to save a search. Only a hint: whoever uses it has checked the owner and looks
  * whether the event is really there.
  */
-export interface EventHints {
+export interface EventTimeCache {
   get(session: string, eventId: string): string | undefined;
   set(session: string, eventId: string, timestamp: string): void;
 }
 
-export function eventHints(capacity = 5000): EventHints {
+export function eventTimeCache(capacity = 5000): EventTimeCache {
   const times = new Map<string, string>();
   // A session's path holds no blank.
   const keyOf = (session: string, eventId: string) => `${session} ${eventId}`;

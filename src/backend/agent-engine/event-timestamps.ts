@@ -3,7 +3,7 @@
  * one session get strictly growing ones: digits below the millisecond, which the service keeps and our
  * times do not show, tell events of the same millisecond apart and find an event again.
  */
-export interface Stamper {
+export interface EventTimestamps {
   /** For an event of a given time, in milliseconds: within that millisecond. */
   at(session: string, ms: number): string;
   /** For an event of now: later than `afterMs` and than every earlier one. */
@@ -16,7 +16,7 @@ interface Last {
   count: number;
 }
 
-export function stamper(now: () => number, capacity = 1000): Stamper {
+export function eventTimestamps(now: () => number, capacity = 1000): EventTimestamps {
   const given = new Map<string, Last>();
   const minted = new Map<string, Last>();
   return {

@@ -5,7 +5,7 @@ import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import { parseTime, toTime } from '../../model/time.ts';
 import type { Appended, EventQuery, Guard, SessionRef } from '../types.ts';
-import { isCode, ownedSession, type Service, sessionNotFound } from './client.ts';
+import { type AgentEngineClient, isCode, ownedSession, sessionNotFound } from './client.ts';
 import { refusalOf } from './errors.ts';
 import { instant } from './event-timestamps.ts';
 import { eventNotFound, findEvent, findLatest, pagesOf, rememberEvents, timeIdPrefix } from './find-event.ts';
@@ -14,10 +14,10 @@ import { toSession } from './map-session.ts';
 import { sessionPath } from './paths.ts';
 import { refuseGuard } from './sessions.ts';
 
-export async function getEvent(service: Service, ref: SessionRef, eventId: string): Promise<Event> {
+export async function getEvent(client: AgentEngineClient, ref: SessionRef, eventId: string): Promise<Event> {
   checkId('eventId', eventId);
-  await ownedSession(service, ref);
-  return toEvent(await findEvent(service, ref, eventId));
+  await ownedSession(client, ref);
+  return toEvent(await findEvent(client, ref, eventId));
 }
 
 /** Where a list goes on: the service's token, and the bounds that must stay the same from page to page. */
@@ -33,17 +33,21 @@ interface Cursor {
  * Events by their timestamps, which is the only order that the service has; ties by its own. It knows no
  * "after this event", so a list starts at that event's time and leaves out what comes up to it.
  */
-export async function listEvents(service: Service, ref: SessionRef, query: EventQuery): Promise<Page<Event>> {
+export async function listEvents(
+  client: AgentEngineClient,
+  ref: SessionRef,
+  query: EventQuery,
+): Promise<Page<Event>> {
   const afterMs = query.afterTime === undefined ? undefined : parseTime('afterTime', query.afterTime);
   const given = query.cursor === undefined ? undefined : readCursor(query.cursor);
   if (query.afterEventId !== undefined) checkId('afterEventId', query.afterEventId);
-  await ownedSession(service, ref);
-  const { from, anchor } = given ?? (await bounds(service, ref, query.afterEventId, afterMs));
+  await ownedSession(client, ref);
+  const { from, anchor } = given ?? (await bounds(client, ref, query.afterEventId, afterMs));
   const reverse = query.order === 'desc';
   let passing = anchor !== undefined && !reverse;
   // The event that is passed over takes a place on the page.
   const pageSize = passing ? Math.min(100, query.pageSize + 1) : query.pageSize;
-  const pages = pagesOf(service, ref, { pageSize, from, reverse, token: given?.token });
+  const pages = pagesOf(client, ref, { pageSize, from, reverse, token: given?.token });
   for await (const { events, token } of pages) {
     let wanted = events;
     let ended = token === undefined;
@@ -59,7 +63,7 @@ export async function listEvents(service: Service, ref: SessionRef, query: Event
       ended = true;
     }
     const shown = wanted.map(toEvent);
-    rememberEvents(service, ref, shown, wanted);
+    rememberEvents(client, ref, shown, wanted);
     const items =
       afterMs === undefined ? shown : shown.filter((event) => Date.parse(event.timestamp) > afterMs);
     if (token === undefined || ended) return { items };
@@ -72,7 +76,7 @@ export async function listEvents(service: Service, ref: SessionRef, query: Event
 }
 
 async function bounds(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   afterEventId: string | undefined,
   afterMs: number | undefined,
@@ -80,8 +84,8 @@ async function bounds(
   // Times are shown in milliseconds: later than one means from the next on.
   const later = afterMs === undefined ? undefined : toTime(afterMs + 1);
   if (afterEventId === undefined) return { from: later, anchor: undefined };
-  const known = service.hints.get(sessionPath(service.place, ref), afterEventId);
-  const wire = known === undefined ? await findEvent(service, ref, afterEventId) : undefined;
+  const known = client.eventTimes.get(sessionPath(client.endpoint, ref), afterEventId);
+  const wire = known === undefined ? await findEvent(client, ref, afterEventId) : undefined;
   const time = known ?? String(wire?.timestamp);
   if (later !== undefined && instant(later) > instant(time)) return { from: later, anchor: undefined };
   return { from: time, anchor: wire === undefined ? afterEventId : idsOf(wire)[0] };
@@ -107,49 +111,49 @@ function readCursor(cursor: string): Cursor {
  * same call at the same moment can still both store it, and describe() says so.
  */
 export async function appendEvent(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   input: NewEvent,
   guard: Guard | undefined,
 ): Promise<Appended> {
   refuseGuard(guard);
   checkNewEvent(input);
-  const session = await ownedSession(service, ref);
-  if (input.id === undefined) return await store(service, ref, session, input);
+  const session = await ownedSession(client, ref);
+  if (input.id === undefined) return await store(client, ref, session, input);
   const key = JSON.stringify([ref.app, ref.sessionId, input.id]);
-  const before = service.underWay.get(key) ?? Promise.resolve();
+  const before = client.appendsUnderWay.get(key) ?? Promise.resolve();
   const mine = before
     .catch(() => {})
     .then(async () => {
-      const known = await findLatest(service, ref, input.id ?? '');
-      if (known === undefined) return await store(service, ref, session, input);
-      return { event: sameEvent(toEvent(known), input), session: await markOf(service, ref) };
+      const known = await findLatest(client, ref, input.id ?? '');
+      if (known === undefined) return await store(client, ref, session, input);
+      return { event: sameEvent(toEvent(known), input), session: await markOf(client, ref) };
     });
-  service.underWay.set(key, mine);
+  client.appendsUnderWay.set(key, mine);
   try {
     return await mine;
   } finally {
-    if (service.underWay.get(key) === mine) service.underWay.delete(key);
+    if (client.appendsUnderWay.get(key) === mine) client.appendsUnderWay.delete(key);
   }
 }
 
 async function store(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   session: JsonObject,
   input: NewEvent,
 ): Promise<Appended> {
-  const path = sessionPath(service.place, ref);
+  const path = sessionPath(client.endpoint, ref);
   const draft: EventDraft = {
     ...input,
-    invocationId: input.invocationId ?? (await turnOf(service, ref, input)),
+    invocationId: input.invocationId ?? (await turnOf(client, ref, input)),
     timestamp:
       input.timestamp === undefined
-        ? service.stamp.next(path, Date.parse(toSession(session, ref.app).updateTime))
-        : service.stamp.at(path, parseTime('timestamp', input.timestamp)),
+        ? client.timestamps.next(path, Date.parse(toSession(session, ref.app).updateTime))
+        : client.timestamps.at(path, parseTime('timestamp', input.timestamp)),
   };
   const send = (body: JsonObject) =>
-    service.http.json({ method: 'POST', path: `${path}:appendEvent`, body, retry: 'quota' });
+    client.http.json({ method: 'POST', path: `${path}:appendEvent`, body, retry: 'quota' });
   try {
     await send(toWireEvent(draft)).catch((error: unknown) => {
       // Refused, so not stored: what it does not know can still travel in rawEvent.
@@ -160,15 +164,15 @@ async function store(
     throw appendError(error);
   }
   const [wire, mark] = await Promise.all([
-    readBack(service, ref, draft),
-    markOf(service, ref).catch(() => undefined),
+    readBack(client, ref, draft),
+    markOf(client, ref).catch(() => undefined),
   ]);
   // From here on the event is stored: what cannot be read of it must not look like a failed append.
   const event =
     wire === undefined
       ? toEvent({ ...toWireEvent(draft), name: `events/${timeIdPrefix}${draft.timestamp}` })
       : toEvent(wire);
-  return { event, session: mark ?? { id: ref.sessionId, updateTime: toTime(service.now()) } };
+  return { event, session: mark ?? { id: ref.sessionId, updateTime: toTime(client.now()) } };
 }
 
 function checkNewEvent(input: NewEvent): void {
@@ -180,14 +184,14 @@ function checkNewEvent(input: NewEvent): void {
 }
 
 /** A user's message opens a turn; what others say belongs to the one that runs. */
-async function turnOf(service: Service, ref: SessionRef, input: NewEvent): Promise<string> {
+async function turnOf(client: AgentEngineClient, ref: SessionRef, input: NewEvent): Promise<string> {
   const answers = input.content?.parts.some((part) => part.functionResponse !== undefined) ?? false;
   if (input.author !== 'user' || answers)
-    for await (const { events } of pagesOf(service, ref, { pageSize: 1, reverse: true })) {
+    for await (const { events } of pagesOf(client, ref, { pageSize: 1, reverse: true })) {
       const [last] = events;
       if (last !== undefined) return toEvent(last).invocationId;
     }
-  return newId('i', service.now());
+  return newId('i', client.now());
 }
 
 const isUnknownMetadata = (error: unknown): boolean =>
@@ -210,7 +214,7 @@ function appendError(error: unknown): unknown {
 
 /** The event as the service stored it, found by its time; undefined if it does not show up soon. */
 async function readBack(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   draft: EventDraft,
 ): Promise<JsonObject | undefined> {
@@ -219,13 +223,13 @@ async function readBack(
     wire.author === draft.author &&
     wire.invocationId === draft.invocationId;
   for (const pause of [0, 150, 400]) {
-    if (pause > 0) await service.wait(pause);
+    if (pause > 0) await client.wait(pause);
     try {
-      for await (const { events } of pagesOf(service, ref, { pageSize: 10, from: draft.timestamp })) {
+      for await (const { events } of pagesOf(client, ref, { pageSize: 10, from: draft.timestamp })) {
         // Of several that look the same, the last is the one that was stored last.
         const found = events.findLast(isIt);
         if (found !== undefined) {
-          rememberEvents(service, ref, [toEvent(found)], [found]);
+          rememberEvents(client, ref, [toEvent(found)], [found]);
           return found;
         }
         break;
@@ -237,8 +241,8 @@ async function readBack(
   return undefined;
 }
 
-async function markOf(service: Service, ref: SessionRef): Promise<Appended['session']> {
-  const { id, updateTime } = toSession(await ownedSession(service, ref), ref.app);
+async function markOf(client: AgentEngineClient, ref: SessionRef): Promise<Appended['session']> {
+  const { id, updateTime } = toSession(await ownedSession(client, ref), ref.app);
   return { id, updateTime };
 }
 

@@ -2,7 +2,7 @@ import { SessionError } from '../../errors.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { queryString } from '../../net/url.ts';
 import type { SessionRef } from '../types.ts';
-import { isCode, pageOf, type Service, sessionNotFound } from './client.ts';
+import { type AgentEngineClient, isCode, pageOf, sessionNotFound } from './client.ts';
 import { instant } from './event-timestamps.ts';
 import { idsOf } from './map-event.ts';
 import { literal } from './map-session.ts';
@@ -32,7 +32,7 @@ export interface EventPages {
 
 /** Pages of a session's events as the service has them (agent-engine-api.md §2.3), to the end. */
 export async function* pagesOf(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   query: EventPages,
 ): AsyncGenerator<{ events: JsonObject[]; token: string | undefined }, void> {
@@ -45,8 +45,8 @@ export async function* pagesOf(
       orderBy: query.reverse === true ? 'timestamp desc' : undefined,
     });
     const page = pageOf(
-      await service.http
-        .json({ method: 'GET', path: `${sessionPath(service.place, ref)}/events${params}`, retry: 'read' })
+      await client.http
+        .json({ method: 'GET', path: `${sessionPath(client.endpoint, ref)}/events${params}`, retry: 'read' })
         .catch((error: unknown) => {
           throw isCode(error, 'NOT_FOUND') ? sessionNotFound() : error;
         }),
@@ -59,15 +59,15 @@ export async function* pagesOf(
 
 /** Keeps the times of events that were shown, by the ids under which they were. */
 export function rememberEvents(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   shown: readonly { id: string }[],
   wires: readonly JsonObject[],
 ): void {
-  const session = sessionPath(service.place, ref);
+  const session = sessionPath(client.endpoint, ref);
   for (const [i, { id }] of shown.entries()) {
     const timestamp = wires[i]?.timestamp;
-    if (typeof timestamp === 'string') service.hints.set(session, id, timestamp);
+    if (typeof timestamp === 'string') client.eventTimes.set(session, id, timestamp);
   }
 }
 
@@ -76,38 +76,42 @@ export function rememberEvents(
  * all events are gone through, the latest first.
  * @throws SessionError NOT_FOUND
  */
-export async function findEvent(service: Service, ref: SessionRef, eventId: string): Promise<JsonObject> {
+export async function findEvent(
+  client: AgentEngineClient,
+  ref: SessionRef,
+  eventId: string,
+): Promise<JsonObject> {
   const hinted = eventId.startsWith(timeIdPrefix)
     ? eventId.slice(timeIdPrefix.length)
-    : service.hints.get(sessionPath(service.place, ref), eventId);
+    : client.eventTimes.get(sessionPath(client.endpoint, ref), eventId);
   if (hinted !== undefined && instant(hinted) !== '') {
-    const found = await findAt(service, ref, eventId, hinted);
+    const found = await findAt(client, ref, eventId, hinted);
     if (found !== undefined) return found;
   }
-  const found = await search(service, ref, eventId, Number.POSITIVE_INFINITY);
+  const found = await search(client, ref, eventId, Number.POSITIVE_INFINITY);
   if (found === undefined) throw eventNotFound();
   return found;
 }
 
 /** An event that was stored under a caller's own id lately. */
 export async function findLatest(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   eventId: string,
 ): Promise<JsonObject | undefined> {
-  const hinted = service.hints.get(sessionPath(service.place, ref), eventId);
-  const found = hinted === undefined ? undefined : await findAt(service, ref, eventId, hinted);
-  return found ?? (await search(service, ref, eventId, searchedForRepeats));
+  const hinted = client.eventTimes.get(sessionPath(client.endpoint, ref), eventId);
+  const found = hinted === undefined ? undefined : await findAt(client, ref, eventId, hinted);
+  return found ?? (await search(client, ref, eventId, searchedForRepeats));
 }
 
 async function findAt(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   eventId: string,
   time: string,
 ): Promise<JsonObject | undefined> {
   const byTime = eventId.startsWith(timeIdPrefix);
-  for await (const { events } of pagesOf(service, ref, { pageSize: 10, from: time })) {
+  for await (const { events } of pagesOf(client, ref, { pageSize: 10, from: time })) {
     for (const wire of events) {
       if (instant(String(wire.timestamp)) !== instant(time)) return undefined;
       if (byTime || idsOf(wire).includes(eventId)) return wire;
@@ -117,13 +121,13 @@ async function findAt(
 }
 
 async function search(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   eventId: string,
   most: number,
 ): Promise<JsonObject | undefined> {
   let seen = 0;
-  for await (const { events } of pagesOf(service, ref, { pageSize: fullPage, reverse: true })) {
+  for await (const { events } of pagesOf(client, ref, { pageSize: fullPage, reverse: true })) {
     const found = events.find((wire) => idsOf(wire).includes(eventId));
     if (found !== undefined) return found;
     seen += events.length;

@@ -5,20 +5,12 @@ import type { Page, PageQuery } from '../../model/page.ts';
 import { queryString } from '../../net/url.ts';
 import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
 import { classMethodsOf } from './apps.ts';
-import {
-  isCode,
-  objectOf,
-  ownedSession,
-  pageOf,
-  retryWatch,
-  type Service,
-  settle,
-  settled,
-} from './client.ts';
+import { type AgentEngineClient, isCode, objectOf, ownedSession, pageOf, retryWatch } from './client.ts';
 import { pagesOf } from './find-event.ts';
 import { idsOf, toEvent } from './map-event.ts';
 import { scopeOf, toFoundEntry, toGenerated, toMemory, toRetrieved } from './map-memory.ts';
 import { literal } from './map-session.ts';
+import { settle, settled } from './operations.ts';
 import { enginePath, lastSegment, memoryPath, nameOf, sessionPath } from './paths.ts';
 import { checkOwner } from './sessions.ts';
 
@@ -33,9 +25,9 @@ const ingestPage = 100;
  * The scope of a call. A scope is all that keeps one user's memories from another's, so it always holds the
  * caller's own user_id: filled in where it is missing, refused where it names somebody else.
  */
-function ownScope(service: Service, owner: Owner, scope: MemoryScope | undefined): MemoryScope {
+function ownScope(client: AgentEngineClient, owner: Owner, scope: MemoryScope | undefined): MemoryScope {
   checkOwner(owner);
-  const { memory } = service;
+  const { memory } = client;
   const own =
     scope === undefined && memory.scope === 'app-and-user'
       ? { app_name: memory.appName ?? owner.app, user_id: owner.userId }
@@ -56,31 +48,32 @@ function ownScope(service: Service, owner: Owner, scope: MemoryScope | undefined
 }
 
 /** Whether the engine's own class method is to be used: the operator prefers it, and the engine has it. */
-async function byClassMethod(service: Service, app: string, classMethod: string): Promise<boolean> {
-  if (service.memory.via !== 'class-methods') return false;
-  return (await classMethodsOf(service, app)).some((method) => method.name === classMethod);
+async function byClassMethod(client: AgentEngineClient, app: string, classMethod: string): Promise<boolean> {
+  if (client.memory.via !== 'class-methods') return false;
+  return (await classMethodsOf(client, app)).some((method) => method.name === classMethod);
 }
 
-const memoriesPath = (service: Service, app: string): string => `${enginePath(service.place, app)}/memories`;
+const memoriesPath = (client: AgentEngineClient, app: string): string =>
+  `${enginePath(client.endpoint, app)}/memories`;
 
 export async function searchMemory(
-  service: Service,
+  client: AgentEngineClient,
   owner: Owner,
   query: { text: string; limit: number; scope?: MemoryScope | undefined },
 ): Promise<Memory[]> {
-  if (await byClassMethod(service, owner.app, 'async_search_memory')) {
+  if (await byClassMethod(client, owner.app, 'async_search_memory')) {
     refuseScope(query.scope);
-    const output = await callAgent(service, owner.app, 'async_search_memory', {
+    const output = await callAgent(client, owner.app, 'async_search_memory', {
       user_id: owner.userId,
       query: query.text,
     });
     const entries = isObject(output) && Array.isArray(output.memories) ? (output.memories as unknown[]) : [];
     return entries.filter(isObject).map(toFoundEntry).slice(0, query.limit);
   }
-  const scope = ownScope(service, owner, query.scope);
-  const body = await service.http.json({
+  const scope = ownScope(client, owner, query.scope);
+  const body = await client.http.json({
     method: 'POST',
-    path: `${memoriesPath(service, owner.app)}:retrieve`,
+    path: `${memoriesPath(client, owner.app)}:retrieve`,
     body: { scope, similaritySearchParams: { searchQuery: query.text, topK: Math.min(100, query.limit) } },
     retry: 'read',
   });
@@ -97,10 +90,10 @@ function refuseScope(scope: MemoryScope | undefined): void {
     });
 }
 
-async function callAgent(service: Service, app: string, classMethod: string, input: JsonObject) {
-  const body = await service.http.json({
+async function callAgent(client: AgentEngineClient, app: string, classMethod: string, input: JsonObject) {
+  const body = await client.http.json({
     method: 'POST',
-    path: `${enginePath(service.place, app)}:query`,
+    path: `${enginePath(client.endpoint, app)}:query`,
     body: { classMethod, input },
     retry: 'quota',
   });
@@ -109,33 +102,35 @@ async function callAgent(service: Service, app: string, classMethod: string, inp
 
 /** Makes memories of a session: by Memory Bank's generate or ingest, or by the engine's own method. */
 export async function addSession(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   options: { scope?: MemoryScope | undefined },
 ): Promise<MemoryAddition> {
-  const scope = ownScope(service, ref, options.scope);
-  const session = await ownedSession(service, ref);
-  if (await byClassMethod(service, ref.app, 'async_add_session_to_memory')) {
+  const scope = ownScope(client, ref, options.scope);
+  const session = await ownedSession(client, ref);
+  if (await byClassMethod(client, ref.app, 'async_add_session_to_memory')) {
     refuseScope(options.scope);
     const input = { user_id: ref.userId, session_id: ref.sessionId };
-    const known = await callAgent(service, ref.app, 'async_get_session', input);
-    await callAgent(service, ref.app, 'async_add_session_to_memory', { session: known });
+    const known = await callAgent(client, ref.app, 'async_get_session', input);
+    await callAgent(client, ref.app, 'async_add_session_to_memory', { session: known });
     return {
       memories: [],
       count: 0,
       note: 'The engine’s own method took the session; it does not say what it made.',
     };
   }
-  if (service.memory.write === 'ingest') return await ingest(service, ref, scope);
+  if (client.memory.write === 'ingest') return await ingest(client, ref, scope);
   const name =
-    typeof session.name === 'string' ? session.name : nameOf(service.place, sessionPath(service.place, ref));
-  const operation = await service.http.json({
+    typeof session.name === 'string'
+      ? session.name
+      : nameOf(client.endpoint, sessionPath(client.endpoint, ref));
+  const operation = await client.http.json({
     method: 'POST',
-    path: `${memoriesPath(service, ref.app)}:generate`,
+    path: `${memoriesPath(client, ref.app)}:generate`,
     body: { vertexSessionSource: { session: name }, scope },
     retry: 'quota',
   });
-  const { done, response } = await settle(service, operation, generateMs);
+  const { done, response } = await settle(client, operation, generateMs);
   if (!done)
     return {
       memories: [],
@@ -143,7 +138,7 @@ export async function addSession(
       note: 'Memory Bank is still at work on the session: list_memories shows what it made a little later.',
     };
   const made = toGenerated(response);
-  const memories = await Promise.all(made.slice(0, shown).map((memory) => whole(service, ref.app, memory)));
+  const memories = await Promise.all(made.slice(0, shown).map((memory) => whole(client, ref.app, memory)));
   return {
     memories,
     count: made.length,
@@ -152,11 +147,11 @@ export async function addSession(
 }
 
 /** A generated memory may hold no more than its name. */
-async function whole(service: Service, app: string, memory: Memory): Promise<Memory> {
+async function whole(client: AgentEngineClient, app: string, memory: Memory): Promise<Memory> {
   if (memory.fact !== '' && memory.createTime !== undefined) return memory;
   try {
-    const path = memoryPath(service.place, app, memory.id);
-    return toMemory(objectOf(await service.http.json({ method: 'GET', path, retry: 'read' })));
+    const path = memoryPath(client.endpoint, app, memory.id);
+    return toMemory(objectOf(await client.http.json({ method: 'GET', path, retry: 'read' })));
   } catch {
     // It is made; that it cannot be read at once is no failure of the call.
     return memory;
@@ -164,8 +159,12 @@ async function whole(service: Service, app: string, memory: Memory): Promise<Mem
 }
 
 /** Hands the session's events over; each has an id, so that what is handed over again counts once. */
-async function ingest(service: Service, ref: SessionRef, scope: MemoryScope): Promise<MemoryAddition> {
-  for await (const { events } of pagesOf(service, ref, { pageSize: ingestPage })) {
+async function ingest(
+  client: AgentEngineClient,
+  ref: SessionRef,
+  scope: MemoryScope,
+): Promise<MemoryAddition> {
+  for await (const { events } of pagesOf(client, ref, { pageSize: ingestPage })) {
     const sent = events.flatMap((wire) => {
       const { content, timestamp, partial } = toEvent(wire);
       const says = content?.parts.some((part) => part.text || part.inlineData || part.fileData) ?? false;
@@ -174,9 +173,9 @@ async function ingest(service: Service, ref: SessionRef, scope: MemoryScope): Pr
         : [];
     });
     if (sent.length === 0) continue;
-    await service.http.json({
+    await client.http.json({
       method: 'POST',
-      path: `${memoriesPath(service, ref.app)}:ingestEvents`,
+      path: `${memoriesPath(client, ref.app)}:ingestEvents`,
       body: { streamId: ref.sessionId, scope, directContentsSource: { events: sent } },
       retry: 'idempotent',
     });
@@ -189,37 +188,37 @@ async function ingest(service: Service, ref: SessionRef, scope: MemoryScope): Pr
 }
 
 export async function createMemory(
-  service: Service,
+  client: AgentEngineClient,
   owner: Owner,
   input: { fact: string; scope?: MemoryScope | undefined },
 ): Promise<Memory> {
-  const scope = ownScope(service, owner, input.scope);
+  const scope = ownScope(client, owner, input.scope);
   if (input.fact.trim() === '')
     throw invalidArgument('The fact is empty.', 'Say in one sentence what to remember.');
-  const operation = await service.http.json({
+  const operation = await client.http.json({
     method: 'POST',
-    path: memoriesPath(service, owner.app),
+    path: memoriesPath(client, owner.app),
     body: { fact: input.fact, scope },
     retry: 'quota',
   });
-  const response = await settled(service, operation);
+  const response = await settled(client, operation);
   const named = /\/memories\/([^/]+)\/operations\//.exec(String(objectOf(operation).name))?.[1];
   const id = lastSegment(response.name) || named;
   if (id === undefined)
     throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which memory it made.', {
       hint: 'Look with list_memories whether there is a new one.',
     });
-  const made = await whole(service, owner.app, { ...toMemory(response), id });
+  const made = await whole(client, owner.app, { ...toMemory(response), id });
   return { ...made, fact: made.fact || input.fact, scope: made.scope ?? scope };
 }
 
 /** Newest first, of one scope: the service lists no others (agent-engine-api.md §3.2). */
 export async function listMemories(
-  service: Service,
+  client: AgentEngineClient,
   owner: Owner,
   query: PageQuery & { scope?: MemoryScope | undefined },
 ): Promise<Page<Memory>> {
-  const scope = ownScope(service, owner, query.scope);
+  const scope = ownScope(client, owner, query.scope);
   let cursor = query.cursor;
   for (;;) {
     const params = queryString({
@@ -227,8 +226,8 @@ export async function listMemories(
       pageToken: cursor,
       filter: `scope=${literal(canonicalJson(scope))}`,
     });
-    const path = `${memoriesPath(service, owner.app)}${params}`;
-    const page = await service.http.json({ method: 'GET', path, retry: 'read' });
+    const path = `${memoriesPath(client, owner.app)}${params}`;
+    const page = await client.http.json({ method: 'GET', path, retry: 'read' });
     const { items: found, token } = pageOf(page, 'memories');
     const items = found.map((wire) => toMemory(wire)).filter((memory) => isOwn(memory.scope, owner));
     cursor = token;
@@ -242,15 +241,15 @@ function memoryNotFound(): SessionError {
   });
 }
 
-export async function deleteMemory(service: Service, owner: Owner, memoryId: string): Promise<void> {
-  const path = memoryPath(service.place, owner.app, memoryId);
+export async function deleteMemory(client: AgentEngineClient, owner: Owner, memoryId: string): Promise<void> {
+  const path = memoryPath(client.endpoint, owner.app, memoryId);
   const retries = retryWatch();
   try {
-    const memory = objectOf(await service.http.json({ method: 'GET', path, retry: 'read' }));
+    const memory = objectOf(await client.http.json({ method: 'GET', path, retry: 'read' }));
     if (!isOwn(scopeOf(memory), owner)) throw memoryNotFound();
     const { onRetry } = retries;
-    const operation = await service.http.json({ method: 'DELETE', path, retry: 'idempotent', onRetry });
-    await settled(service, operation);
+    const operation = await client.http.json({ method: 'DELETE', path, retry: 'idempotent', onRetry });
+    await settled(client, operation);
   } catch (error) {
     if (!isCode(error, 'NOT_FOUND')) throw error;
     if (!retries.repeated()) throw memoryNotFound();

@@ -4,7 +4,7 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import { ndjson } from '../../net/ndjson.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import { checkName, ownMethod, plainMethods, streamMethods } from './class-methods.ts';
-import { ownedSession, type Service } from './client.ts';
+import { type AgentEngineClient, ownedSession } from './client.ts';
 import { agentError, type Refusal } from './errors.ts';
 import { appendEvent } from './events.ts';
 import { toStreamEvent } from './map-event.ts';
@@ -19,7 +19,7 @@ const streamIdleMs = 600_000;
  * event of its own, since no streaming method takes it.
  */
 export async function* streamQuery(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   run: RunInput,
   signal: AbortSignal,
@@ -27,22 +27,22 @@ export async function* streamQuery(
   const classMethod = checkName(run.classMethod ?? 'async_stream_query');
   if (plainMethods.includes(classMethod))
     throw invalidArgument('This class method answers with one value.', 'Call it with query.');
-  await ownedSession(service, ref, signal);
+  await ownedSession(client, ref, signal);
   if (!streamMethods.includes(classMethod)) {
-    const own = await ownMethod(service, ref.app, classMethod);
+    const own = await ownMethod(client, ref.app, classMethod);
     if (own !== undefined && !own.mode.includes('stream'))
       throw invalidArgument('This class method answers with one value.', 'Call it with query.');
   }
   if (Object.keys(run.stateDelta ?? {}).length > 0)
     await appendEvent(
-      service,
+      client,
       ref,
       { author: 'user', invocationId: run.invocationId, actions: { stateDelta: run.stateDelta } },
       undefined,
     );
-  const { chunks } = await service.streams.stream({
+  const { chunks } = await client.streams.stream({
     method: 'POST',
-    path: `${enginePath(service.place, ref.app)}:streamQuery?alt=sse`,
+    path: `${enginePath(client.endpoint, ref.app)}:streamQuery?alt=sse`,
     body: { classMethod, input: inputOf(classMethod, ref, run.message) },
     retry: 'quota',
     timeoutMs: streamIdleMs,

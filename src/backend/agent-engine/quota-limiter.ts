@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionError } from '../../errors.ts';
-import type { Place } from './paths.ts';
+import type { Endpoint } from './paths.ts';
 
 /** The groups that Google counts requests by, per project, region and minute. */
 export type QuotaGroup =
@@ -34,9 +34,9 @@ const express: Quotas = {
   memoryRead: 10,
 };
 
-export function quotasOf(place: Place): Quotas {
-  if (place.express) return express;
-  return /^(global|us|eu)$/.test(place.location) ? multiRegion : regional;
+export function quotasOf(endpoint: Endpoint): Quotas {
+  if (endpoint.express) return express;
+  return /^(global|us|eu)$/.test(endpoint.location) ? multiRegion : regional;
 }
 
 /** Which quota a request counts against; undefined for what has none, such as polling an operation. */
@@ -67,7 +67,7 @@ const minute = 60_000;
  * Lets at most so many requests of a group pass in any minute, in the order in which they came. One that
  * would wait longer than `maxWaitMs` is refused at once, so that a caller hears of it in time.
  */
-export function limiter(quotas: Quotas, maxWaitMs = 20_000, clock: Clock = realClock) {
+export function quotaLimiter(quotas: Quotas, maxWaitMs = 20_000, clock: Clock = realClock) {
   /** Admissions of the last minute, oldest first; some may lie ahead, held by requests that wait. */
   const admitted = new Map<QuotaGroup, number[]>();
   return async (method: string, path: string, signal: AbortSignal | undefined): Promise<void> => {

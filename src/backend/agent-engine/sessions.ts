@@ -9,18 +9,17 @@ import { parseTime, toTime } from '../../model/time.ts';
 import { queryString } from '../../net/url.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
 import {
+  type AgentEngineClient,
   isCode,
   objectOf,
   ownedSession,
   pageOf,
   retryWatch,
-  type Service,
   sessionNotFound,
-  settle,
-  settled,
 } from './client.ts';
 import { refusalOf } from './errors.ts';
 import { toFilter, toOrderBy, toSession, toWireState } from './map-session.ts';
+import { settle, settled } from './operations.ts';
 import { checkSessionId, enginePath, lastSegment, sessionPath } from './paths.ts';
 
 /** What the service has no notion of is refused rather than overlooked. @throws SessionError UNIMPLEMENTED */
@@ -44,21 +43,25 @@ function engineNotFound(cause: unknown): SessionError {
   });
 }
 
-export async function createSession(service: Service, owner: Owner, input: NewSession): Promise<Session> {
+export async function createSession(
+  client: AgentEngineClient,
+  owner: Owner,
+  input: NewSession,
+): Promise<Session> {
   checkOwner(owner);
   const { sessionId } = input;
-  const path = `${enginePath(service.place, owner.app)}/sessions`;
+  const path = `${enginePath(client.endpoint, owner.app)}/sessions`;
   const body = {
     userId: owner.userId,
     ...fieldsOf(input),
     ...(input.state === undefined ? {} : { sessionState: toWireState(input.state) }),
   };
-  const begun = service.now();
+  const begun = client.now();
   const retries = retryWatch();
   const query = queryString({ sessionId: sessionId === undefined ? undefined : checkSessionId(sessionId) });
   let id: string;
   try {
-    const operation = await service.http.json({
+    const operation = await client.http.json({
       method: 'POST',
       path: path + query,
       body,
@@ -66,11 +69,11 @@ export async function createSession(service: Service, owner: Owner, input: NewSe
       retry: sessionId === undefined ? 'quota' : 'idempotent',
       onRetry: retries.onRetry,
     });
-    id = await createdId(service, operation);
+    id = await createdId(client, operation);
   } catch (error) {
     if (isCode(error, 'NOT_FOUND')) throw engineNotFound(error);
     if (sessionId === undefined || !isTaken(error)) throw error;
-    const own = retries.repeated() ? await createdBefore(service, { ...owner, sessionId }, begun) : undefined;
+    const own = retries.repeated() ? await createdBefore(client, { ...owner, sessionId }, begun) : undefined;
     if (own !== undefined) return own;
     throw new SessionError('ALREADY_EXISTS', 'The sessionId is taken.', {
       hint: 'Ids are unique in an engine, for all its users: create one under another id or without one.',
@@ -78,7 +81,7 @@ export async function createSession(service: Service, owner: Owner, input: NewSe
     });
   }
   // The operation's own copy lacks the merged state and the expiry (agent-engine-api.md §1.2).
-  return toSession(await readNew(service, { ...owner, sessionId: id }), owner.app);
+  return toSession(await readNew(client, { ...owner, sessionId: id }), owner.app);
 }
 
 /** A taken id is refused as an invalid argument, with the reason in the text (agent-engine-api.md §6.2). */
@@ -86,10 +89,10 @@ const isTaken = (error: unknown): boolean =>
   isCode(error, 'ALREADY_EXISTS') ||
   (isCode(error, 'INVALID_ARGUMENT') && /already exists/.test(refusalOf(error)?.message ?? ''));
 
-async function createdId(service: Service, body: unknown): Promise<string> {
+async function createdId(client: AgentEngineClient, body: unknown): Promise<string> {
   const operation = objectOf(body);
   const named = /\/sessions\/([^/]+)\/operations\//.exec(String(operation.name))?.[1];
-  const { response } = await settle(service, operation).catch((error: unknown) => {
+  const { response } = await settle(client, operation).catch((error: unknown) => {
     // Operations of sessions are forgotten early; whether there is a session, the session itself tells.
     if (named !== undefined && isCode(error, 'NOT_FOUND')) return { response: undefined };
     throw error;
@@ -103,21 +106,25 @@ async function createdId(service: Service, body: unknown): Promise<string> {
 }
 
 /** A new session can be unknown for some seconds (agent-engine-api.md §1.2). */
-async function readNew(service: Service, ref: SessionRef): Promise<JsonObject> {
+async function readNew(client: AgentEngineClient, ref: SessionRef): Promise<JsonObject> {
   for (let attempt = 1, pause = 300; ; attempt += 1, pause *= 1.5) {
     try {
-      return await ownedSession(service, ref);
+      return await ownedSession(client, ref);
     } catch (error) {
       if (!isCode(error, 'NOT_FOUND') || attempt === 5) throw error;
-      await service.wait(pause);
+      await client.wait(pause);
     }
   }
 }
 
 /** The session that an earlier attempt of this very call made before its answer was lost. */
-async function createdBefore(service: Service, ref: SessionRef, begun: number): Promise<Session | undefined> {
+async function createdBefore(
+  client: AgentEngineClient,
+  ref: SessionRef,
+  begun: number,
+): Promise<Session | undefined> {
   try {
-    const session = toSession(await ownedSession(service, ref), ref.app);
+    const session = toSession(await ownedSession(client, ref), ref.app);
     // A minute for clocks that differ.
     return Date.parse(session.createTime) > begun - 60_000 ? session : undefined;
   } catch (error) {
@@ -150,13 +157,13 @@ function checkLabels(labels: Record<string, string> | undefined): void {
     );
 }
 
-export async function getSession(service: Service, ref: SessionRef): Promise<Session> {
-  return toSession(await ownedSession(service, ref), ref.app);
+export async function getSession(client: AgentEngineClient, ref: SessionRef): Promise<Session> {
+  return toSession(await ownedSession(client, ref), ref.app);
 }
 
 /** Sessions of a user, or of the whole engine, without their state. The service's page tokens are the cursors. */
-export async function listSessions(service: Service, query: SessionQuery): Promise<Page<Session>> {
-  const path = `${enginePath(service.place, query.app)}/sessions`;
+export async function listSessions(client: AgentEngineClient, query: SessionQuery): Promise<Page<Session>> {
+  const path = `${enginePath(client.endpoint, query.app)}/sessions`;
   const terms = query.filter ?? [];
   let cursor = query.cursor;
   for (;;) {
@@ -166,7 +173,7 @@ export async function listSessions(service: Service, query: SessionQuery): Promi
       filter: toFilter(query.userId, terms),
       orderBy: toOrderBy(query.orderBy ?? 'updateTime desc'),
     });
-    const page = await service.http
+    const page = await client.http
       .json({ method: 'GET', path: path + params, retry: 'read' })
       .catch((error: unknown) => {
         throw isCode(error, 'NOT_FOUND') ? engineNotFound(error) : error;
@@ -182,7 +189,7 @@ export async function listSessions(service: Service, query: SessionQuery): Promi
 }
 
 export async function updateSession(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   change: SessionChange,
   guard: Guard | undefined,
@@ -192,31 +199,31 @@ export async function updateSession(
     ...fieldsOf(change),
     ...(change.state === undefined ? {} : { sessionState: toWireState(change.state) }),
   };
-  await ownedSession(service, ref);
-  const path = sessionPath(service.place, ref);
+  await ownedSession(client, ref);
+  const path = sessionPath(client.endpoint, ref);
   const updateMask = Object.keys(fields).join(',');
   if (updateMask !== '')
-    await service.http
+    await client.http
       .json({ method: 'PATCH', path: path + queryString({ updateMask }), body: fields, retry: 'idempotent' })
       .catch(asSessionNotFound);
-  const after = await ownedSession(service, ref);
+  const after = await ownedSession(client, ref);
   const missing = notTaken(change.state, after);
   if (missing === undefined) return toSession(after, ref.app);
   // Shared keys reach the other sessions for certain by an event; whether by PATCH too, nobody has recorded.
-  await service.http
+  await client.http
     .json({
       method: 'POST',
       path: `${path}:appendEvent`,
       body: {
         author: 'user',
-        invocationId: newId('i', service.now()),
-        timestamp: service.stamp.next(path, Date.parse(toSession(after, ref.app).updateTime)),
+        invocationId: newId('i', client.now()),
+        timestamp: client.timestamps.next(path, Date.parse(toSession(after, ref.app).updateTime)),
         actions: { stateDelta: missing },
       },
       retry: 'quota',
     })
     .catch(asSessionNotFound);
-  return toSession(await ownedSession(service, ref), ref.app);
+  return toSession(await ownedSession(client, ref), ref.app);
 }
 
 function asSessionNotFound(error: unknown): never {
@@ -234,21 +241,21 @@ function notTaken(state: JsonObject | undefined, wire: JsonObject): JsonObject |
 }
 
 export async function deleteSession(
-  service: Service,
+  client: AgentEngineClient,
   ref: SessionRef,
   guard: Guard | undefined,
 ): Promise<void> {
   refuseGuard(guard);
-  await ownedSession(service, ref);
+  await ownedSession(client, ref);
   const retries = retryWatch();
   try {
-    const operation = await service.http.json({
+    const operation = await client.http.json({
       method: 'DELETE',
-      path: sessionPath(service.place, ref),
+      path: sessionPath(client.endpoint, ref),
       retry: 'idempotent',
       onRetry: retries.onRetry,
     });
-    await settled(service, operation);
+    await settled(client, operation);
   } catch (error) {
     if (!isCode(error, 'NOT_FOUND')) throw error;
     // After a lost answer it is gone because of this call; else somebody else was faster.

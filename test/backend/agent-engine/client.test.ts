@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { defaultCredentials, type HeaderSource } from '../../../src/backend/agent-engine/auth.ts';
+import { endpointOf } from '../../../src/backend/agent-engine/config.ts';
 import { operationError, refusalOf, toError } from '../../../src/backend/agent-engine/errors.ts';
 import { openAgentEngine } from '../../../src/backend/agent-engine/index.ts';
-import { operationPath, placeOf, sessionPath } from '../../../src/backend/agent-engine/paths.ts';
-import { limiter, quotaGroupOf, quotasOf } from '../../../src/backend/agent-engine/quota-limiter.ts';
+import { operationPath, sessionPath } from '../../../src/backend/agent-engine/paths.ts';
+import { quotaGroupOf, quotaLimiter, quotasOf } from '../../../src/backend/agent-engine/quota-limiter.ts';
 import { metadataToken, startAgentEngine } from '../../fake/agent-engine/server.ts';
 import { projectId } from '../../fake/agent-engine/store.ts';
 import * as recorded from './recorded.ts';
@@ -57,7 +58,7 @@ describe('places', () => {
       '/v1beta1/projects/my-proj/locations/us-central1',
     ],
   ])('%o', (config, origin, parent) => {
-    expect(placeOf(config)).toMatchObject({ origin, parent });
+    expect(endpointOf(config)).toMatchObject({ origin, parent });
   });
 
   it.each([
@@ -72,7 +73,7 @@ describe('places', () => {
     { project: 'my-proj', baseUrl: 'ftp://x' },
     { project: 'my-proj', baseUrl: 'https://user:pw@x' },
   ])('refuses %o', (config) => {
-    expect(() => placeOf(config)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    expect(() => endpointOf(config)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 
   it('an engine may be named whole', async () => {
@@ -87,7 +88,7 @@ describe('places', () => {
   });
 
   it('only names of operations are polled', () => {
-    const place = placeOf({ project: 'my-proj' });
+    const place = endpointOf({ project: 'my-proj' });
     expect(operationPath(place, recorded.createDone.name)).toBe(`/v1beta1/${recorded.createDone.name}`);
     expect(operationPath(place, 'projects/1/locations/l/operations/2')).toBe(
       '/v1beta1/projects/1/locations/l/operations/2',
@@ -235,8 +236,8 @@ describe('quotas', () => {
     ];
     for (const [method, path, group] of groups)
       expect([path, quotaGroupOf(method, path)]).toEqual([path, group]);
-    expect(quotasOf(placeOf({ apiKey: 'k' })).append).toBe(30);
-    expect(quotasOf(placeOf({ project: 'my-proj' })).append).toBe(300);
+    expect(quotasOf(endpointOf({ apiKey: 'k' })).append).toBe(30);
+    expect(quotasOf(endpointOf({ project: 'my-proj' })).append).toBe(300);
   });
 
   it('no minute has more than its number, and order is kept', async () => {
@@ -248,7 +249,7 @@ describe('quotas', () => {
         passed.push(now + ms);
       },
     };
-    const admit = limiter({ append: 3 }, 200_000, clock);
+    const admit = quotaLimiter({ append: 3 }, 200_000, clock);
     for (let i = 0; i < 8; i += 1) {
       await admit('POST', '/x/sessions/1:appendEvent', undefined);
       now += 1000;
@@ -258,11 +259,11 @@ describe('quotas', () => {
   });
 
   it('a wait that is too long is refused at once, and a cancelled one ends', async () => {
-    const admit = limiter({ append: 1 }, 20_000);
+    const admit = quotaLimiter({ append: 1 }, 20_000);
     await admit('POST', '/s:appendEvent', undefined);
     const error = await fails(admit('POST', '/s:appendEvent', undefined), 'RESOURCE_EXHAUSTED');
     expect(error.retryAfter).toBe(60);
-    const patient = limiter({ append: 1 }, 100_000);
+    const patient = quotaLimiter({ append: 1 }, 100_000);
     await patient('POST', '/s:appendEvent', undefined);
     await fails(patient('POST', '/s:appendEvent', AbortSignal.timeout(10)), 'CANCELLED');
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { eventTimestamps, instant } from '../../../src/backend/agent-engine/event-timestamps.ts';
 import { toAgentSession } from '../../../src/backend/agent-engine/map-agent-session.ts';
-import { instant, stamper } from '../../../src/backend/agent-engine/event-timestamps.ts';
 import {
   type EventDraft,
   idsOf,
@@ -257,7 +257,7 @@ describe('events', () => {
 
 describe('stamps', () => {
   it('grow within a session, and stay in the millisecond that was given', () => {
-    const stamps = stamper(() => 1000);
+    const stamps = eventTimestamps(() => 1000);
     const minted = Array.from({ length: 3000 }, () => stamps.next('s', 0));
     expect(new Set(minted.map(instant)).size).toBe(3000);
     expect(minted.map(instant)).toEqual(minted.map(instant).toSorted());

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
-import { type AgentEngineConfig, openAgentEngine } from '../../../src/backend/agent-engine/index.ts';
+import type { AgentEngineConfig } from '../../../src/backend/agent-engine/config.ts';
+import { openAgentEngine } from '../../../src/backend/agent-engine/index.ts';
 import type { Backend, NewSession, SessionRef } from '../../../src/backend/types.ts';
 import { SessionError } from '../../../src/errors.ts';
 import type { Event, NewEvent } from '../../../src/model/event.ts';
