@@ -4,7 +4,7 @@ import { openLocal } from '../backend/local/index.ts';
 import type { Backend } from '../backend/types.ts';
 import type { BackendName, Config } from '../config/index.ts';
 import type { Log } from '../log.ts';
-import { endRuns, watchRuns } from '../run/start.ts';
+import { endRuns, watchRuns } from '../run/manager.ts';
 import { openStore } from '../store/open.ts';
 import { storeSecret } from '../store/secret.ts';
 

@@ -3,7 +3,7 @@ import { TaskState } from '@a2a-js/sdk';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { A2aConfig } from '../../src/agent/a2a.ts';
 import type { Backend, SessionRef } from '../../src/backend/types.ts';
-import { startRun } from '../../src/run/start.ts';
+import { startRun } from '../../src/run/manager.ts';
 import { type Behaviour, type FakeA2a, fakeA2a, textPart } from '../fake/a2a/server.ts';
 import { eventsOf, forever, localBackend, newSession, patiently, textsOf, user } from '../run/support.ts';
 

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChatConfig } from '../../src/agent/chat.ts';
 import type { Backend, SessionRef } from '../../src/backend/types.ts';
 import { SessionError } from '../../src/errors.ts';
-import { startRun } from '../../src/run/start.ts';
+import { startRun } from '../../src/run/manager.ts';
 import { type FakeChat, fakeChat } from '../fake/chat/server.ts';
 import {
   eventsOf,

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/types.ts';
-import { endRuns } from '../../src/run/start.ts';
+import { endRuns } from '../../src/run/manager.ts';
 import { type FakeChat, fakeChat } from '../fake/chat/server.ts';
 import { type Json, type Product, startProduct } from '../server/http/harness.ts';
 import { eventsOf, localBackend } from './support.ts';

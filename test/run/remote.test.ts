@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Backend, RunInput, SessionRef } from '../../src/backend/types.ts';
 import { SessionError } from '../../src/errors.ts';
 import type { Event, NewEvent } from '../../src/model/event.ts';
-import { endRuns, findRun, startRun } from '../../src/run/start.ts';
+import { endRuns, findRun, startRun } from '../../src/run/manager.ts';
 import { forever, owner, patiently, user } from './support.ts';
 
 const ref: SessionRef = { ...owner, sessionId: 's' };

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { AgentEvent, Agents } from '../../src/agent/types.ts';
 import type { Backend, SessionRef } from '../../src/backend/types.ts';
 import { SessionError } from '../../src/errors.ts';
-import { endRuns, findRun, startRun, watchRuns } from '../../src/run/start.ts';
+import { endRuns, findRun, startRun, watchRuns } from '../../src/run/manager.ts';
 import {
   agentOf,
   eventsOf,

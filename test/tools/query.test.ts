@@ -4,7 +4,7 @@ import type { Backend } from '../../src/backend/types.ts';
 import { answerBytes } from '../../src/model/budget.ts';
 import type { Event } from '../../src/model/event.ts';
 import { jsonBytes } from '../../src/model/json.ts';
-import { endRuns } from '../../src/run/start.ts';
+import { endRuns } from '../../src/run/manager.ts';
 import { catalogue } from '../../src/tools/index.ts';
 import { agentOf, localBackend, said } from '../run/support.ts';
 import { caller, user } from './harness.ts';

@@ -5,9 +5,9 @@ import { answerBytes, fitTo } from '../../model/budget.ts';
 import { type Content, contentFault, contentSchema, type Event } from '../../model/event.ts';
 import { jsonBytes } from '../../model/json.ts';
 import { type RunStatus, runStatuses } from '../../model/run.ts';
-import { textFlow } from '../../run/coalesce.ts';
-import type { Run, RunView } from '../../run/run.ts';
-import { findRun, startRun } from '../../run/start.ts';
+import { textFlow } from '../../run/coalesce-text.ts';
+import { findRun, startRun } from '../../run/manager.ts';
+import type { Run, RunView } from '../../run/types.ts';
 import { sessionId, state } from '../support/args.ts';
 import { defineTool, refOf, type ToolContext } from '../support/define.ts';
 

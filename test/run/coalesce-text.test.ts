@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { textFlow } from '../../src/run/coalesce.ts';
+import { textFlow } from '../../src/run/coalesce-text.ts';
 
 function recorder() {
   const sent: { text: string; at: number }[] = [];

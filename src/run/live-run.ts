@@ -2,8 +2,8 @@ import type { Backend, RunEnding, RunInput, RunLedger, SessionRef } from '../bac
 import { SessionError } from '../errors.ts';
 import type { Event } from '../model/event.ts';
 import type { RunError, RunRecord } from '../model/run.ts';
-import type { Run, RunView } from './run.ts';
 import { transcript } from './transcript.ts';
+import type { Run, RunView } from './types.ts';
 import { race } from './wait.ts';
 
 export interface LiveRun extends Run {

@@ -5,10 +5,10 @@ import type { Content } from '../model/event.ts';
 import { newId } from '../model/ids.ts';
 import { canonicalJson, type JsonObject } from '../model/json.ts';
 import { checkInvocationId } from '../model/run.ts';
-import { followRun } from './follow.ts';
-import { type LiveRun, startLive } from './live.ts';
+import { followRun } from './ledger-run.ts';
+import { type LiveRun, startLive } from './live-run.ts';
 import { memoryLedger } from './memory-ledger.ts';
-import type { Run } from './run.ts';
+import type { Run } from './types.ts';
 
 /** Runs that go on at once in this process: of all callers, and of one user. */
 const maxRuns = 200;

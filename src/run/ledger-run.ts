@@ -1,8 +1,8 @@
 import type { Backend, RunLedger, SessionRef } from '../backend/types.ts';
 import { type ErrorCode, errorCodes, SessionError } from '../errors.ts';
 import type { RunError, RunRecord } from '../model/run.ts';
-import type { Run, RunView } from './run.ts';
 import { transcript } from './transcript.ts';
+import type { Run, RunView } from './types.ts';
 import { race } from './wait.ts';
 
 /** How often a run elsewhere is looked at where nothing tells of changes. */
