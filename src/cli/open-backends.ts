@@ -4,12 +4,14 @@ import { openLocal } from '../backend/local/index.ts';
 import type { Backend } from '../backend/types.ts';
 import type { BackendName, Config } from '../config/index.ts';
 import type { Log } from '../log.ts';
-import { endRuns, watchRuns } from '../run/manager.ts';
+import { openRunManager, type RunManager } from '../run/manager.ts';
 import { openStore } from '../store/open.ts';
 import { storeSecret } from '../store/secret.ts';
 
 export interface OpenBackends {
   backends: Backend[];
+  /** The agent runs on these backends. */
+  runs: RunManager;
   /** Signs what goes through clients and comes back; shared by all processes over one local store. */
   secret: Buffer;
   close(): Promise<void>;
@@ -18,6 +20,9 @@ export interface OpenBackends {
 /** Opens the configured backends, the default first. What one backend needs is loaded only with it. */
 export async function openBackends(config: Config, log: Log): Promise<OpenBackends> {
   const backends: Backend[] = [];
+  const runs = openRunManager({
+    onError: ({ name }, error) => log.error('An agent run failed.', { backend: name, error }),
+  });
   let secret: Buffer | undefined;
   const openOne: Record<BackendName, () => Promise<Backend>> = {
     async local() {
@@ -46,20 +51,18 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
   };
   const close = async () => {
     const closeOne = async (backend: Backend) => {
-      await endRuns(backend);
+      await runs.endAll(backend);
       await backend.close();
     };
     await Promise.all(backends.map(closeOne));
   };
   try {
     for (const name of config.backends) {
-      const backend = await openOne[name]();
-      watchRuns(backend, (error) => log.error('An agent run failed.', { backend: name, error }));
-      backends.push(backend);
+      backends.push(await openOne[name]());
     }
   } catch (error) {
     await close();
     throw error;
   }
-  return { backends, secret: secret ?? randomBytes(32), close };
+  return { backends, runs, secret: secret ?? randomBytes(32), close };
 }

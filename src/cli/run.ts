@@ -2,7 +2,7 @@ import { type Config, type Machine, readConfig, usage } from '../config/index.ts
 import { SessionError } from '../errors.ts';
 import { createLog, type Log } from '../log.ts';
 import type { Principal } from '../model/principal.ts';
-import type { ServerDeps } from '../server/mcp/server.ts';
+import type { ServerDeps } from '../server/mcp/deps.ts';
 import { exportSession, importSession } from '../transfer/json-lines.ts';
 import { version } from '../version.ts';
 import { doctor } from './doctor.ts';
@@ -50,11 +50,11 @@ export async function run(io: Io): Promise<number> {
     else if (config.command === 'import') await importSession(opened.backends, config, io);
     else {
       const { toolsets, readOnly, app: defaultApp } = config;
-      const { backends, secret } = opened;
+      const { backends, runs, secret } = opened;
       // The protocol's library is heavy and only servers need it.
       const { openTelemetry } = await import('../server/mcp/telemetry.ts');
       const around = await openTelemetry();
-      const deps = { version, backends, defaultApp, toolsets, readOnly, secret, log, around };
+      const deps = { version, backends, runs, defaultApp, toolsets, readOnly, secret, log, around };
       const server = await start(config, deps, principal).catch((error: unknown) => ({ error }));
       if ('error' in server) {
         await opened.close();

@@ -25,103 +25,110 @@ export interface RunRequest {
   classMethod?: string | undefined;
 }
 
+/** The agent runs of this process: one for a server, made with its backends and handed down to the tools. */
+export interface RunManager {
+  /**
+   * Begins a run on a session, or finds the one that a call with this invocationId began.
+   * @throws SessionError ABORTED with the `invocationId` of the run that goes on, NOT_FOUND, ALREADY_EXISTS,
+   * FAILED_PRECONDITION, RESOURCE_EXHAUSTED
+   */
+  start(backend: Backend, ref: SessionRef, request: RunRequest): Promise<Run>;
+  /** A run by its id, whichever process began it. */
+  find(backend: Backend, ref: SessionRef, invocationId: string): Promise<Run | undefined>;
+  /** Ends the runs of this process on a backend that is about to be closed, each noted as interrupted. */
+  endAll(backend: Backend): Promise<void>;
+}
+
+export interface RunManagerConfig {
+  /** Told of failures that no caller hears of, because the run went on alone. */
+  onError(backend: Backend, error: unknown): void;
+}
+
 /** The runs that this process knows of one backend. */
-interface Known {
+interface BackendRuns {
   ledger: RunLedger;
   live: Map<string, LiveRun>;
   past: Map<string, LiveRun>;
-  onError(error: unknown): void;
-}
-
-const known = new WeakMap<Backend, Known>();
-
-function knownOf(backend: Backend): Known {
-  const found = known.get(backend);
-  if (found !== undefined) return found;
-  const fresh: Known = {
-    ledger: backend.runs ?? memoryLedger(),
-    live: new Map(),
-    past: new Map(),
-    onError: () => {},
-  };
-  known.set(backend, fresh);
-  return fresh;
-}
-
-/** Has errors told that no caller hears of, because the run went on alone. */
-export function watchRuns(backend: Backend, onError: (error: unknown) => void): void {
-  knownOf(backend).onError = onError;
-}
-
-/** Ends the runs of this process on a backend that is about to be closed, each noted as interrupted. */
-export async function endRuns(backend: Backend): Promise<void> {
-  await Promise.all([...knownOf(backend).live.values()].map((run) => run.interrupt()));
 }
 
 const nameOf = (ref: SessionRef, invocationId: string): string =>
   JSON.stringify([ref.app, ref.userId, ref.sessionId, invocationId]);
 
-/**
- * Begins a run on a session, or finds the one that a call with this invocationId began.
- * @throws SessionError ABORTED with the `invocationId` of the run that goes on, NOT_FOUND, ALREADY_EXISTS,
- * FAILED_PRECONDITION, RESOURCE_EXHAUSTED
- */
-export async function startRun(backend: Backend, ref: SessionRef, request: RunRequest): Promise<Run> {
-  const stream = required(backend.query?.stream, backend, 'run an agent');
-  const { ledger, live, past, onError } = knownOf(backend);
-  const invocationId =
-    request.invocationId === undefined ? newId('i') : checkInvocationId(request.invocationId);
-  if (request.message === undefined) {
-    const run = request.invocationId === undefined ? undefined : await findRun(backend, ref, invocationId);
-    if (run !== undefined) return run;
-    if (backend.runs === undefined)
-      throw invalidArgument(
-        request.invocationId === undefined ? 'message is missing.' : 'This server knows no such run.',
-        'Pass a message; answers to tool calls go into content as functionResponse parts.',
-      );
-  }
-  checkRoom(live, ref);
-  const { message, stateDelta, classMethod } = request;
-  const digest = createHash('sha256')
-    .update(canonicalJson({ message, stateDelta, classMethod }))
-    .digest('hex');
-  const { begun, run } = await ledger.begin(ref, { invocationId, digest });
-  const name = nameOf(ref, invocationId);
-  if (!begun) return live.get(name) ?? past.get(name) ?? followRun(backend, ledger, ref, run);
-  const started = startLive({
-    backend,
-    ledger,
-    ref,
-    input: { message: message ?? { parts: [] }, stateDelta, invocationId, classMethod },
-    stream,
-    onError,
-  });
-  live.set(name, started);
-  past.delete(name);
-  void started.ended.then(() => {
-    live.delete(name);
-    if (backend.runs !== undefined) return;
-    past.set(name, started);
-    for (const oldest of past.keys()) {
-      if (past.size <= maxPast) break;
-      past.delete(oldest);
-    }
-  });
-  return started;
-}
+export function openRunManager({ onError }: RunManagerConfig): RunManager {
+  const byBackend = new Map<Backend, BackendRuns>();
 
-/** A run by its id, whichever process began it. */
-export async function findRun(
-  backend: Backend,
-  ref: SessionRef,
-  invocationId: string,
-): Promise<Run | undefined> {
-  const { ledger, live, past } = knownOf(backend);
-  const name = nameOf(ref, checkInvocationId(invocationId));
-  const here = live.get(name) ?? past.get(name);
-  if (here !== undefined) return here;
-  const record = backend.runs === undefined ? undefined : await ledger.get(ref, invocationId);
-  return record === undefined ? undefined : followRun(backend, ledger, ref, record);
+  function runsOf(backend: Backend): BackendRuns {
+    const found = byBackend.get(backend);
+    if (found !== undefined) return found;
+    const fresh: BackendRuns = {
+      ledger: backend.runs ?? memoryLedger(),
+      live: new Map(),
+      past: new Map(),
+    };
+    byBackend.set(backend, fresh);
+    return fresh;
+  }
+
+  async function start(backend: Backend, ref: SessionRef, request: RunRequest): Promise<Run> {
+    const stream = required(backend.query?.stream, backend, 'run an agent');
+    const { ledger, live, past } = runsOf(backend);
+    const invocationId =
+      request.invocationId === undefined ? newId('i') : checkInvocationId(request.invocationId);
+    if (request.message === undefined) {
+      const run = request.invocationId === undefined ? undefined : await find(backend, ref, invocationId);
+      if (run !== undefined) return run;
+      if (backend.runs === undefined)
+        throw invalidArgument(
+          request.invocationId === undefined ? 'message is missing.' : 'This server knows no such run.',
+          'Pass a message; answers to tool calls go into content as functionResponse parts.',
+        );
+    }
+    checkRoom(live, ref);
+    const { message, stateDelta, classMethod } = request;
+    const digest = createHash('sha256')
+      .update(canonicalJson({ message, stateDelta, classMethod }))
+      .digest('hex');
+    const { begun, run } = await ledger.begin(ref, { invocationId, digest });
+    const name = nameOf(ref, invocationId);
+    if (!begun) return live.get(name) ?? past.get(name) ?? followRun(backend, ledger, ref, run);
+    const started = startLive({
+      backend,
+      ledger,
+      ref,
+      input: { message: message ?? { parts: [] }, stateDelta, invocationId, classMethod },
+      stream,
+      onError: (error) => onError(backend, error),
+    });
+    live.set(name, started);
+    past.delete(name);
+    void started.ended.then(() => {
+      live.delete(name);
+      if (backend.runs !== undefined) return;
+      past.set(name, started);
+      for (const oldest of past.keys()) {
+        if (past.size <= maxPast) break;
+        past.delete(oldest);
+      }
+    });
+    return started;
+  }
+
+  async function find(backend: Backend, ref: SessionRef, invocationId: string): Promise<Run | undefined> {
+    const { ledger, live, past } = runsOf(backend);
+    const name = nameOf(ref, checkInvocationId(invocationId));
+    const here = live.get(name) ?? past.get(name);
+    if (here !== undefined) return here;
+    const record = backend.runs === undefined ? undefined : await ledger.get(ref, invocationId);
+    return record === undefined ? undefined : followRun(backend, ledger, ref, record);
+  }
+
+  return {
+    start,
+    find,
+    async endAll(backend) {
+      await Promise.all([...runsOf(backend).live.values()].map((run) => run.interrupt()));
+    },
+  };
 }
 
 function checkRoom(live: ReadonlyMap<string, LiveRun>, ref: SessionRef): void {

@@ -2,7 +2,8 @@ import type { JSONRPCMessage, McpServer, Transport } from '@modelcontextprotocol
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { isObject } from '../model/json.ts';
 import type { Principal } from '../model/principal.ts';
-import { type ServerDeps, serverBuilder } from './mcp/server.ts';
+import type { ServerDeps } from './mcp/deps.ts';
+import { serverBuilder } from './mcp/server.ts';
 import { watchResources } from './mcp/subscriptions.ts';
 
 /** A message may be as long as the largest artifact in base64, and then some. */

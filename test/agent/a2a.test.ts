@@ -3,9 +3,17 @@ import { TaskState } from '@a2a-js/sdk';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { A2aConfig } from '../../src/agent/a2a.ts';
 import type { Backend, SessionRef } from '../../src/backend/types.ts';
-import { startRun } from '../../src/run/manager.ts';
 import { type Behaviour, type FakeA2a, fakeA2a, textPart } from '../fake/a2a/server.ts';
-import { eventsOf, forever, localBackend, newSession, patiently, textsOf, user } from '../run/support.ts';
+import {
+  eventsOf,
+  forever,
+  localBackend,
+  newSession,
+  patiently,
+  runs,
+  textsOf,
+  user,
+} from '../run/support.ts';
 
 let remote: FakeA2a;
 let backend: Backend;
@@ -23,7 +31,7 @@ afterEach(async () => {
 });
 
 const ask = async (text: string) => {
-  const run = await startRun(backend, ref, { message: user(text) });
+  const run = await runs.start(backend, ref, { message: user(text) });
   return run.wait(patiently);
 };
 const stateOf = async () => (await backend.sessions?.get?.(ref))?.state ?? {};
@@ -39,7 +47,7 @@ describe('a remote agent', () => {
   it('streams its artifact, which is stored whole; its context stays in the state', async () => {
     await open(answering);
     const heard: string[] = [];
-    const run = await startRun(backend, ref, { message: user('To Oslo?') });
+    const run = await runs.start(backend, ref, { message: user('To Oslo?') });
     const view = await run.wait({ ...patiently, onText: (text) => heard.push(text) });
     expect(view).toMatchObject({ status: 'completed', text: 'Two flights.' });
     expect(heard.join('|')).toContain('Looking…');
@@ -80,7 +88,7 @@ describe('a remote agent', () => {
       const task = (await stateOf())['a2a:travel:task'];
       expect(task).toEqual(expect.any(String));
       const heard: string[] = [];
-      const run = await startRun(backend, ref, { message: user('Friday') });
+      const run = await runs.start(backend, ref, { message: user('Friday') });
       const onText = (text: string) => heard.push(text);
       expect(await run.wait({ ...patiently, onText })).toMatchObject({ text: 'Booked for Friday.' });
       expect(heard.join('')).toBe('Booked for Friday.');
@@ -142,7 +150,7 @@ describe('a remote agent', () => {
       r.chunk('So far', false);
       await sleep(3000, undefined, { ref: false });
     });
-    const run = await startRun(backend, ref, { message: user('hi') });
+    const run = await runs.start(backend, ref, { message: user('hi') });
     let heard = '';
     while (heard === '') await run.wait({ ms: 20, signal: forever, onText: (text) => (heard = text) });
     const start = performance.now();

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChatConfig } from '../../src/agent/chat.ts';
 import type { Backend, SessionRef } from '../../src/backend/types.ts';
 import { SessionError } from '../../src/errors.ts';
-import { startRun } from '../../src/run/manager.ts';
 import { type FakeChat, fakeChat } from '../fake/chat/server.ts';
 import {
   eventsOf,
@@ -12,6 +11,7 @@ import {
   newSession,
   owner,
   patiently,
+  runs,
   textsOf,
   user,
 } from '../run/support.ts';
@@ -46,7 +46,7 @@ afterEach(async () => {
 });
 
 async function ask(text: string, invocationId?: string) {
-  const run = await startRun(backend, ref, { message: user(text), invocationId });
+  const run = await runs.start(backend, ref, { message: user(text), invocationId });
   return run.wait(patiently);
 }
 
@@ -56,7 +56,7 @@ describe('a turn', () => {
   it('streams, and is stored whole and in order', async () => {
     chat.script({ text: ['Hel', 'lo ', 'Ada'], thoughts: ['hm'] });
     const heard: string[] = [];
-    const run = await startRun(backend, ref, { message: user('hi') });
+    const run = await runs.start(backend, ref, { message: user('hi') });
     const view = await run.wait({ ...patiently, onText: (text) => heard.push(text) });
     expect(view).toMatchObject({ status: 'completed', text: 'Hello Ada', invocationId: run.invocationId });
     expect(heard.join('')).toBe('Hello Ada');
@@ -146,7 +146,7 @@ describe('a turn', () => {
       { fileData: { fileUri: 'gs://bucket/a.png' } },
     ];
     chat.script({ text: ['A picture.'] });
-    const run = await startRun(backend, ref, { message: { role: 'user', parts } });
+    const run = await runs.start(backend, ref, { message: { role: 'user', parts } });
     await run.wait(patiently);
     expect(messages()?.[0]?.content).toEqual([
       { type: 'text', text: 'What is this?' },
@@ -190,14 +190,14 @@ describe('tools', () => {
       { id: 'call_a', name: 'weather', args: { city: 'Bergen' }, author: 'helper' },
       { id: 'call_b', args: { city: 'Oslo' } },
     ]);
-    const early = await startRun(backend, ref, {});
+    const early = await runs.start(backend, ref, {});
     expect((await early.wait(patiently)).error).toMatchObject({ code: 'FAILED_PRECONDITION' });
 
     await backend.toolCalls?.submit?.(ref, [
       { toolCallId: 'call_a', output: { sky: 'rain' } },
       { toolCallId: 'call_b', error: 'no data' },
     ]);
-    const next = await startRun(backend, ref, {});
+    const next = await runs.start(backend, ref, {});
     expect(await next.wait(patiently)).toMatchObject({ status: 'completed', text: 'Rain.' });
     expect(messages()).toMatchObject([
       { role: 'user', content: 'How is it?' },
@@ -223,12 +223,12 @@ describe('tools', () => {
     chat.script({ toolCalls: [call('0', 'Bergen')] }, { toolCalls: [call('0', 'Oslo')] }, { text: ['ok'] });
     await ask('one');
     await backend.toolCalls?.submit?.(ref, [{ toolCallId: '0', output: { sky: 'rain' } }]);
-    await (await startRun(backend, ref, {})).wait(patiently);
+    await (await runs.start(backend, ref, {})).wait(patiently);
     const [second] = (await backend.toolCalls?.list?.(ref)) ?? [];
     expect(second?.args).toEqual({ city: 'Oslo' });
     expect(second?.id).not.toBe('0');
     await backend.toolCalls?.submit?.(ref, [{ toolCallId: second?.id ?? '', output: { sky: 'sun' } }]);
-    expect((await (await startRun(backend, ref, {})).wait(patiently)).text).toBe('ok');
+    expect((await (await runs.start(backend, ref, {})).wait(patiently)).text).toBe('ok');
   });
 
   it('keep the call of an answer, however small the budget', async () => {
@@ -237,7 +237,7 @@ describe('tools', () => {
     chat.script({ text: ['x'.repeat(2000)], toolCalls: [call('call_a', 'Bergen')] }, { text: ['Rain.'] });
     await ask('How is it?');
     await backend.toolCalls?.submit?.(ref, [{ toolCallId: 'call_a', output: { sky: 'rain' } }]);
-    expect(await (await startRun(backend, ref, {})).wait(patiently)).toMatchObject({ text: 'Rain.' });
+    expect(await (await runs.start(backend, ref, {})).wait(patiently)).toMatchObject({ text: 'Rain.' });
     expect(messages()?.map((m) => m.role)).toEqual(['assistant', 'tool']);
   });
 
@@ -335,7 +335,7 @@ describe('faults', () => {
 
 it('cancelling reaches the endpoint within 100 ms, and keeps what was said', async () => {
   chat.script({ text: ['so ', 'far'], fault: 'hang' });
-  const run = await startRun(backend, ref, { message: user('hi') });
+  const run = await runs.start(backend, ref, { message: user('hi') });
   let heard = '';
   while (heard !== 'so far') {
     await run.wait({ ms: 20, signal: forever, onText: (text) => (heard = text) });

@@ -2,10 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/types.ts';
-import { endRuns } from '../../src/run/manager.ts';
 import { type FakeChat, fakeChat } from '../fake/chat/server.ts';
 import { type Json, type Product, startProduct } from '../server/http/harness.ts';
-import { eventsOf, localBackend } from './support.ts';
+import { eventsOf, localBackend, runs } from './support.ts';
 
 let chat: FakeChat;
 let backend: Backend;
@@ -17,10 +16,10 @@ beforeEach(async () => {
   backend = await localBackend({
     configs: { '*': { kind: 'chat', name: 'helper', baseUrl: chat.url, ...common } },
   });
-  server = await startProduct({ backend });
+  server = await startProduct({ backend, runs });
 });
 afterEach(async () => {
-  await endRuns(backend);
+  await runs.endAll(backend);
   await server.end();
   await chat.close();
 });

@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Backend, RunInput, SessionRef } from '../../src/backend/types.ts';
 import { SessionError } from '../../src/errors.ts';
 import type { Event, NewEvent } from '../../src/model/event.ts';
-import { endRuns, findRun, startRun } from '../../src/run/manager.ts';
-import { forever, owner, patiently, user } from './support.ts';
+import { forever, owner, patiently, runs, user } from './support.ts';
 
 const ref: SessionRef = { ...owner, sessionId: 's' };
 const event = (text: string, more: Partial<Event> = {}): Event => ({
@@ -49,10 +48,10 @@ function hanging() {
 describe('runs of a service that keeps no account of them', () => {
   it('say what a cancellation may not have ended', async () => {
     const { backend } = hanging();
-    const run = await startRun({ ...backend, cancelNote: 'It may go on.' }, ref, { message: user('hi') });
+    const run = await runs.start({ ...backend, cancelNote: 'It may go on.' }, ref, { message: user('hi') });
     await run.cancel();
     expect(await run.wait(patiently)).toMatchObject({ status: 'cancelled', note: 'It may go on.' });
-    const other = await startRun(backend, ref, { message: user('hi') });
+    const other = await runs.start(backend, ref, { message: user('hi') });
     await other.cancel();
     expect((await other.wait(patiently)).note).toBeUndefined();
   });
@@ -64,7 +63,7 @@ describe('runs of a service that keeps no account of them', () => {
       yield event('one two');
     });
     const heard: string[] = [];
-    const run = await startRun(backend, ref, { message: user('hi'), invocationId: 'mine' });
+    const run = await runs.start(backend, ref, { message: user('hi'), invocationId: 'mine' });
     const view = await run.wait({ ...patiently, onText: (text) => heard.push(text) });
     expect(view).toMatchObject({
       status: 'completed',
@@ -74,16 +73,16 @@ describe('runs of a service that keeps no account of them', () => {
     });
     expect(heard.join('')).toMatch(/^one/);
     expect(appended).toEqual([]);
-    expect(await (await findRun(backend, ref, 'mine'))?.wait(patiently)).toEqual(view);
+    expect(await (await runs.find(backend, ref, 'mine'))?.wait(patiently)).toEqual(view);
     expect(
-      await (await startRun(backend, ref, { message: user('hi'), invocationId: 'mine' })).wait(patiently),
+      await (await runs.start(backend, ref, { message: user('hi'), invocationId: 'mine' })).wait(patiently),
     ).toEqual(view);
   });
 
   it('are one at a time in this process, and go on without a caller', async () => {
     const { backend, signals } = hanging();
-    const run = await startRun(backend, ref, { message: user('hi') });
-    await expect(startRun(backend, ref, { message: user('hi') })).rejects.toMatchObject({
+    const run = await runs.start(backend, ref, { message: user('hi') });
+    await expect(runs.start(backend, ref, { message: user('hi') })).rejects.toMatchObject({
       code: 'ABORTED',
       details: { invocationId: run.invocationId },
     });
@@ -94,7 +93,7 @@ describe('runs of a service that keeps no account of them', () => {
 
   it('cancelled are stopped there, and what the service cannot know is appended', async () => {
     const { backend, appended, signals } = hanging();
-    const run = await startRun(backend, ref, { message: user('hi') });
+    const run = await runs.start(backend, ref, { message: user('hi') });
     await run.wait({ ms: 20, signal: forever });
     await run.cancel();
     expect(signals[0]?.aborted).toBe(true);
@@ -106,8 +105,8 @@ describe('runs of a service that keeps no account of them', () => {
 
   it('are interrupted with the server', async () => {
     const { backend } = hanging();
-    const run = await startRun(backend, ref, { message: user('hi') });
-    await endRuns(backend);
+    const run = await runs.start(backend, ref, { message: user('hi') });
+    await runs.endAll(backend);
     expect(await run.wait(patiently)).toMatchObject({ status: 'interrupted' });
   });
 
@@ -119,7 +118,7 @@ describe('runs of a service that keeps no account of them', () => {
       yield event('here');
     });
     const ask = async () =>
-      (await startRun(backend, ref, { message: user('hi'), invocationId: 'mine' })).wait(patiently);
+      (await runs.start(backend, ref, { message: user('hi'), invocationId: 'mine' })).wait(patiently);
     expect(await ask()).toMatchObject({ status: 'failed', error: { code: 'UNAVAILABLE' } });
     expect(await ask()).toMatchObject({ status: 'completed', text: 'here' });
   });
@@ -127,14 +126,14 @@ describe('runs of a service that keeps no account of them', () => {
   it('need a message', async () => {
     const { backend } = hanging();
     for (const request of [{}, { invocationId: 'unknown' }])
-      await expect(startRun(backend, ref, request)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+      await expect(runs.start(backend, ref, request)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   it('keep no more than an answer needs of a run without end', async () => {
     const { backend } = service(async function* () {
       for (let i = 0; i < 500; i += 1) yield event(`${i} ${'x'.repeat(10_000)}`);
     });
-    const view = await (await startRun(backend, ref, { message: user('hi') })).wait(patiently);
+    const view = await (await runs.start(backend, ref, { message: user('hi') })).wait(patiently);
     expect(view.events).toHaveLength(200);
     expect(view.truncated).toBe(true);
     expect(Buffer.byteLength(JSON.stringify(view))).toBeLessThan(1_000_000);

@@ -3,9 +3,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { AgentEvent, Agents } from '../../src/agent/types.ts';
 import type { Backend, SessionRef } from '../../src/backend/types.ts';
 import { SessionError } from '../../src/errors.ts';
-import { endRuns, findRun, startRun, watchRuns } from '../../src/run/manager.ts';
 import {
   agentOf,
+  errors,
   eventsOf,
   forever,
   type LocalOptions,
@@ -14,16 +14,16 @@ import {
   newSession,
   owner,
   patiently,
+  runs,
   said,
   textsOf,
   user,
 } from './support.ts';
 
 const opened: Backend[] = [];
-const errors: unknown[] = [];
 afterEach(async () => {
   for (const backend of opened.splice(0)) {
-    await endRuns(backend);
+    await runs.endAll(backend);
     await backend.close().catch(() => {});
   }
   errors.splice(0);
@@ -31,7 +31,6 @@ afterEach(async () => {
 
 async function open(options: LocalOptions): Promise<Backend> {
   const backend = await localBackend(options);
-  watchRuns(backend, (error) => errors.push(error));
   opened.push(backend);
   return backend;
 }
@@ -63,7 +62,7 @@ function gated() {
 }
 
 const start = (backend: Backend, ref: SessionRef, text = 'hi', invocationId?: string) =>
-  startRun(backend, ref, { message: user(text), invocationId });
+  runs.start(backend, ref, { message: user(text), invocationId });
 const codeOf = async (promise: Promise<unknown>) =>
   promise.then(
     () => 'ok',
@@ -96,15 +95,15 @@ describe('a run', () => {
     gone.abort();
     expect(await waiting).toMatchObject({ status: 'running' });
     gate.open();
-    const found = await startRun(backend, ref, { invocationId: run.invocationId });
+    const found = await runs.start(backend, ref, { invocationId: run.invocationId });
     expect(await found.wait(patiently)).toMatchObject({ status: 'completed', text: 'so far so good' });
-    const later = await findRun(backend, ref, run.invocationId);
+    const later = await runs.find(backend, ref, run.invocationId);
     expect(await later?.wait(patiently)).toMatchObject({
       status: 'completed',
       text: 'so far so good',
       events: [{ author: 'tested' }],
     });
-    expect(await findRun(backend, ref, 'unknown')).toBeUndefined();
+    expect(await runs.find(backend, ref, 'unknown')).toBeUndefined();
   });
 
   it('with the caller’s own id begins once, however often it is asked for', async () => {
@@ -141,7 +140,7 @@ describe('a run', () => {
         yield said('cd', { actions: { stateDelta: { step: 2 } }, turnComplete: true });
       }),
     );
-    const run = await startRun(backend, ref, { message: user('hi'), stateDelta: { step: 1, 'temp:x': 1 } });
+    const run = await runs.start(backend, ref, { message: user('hi'), stateDelta: { step: 1, 'temp:x': 1 } });
     const view = await run.wait(patiently);
     expect(view).toMatchObject({ text: 'ab\ncd', events: [{}, {}] });
     const events = await eventsOf(backend, ref);
@@ -205,7 +204,7 @@ describe('a run', () => {
     const events = await eventsOf(backend, ref);
     expect(events[1]).toMatchObject({ errorCode: 'INTERNAL', content: { parts: [{ text: 'half' }] } });
     expect(JSON.stringify(events)).not.toContain('secret');
-    const looked = await startRun(backend, ref, { invocationId: 'one' });
+    const looked = await runs.start(backend, ref, { invocationId: 'one' });
     const { error } = await looked.wait(patiently);
     expect(error).toMatchObject({ code: 'INTERNAL' });
     expect((error as Error).message).not.toContain('secret');
@@ -252,7 +251,7 @@ describe('a run', () => {
     const { backend, ref } = await withSession(gate.agents);
     const run = await start(backend, ref);
     await run.wait({ ms: 30, signal: forever });
-    await endRuns(backend);
+    await runs.endAll(backend);
     expect(await run.wait(patiently)).toMatchObject({ status: 'interrupted' });
     expect((await eventsOf(backend, ref))[1]).toMatchObject({
       interrupted: true,
@@ -277,8 +276,8 @@ describe('a run', () => {
     const { backend, ref } = await withSession(gate.agents);
     await start(backend, ref, 'hi', 'mine');
     const mallory = { ...ref, userId: 'mallory' };
-    const unknown = await codeOf(findRun(backend, { ...mallory, sessionId: 'nope' }, 'mine'));
-    expect(await codeOf(findRun(backend, mallory, 'mine'))).toEqual(unknown);
+    const unknown = await codeOf(runs.find(backend, { ...mallory, sessionId: 'nope' }, 'mine'));
+    expect(await codeOf(runs.find(backend, mallory, 'mine'))).toEqual(unknown);
     expect(unknown).toMatchObject({ code: 'NOT_FOUND' });
     expect(await codeOf(start(backend, mallory))).toMatchObject({ code: 'NOT_FOUND' });
   });
@@ -289,7 +288,7 @@ describe('a run', () => {
         yield said(`answer to ${turn.message.parts[0]?.text}`, { turnComplete: true });
       }),
     );
-    const view = async () => (await startRun(backend, ref, {})).wait(patiently);
+    const view = async () => (await runs.start(backend, ref, {})).wait(patiently);
     expect((await view()).error).toMatchObject({ code: 'FAILED_PRECONDITION' });
     await backend.events?.append?.(ref, { author: 'planner', content: { parts: [{ text: 'do it' }] } });
     expect(await view()).toMatchObject({ text: 'answer to do it' });
@@ -373,7 +372,7 @@ describe('runs of several processes over one store', () => {
       invocationId: 'one',
       author: 'tested',
     });
-    expect(await (await findRun(living, ref, 'one'))?.wait(patiently)).toMatchObject({
+    expect(await (await runs.find(living, ref, 'one'))?.wait(patiently)).toMatchObject({
       status: 'interrupted',
     });
     expect(await codeOf(start(living, ref))).toBe('ok');

@@ -5,8 +5,13 @@ import { openLocal } from '../../src/backend/local/index.ts';
 import type { ProcessIdentity } from '../../src/backend/local/runs.ts';
 import type { Backend, SessionRef } from '../../src/backend/types.ts';
 import type { Event } from '../../src/model/event.ts';
+import { openRunManager } from '../../src/run/manager.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/types.ts';
+
+/** Errors of runs that no caller heard of. */
+export const errors: unknown[] = [];
+export const runs = openRunManager({ onError: (_backend, error) => errors.push(error) });
 
 export const memoryStore = (): Promise<Store> =>
   openStore({ url: 'memory:', durability: 'full', dataDir: tmpdir() });

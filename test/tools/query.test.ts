@@ -4,9 +4,8 @@ import type { Backend } from '../../src/backend/types.ts';
 import { answerBytes } from '../../src/model/budget.ts';
 import type { Event } from '../../src/model/event.ts';
 import { jsonBytes } from '../../src/model/json.ts';
-import { endRuns } from '../../src/run/manager.ts';
 import { catalogue } from '../../src/tools/index.ts';
-import { agentOf, localBackend, said } from '../run/support.ts';
+import { agentOf, localBackend, runs, said } from '../run/support.ts';
 import { caller, user } from './harness.ts';
 
 type Json = Record<string, unknown>;
@@ -16,11 +15,11 @@ let call: ReturnType<typeof caller>;
 
 async function open(agents?: Agents): Promise<void> {
   backend = await localBackend(agents === undefined ? {} : { agents });
-  call = caller([backend], user('ada'));
+  call = caller([backend], user('ada'), runs);
 }
 beforeEach(() => open());
 afterEach(async () => {
-  await endRuns(backend);
+  await runs.endAll(backend);
   await backend.close();
 });
 
@@ -69,7 +68,7 @@ describe.each(['query', 'stream_query'])('%s', (tool) => {
   it('leaves no session behind where nothing could begin', async () => {
     await backend.close();
     backend = await localBackend({ configs: {} });
-    call = caller([backend], user('ada'));
+    call = caller([backend], user('ada'), runs);
     await expect(call(tool, { message: 'hi' })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
     expect((await call('list_sessions')).sessions).toEqual([]);
   });

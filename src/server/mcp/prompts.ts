@@ -2,8 +2,8 @@ import { completable, type McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { quote } from '../../errors.ts';
 import type { Principal } from '../../model/principal.ts';
+import type { ServerDeps } from './deps.ts';
 import { completeSessions } from './resources.ts';
-import type { ServerDeps } from './server.ts';
 
 /** Prompts that a person picks in a host. They name tools and hold nothing that is stored. */
 export function registerPrompts(server: McpServer, deps: ServerDeps, principal: Principal): void {

@@ -5,8 +5,8 @@ import { isTextType } from '../../model/artifact.ts';
 import { fitTo } from '../../model/budget.ts';
 import type { Principal } from '../../model/principal.ts';
 import { parseUri, sessionUri } from '../../model/uri.ts';
+import type { ServerDeps } from './deps.ts';
 import { toSessionError } from './results.ts';
-import type { ServerDeps } from './server.ts';
 
 /** Sessions that resources/list and completion show: the SDK cannot page them. */
 const listed = 50;

@@ -1,29 +1,19 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
-import type * as z from 'zod';
-import { invalidArgument, quote, SessionError } from '../../errors.ts';
+import { SessionError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { newId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
+import type { ResourceLink } from '../../tools/support/define.ts';
 
-/** @throws SessionError INVALID_ARGUMENT that names the arguments at fault */
-export function parseArgs(input: z.ZodObject, args: unknown): JsonObject {
-  const parsed = input.safeParse(args ?? {});
-  if (parsed.success) return parsed.data;
-  const faults = parsed.error.issues.slice(0, 3).map((issue) => {
-    const where = issue.path.map(String).join('.');
-    if (issue.code === 'unrecognized_keys')
-      return `${where === '' ? '' : `${quote(where)}: `}unknown argument ${issue.keys.slice(0, 3).map(quote).join(', ')}`;
-    return `${quote(where === '' ? 'arguments' : where)}: ${issue.message}`;
-  });
-  throw invalidArgument(
-    `The arguments are not right. ${faults.join('; ')}.`,
-    `Correct them and call again. This tool takes: ${Object.keys(input.shape).join(', ') || 'no arguments'}.`,
-  );
-}
-
-/** A result as clients get it: structured, and the same whole as compact JSON text. */
-export function toResult(result: JsonObject): CallToolResult {
-  return { structuredContent: result, content: [{ type: 'text', text: visibleJson(result) }] };
+/** A result as clients get it: structured, the same whole as compact JSON text, and links to what it names. */
+export function toResult(result: JsonObject, links: readonly ResourceLink[] = []): CallToolResult {
+  return {
+    structuredContent: result,
+    content: [
+      { type: 'text', text: visibleJson(result) },
+      ...links.map((link) => ({ type: 'resource_link' as const, ...link })),
+    ],
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { McpServer, ServerEvent } from '@modelcontextprotocol/server';
 import type { Principal } from '../../model/principal.ts';
-import { type ServerDeps, serverBuilder } from './server.ts';
+import type { ServerDeps } from './deps.ts';
+import { serverBuilder } from './server.ts';
 import { watchResources } from './subscriptions.ts';
 
 /** What the HTTP transport serves: the product's tools, or a judge's fixture. */

@@ -7,45 +7,18 @@ import {
   type ServerContext,
   type StandardSchemaWithJSON,
 } from '@modelcontextprotocol/server';
-import type { Backend } from '../../backend/types.ts';
-import { type Log, logWith } from '../../log.ts';
+import { logWith } from '../../log.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
+import { type Caller, runCall } from '../../tools/call.ts';
 import { catalogue, type ListedTool } from '../../tools/index.ts';
-import type { Tool, ToolContext, Toolset } from '../../tools/support/define.ts';
-import { checkNeeds, chooseBackend } from '../../tools/support/routing.ts';
 import { wasCancelled } from './cancelled.ts';
 import { confirmationCodec, settleConfirmation } from './confirm.ts';
+import type { Around, ServerDeps, ToolCall } from './deps.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerResources } from './resources.ts';
-import { parseArgs, toErrorResult, toResult } from './results.ts';
+import { toErrorResult, toResult } from './results.ts';
 import { published } from './schema.ts';
-
-/** What every server instance of a process shares. */
-export interface ServerDeps {
-  version: string;
-  /** The default first. */
-  backends: readonly Backend[];
-  defaultApp: string;
-  toolsets: readonly Toolset[] | undefined;
-  readOnly: boolean;
-  /** Signs page tokens and open questions; the same in every process over one store. */
-  secret: Buffer;
-  log: Log;
-  /** Runs every tool call: limits, measures, traces. */
-  around?: Around | undefined;
-}
-
-/** A tool call, as what surrounds it sees it. */
-export interface ToolCall {
-  tool: string;
-  principal: Principal;
-  /** `_meta` as the caller sent it. */
-  meta: unknown;
-}
-
-/** Runs a call, or refuses it with a SessionError. What the call throws passes through. */
-export type Around = <T>(call: ToolCall, run: () => Promise<T>) => Promise<T>;
 
 /** With `only`, a server that has no more than this one tool, for a request that calls it. */
 export type BuildServer = (principal: Principal, only?: string) => McpServer;
@@ -118,11 +91,14 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
           try {
             const call: ToolCall = { tool: tool.name, principal, meta: ctx.mcpReq._meta };
             return await around(call, async () => {
-              const args = parseArgs(input, raw);
-              const context = contextOf(deps, principal, tool, args, names, ctx);
-              const question = await settleConfirmation(tool, args, context, { server, ctx, codec });
-              if (question !== undefined) return question;
-              return withLinks(tool, await tool.run(args, context), context);
+              const outcome = await runCall(
+                deps,
+                { tool, input },
+                raw,
+                callerOf(principal, names, ctx),
+                (_tool, args, context) => settleConfirmation(tool, args, context, { server, ctx, codec }),
+              );
+              return 'question' in outcome ? outcome.question : toResult(outcome.result, outcome.links);
             });
           } catch (error) {
             const requestId = ctx.http?.req?.headers.get('x-request-id');
@@ -139,30 +115,10 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
   };
 }
 
-function contextOf(
-  deps: ServerDeps,
-  principal: Principal,
-  tool: Tool,
-  args: JsonObject,
-  tools: readonly string[],
-  ctx: ServerContext,
-): ToolContext {
-  const text = (name: string) => (typeof args[name] === 'string' ? args[name] : undefined);
-  const backend = chooseBackend(deps.backends, text('backend'));
-  checkNeeds(tool, backend, deps.backends);
-  const routed = tool.reach === 'user';
+function callerOf(principal: Principal, tools: readonly string[], ctx: ServerContext): Caller {
   return {
-    server: { name: 'agent-sessions-mcp', version: deps.version },
-    backends: deps.backends,
-    backend,
     principal,
-    owner: {
-      app: (routed ? text('app') : undefined) ?? backend.defaultApp ?? deps.defaultApp,
-      // The schema of a bound principal has no userId, so none can come from its arguments.
-      userId: (routed && principal.admin ? text('userId') : undefined) ?? principal.userId,
-    },
     tools,
-    secret: deps.secret,
     signal: ctx.mcpReq.signal,
     cancelled: () => wasCancelled(ctx),
     progress: progressOf(ctx),
@@ -179,14 +135,5 @@ function progressOf(ctx: ServerContext): (message: string) => void {
     ctx.mcpReq
       .notify({ method: 'notifications/progress', params: { progressToken, progress, message } })
       .catch(() => {});
-  };
-}
-
-function withLinks(tool: Tool, result: JsonObject, ctx: ToolContext): CallToolResult {
-  const answer = toResult(result);
-  const links = tool.links?.(result, ctx) ?? [];
-  return {
-    ...answer,
-    content: [...answer.content, ...links.map((link) => ({ type: 'resource_link' as const, ...link }))],
   };
 }

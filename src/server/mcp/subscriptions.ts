@@ -1,6 +1,6 @@
 import type { Principal } from '../../model/principal.ts';
+import type { ServerDeps } from './deps.ts';
 import { sessionOf } from './resources.ts';
-import type { ServerDeps } from './server.ts';
 
 /**
  * Watches the sessions behind resource addresses, counted by who holds them, and tells when one may have

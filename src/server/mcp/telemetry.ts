@@ -2,7 +2,7 @@ import type { Context, Histogram, Span } from '@opentelemetry/api';
 import { SessionError } from '../../errors.ts';
 import { isObject } from '../../model/json.ts';
 import { type TraceHeaders, withTrace } from '../../net/trace.ts';
-import type { Around, ToolCall } from './server.ts';
+import type { Around, ToolCall } from './deps.ts';
 
 /** Where OpenTelemetry's API keeps what an SDK has registered; unset until one has. */
 const registered = Symbol.for('opentelemetry.js.api.1');

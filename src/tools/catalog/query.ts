@@ -6,7 +6,6 @@ import { type Content, contentFault, contentSchema, type Event } from '../../mod
 import { jsonBytes } from '../../model/json.ts';
 import { type RunStatus, runStatuses } from '../../model/run.ts';
 import { textFlow } from '../../run/coalesce-text.ts';
-import { findRun, startRun } from '../../run/manager.ts';
 import type { Run, RunView } from '../../run/types.ts';
 import { sessionId, state } from '../support/args.ts';
 import { defineTool, refOf, type ToolContext } from '../support/define.ts';
@@ -131,7 +130,7 @@ async function begin(args: RunArgs, ctx: ToolContext): Promise<Run> {
   const message: Content | undefined = parts && { role: content?.role ?? 'user', parts };
   const request = { message, stateDelta, invocationId, classMethod };
   if (args.sessionId !== undefined)
-    return startRun(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), request);
+    return ctx.runs.start(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), request);
   if (message === undefined)
     throw invalidArgument(
       'Neither message nor sessionId is given.',
@@ -141,7 +140,7 @@ async function begin(args: RunArgs, ctx: ToolContext): Promise<Run> {
   const create = required(sessions?.create, ctx.backend, 'create sessions', 'Pass the sessionId of one.');
   const ref: SessionRef = { ...ctx.owner, sessionId: (await create(ctx.owner, {})).id };
   try {
-    return await startRun(ctx.backend, ref, request);
+    return await ctx.runs.start(ctx.backend, ref, request);
   } catch (error) {
     // Nobody knows of a session in which nothing could begin.
     await sessions?.delete?.(ref).catch(() => {});
@@ -155,7 +154,7 @@ async function cancelledRun(args: RunArgs, ctx: ToolContext): Promise<Run> {
       'cancel needs sessionId and invocationId.',
       'Give both; status "running" came with them.',
     );
-  const run = await findRun(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), args.invocationId);
+  const run = await ctx.runs.find(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), args.invocationId);
   if (run === undefined)
     throw new SessionError('NOT_FOUND', 'There is no such run.', {
       hint: 'It may have ended long ago; list_events shows what it said.',

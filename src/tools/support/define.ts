@@ -2,6 +2,7 @@ import type * as z from 'zod';
 import type { Backend, Capability, Owner, SessionRef } from '../../backend/types.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
+import type { RunManager } from '../../run/manager.ts';
 
 export const toolsets = [
   'sessions',
@@ -22,6 +23,8 @@ export interface ToolContext {
   backends: readonly Backend[];
   /** The one that this call is for. */
   backend: Backend;
+  /** The agent runs of this process. */
+  runs: RunManager;
   principal: Principal;
   /** Whose data this call is about. */
   owner: Owner;

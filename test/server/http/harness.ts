@@ -5,11 +5,12 @@ import type { Backend } from '../../../src/backend/types.ts';
 import { readHttp } from '../../../src/config/http.ts';
 import { createLog } from '../../../src/log.ts';
 import type { AccessScope } from '../../../src/model/principal.ts';
+import type { RunManager } from '../../../src/run/manager.ts';
 import { type HttpSettings, startHttp } from '../../../src/server/http/index.ts';
 import type { HttpServer } from '../../../src/server/http/listener.ts';
 import { openTelemetry } from '../../../src/server/mcp/telemetry.ts';
 import { type Toolset, toolsets } from '../../../src/tools/support/define.ts';
-import { memoryBackend } from '../../tools/harness.ts';
+import { memoryBackend, runManager } from '../../tools/harness.ts';
 
 export type Json = Record<string, unknown>;
 
@@ -26,6 +27,7 @@ export interface ProductOptions {
   user?: string;
   toolsets?: readonly Toolset[];
   backend?: Backend;
+  runs?: RunManager;
   secret?: Buffer;
   app?: string;
 }
@@ -39,10 +41,12 @@ export function defaults(): HttpSettings {
 export async function startProduct(options: ProductOptions = {}): Promise<Product> {
   const backend = options.backend ?? (await memoryBackend());
   const entries: Json[] = [];
+  const runs = options.runs ?? runManager();
   const server = await startHttp(
     {
       version: '0.0.0',
       backends: [backend],
+      runs,
       defaultApp: options.app ?? 'default',
       toolsets: options.toolsets ?? toolsets,
       readOnly: false,
@@ -60,6 +64,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     port: Number(new URL(server.url).port),
     async end() {
       await server.close(0);
+      await runs.endAll(backend);
       await backend.close();
     },
   };

@@ -5,7 +5,7 @@ import { principalOf } from '../../../src/server/auth/scopes.ts';
 import { createLimits, defaultLimits, type LimitSettings } from '../../../src/server/http/limits.ts';
 import { hostSessions } from '../../../src/server/http/sessions-2025.ts';
 import { serve } from '../../../src/server/mcp/served-app.ts';
-import { memoryBackend } from '../../tools/harness.ts';
+import { memoryBackend, runManager } from '../../tools/harness.ts';
 import {
   as,
   bearer,
@@ -216,8 +216,16 @@ describe('protocol sessions', () => {
     await start({});
     const clock = { now: 1_000_000 };
     const counted = createLimits({ ...defaultLimits, ...limits });
-    const deps = { version: '0', defaultApp: 'default', toolsets: undefined, readOnly: false, log: quiet };
-    const served = serve({ ...deps, backends: [await memoryBackend()], secret: Buffer.alloc(32) });
+    const served = serve({
+      version: '0',
+      backends: [await memoryBackend()],
+      runs: runManager(),
+      defaultApp: 'default',
+      toolsets: undefined,
+      readOnly: false,
+      secret: Buffer.alloc(32),
+      log: quiet,
+    });
     const sessions = hostSessions(served, counted, settings, () => clock.now);
     const call = (body: unknown) => ({ principal, authInfo: undefined, body });
     const open = async () => {
