@@ -3,7 +3,7 @@ import { type ErrorCode, errorCodes, SessionError } from '../errors.ts';
 import type { RunError, RunRecord } from '../model/run.ts';
 import { transcript } from './transcript.ts';
 import type { Run, RunView } from './types.ts';
-import { race } from './wait.ts';
+import { waitAtMost } from './wait.ts';
 
 /** How often a run elsewhere is looked at where nothing tells of changes. */
 const pollMs = 1000;
@@ -26,7 +26,7 @@ export function followRun(backend: Backend, ledger: RunLedger, ref: SessionRef, 
           record = (await ledger.get(ref, invocationId)) ?? record;
           const left = deadline - Date.now();
           if (record.status !== 'running' || left <= 0 || signal.aborted) break;
-          await race(changed, Math.min(left, pollMs), signal);
+          await waitAtMost(changed, Math.min(left, pollMs), signal);
         }
         const view = await viewOf(ledger, ref, record);
         onText?.(view.text);

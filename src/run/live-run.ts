@@ -4,7 +4,7 @@ import type { Event } from '../model/event.ts';
 import type { RunError, RunRecord } from '../model/run.ts';
 import { transcript } from './transcript.ts';
 import type { Run, RunView } from './types.ts';
-import { race } from './wait.ts';
+import { waitAtMost } from './wait.ts';
 
 export interface LiveRun extends Run {
   readonly ref: SessionRef;
@@ -149,7 +149,7 @@ export function startLive(config: LiveConfig): LiveRun {
       }
       waiting += 1;
       try {
-        await race(ended, ms, signal);
+        await waitAtMost(ended, ms, signal);
       } finally {
         waiting -= 1;
         if (onText !== undefined) listeners.delete(onText);

@@ -1,5 +1,5 @@
 /** Resolves when the promise does, the time is up, or the signal is aborted. */
-export async function race(what: Promise<unknown>, ms: number, signal: AbortSignal): Promise<void> {
+export async function waitAtMost(what: Promise<unknown>, ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   let finish: () => void = () => {};
   const given = new Promise<void>((resolve) => {
