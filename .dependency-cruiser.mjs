@@ -1,0 +1,78 @@
+// Which room may import which: data flows one way, from the transport down to the store or the wire.
+
+/** The rooms of src/, from the top floor down. A room imports its own files and those of lower floors. */
+const floors = [
+  ['main'],
+  ['cli'],
+  ['config'],
+  ['server'],
+  ['tools'],
+  ['transfer', 'run'],
+  ['backend/local', 'backend/agent-engine', 'backend/adk', 'backend/vectara'],
+  ['backend/shared', 'agent'],
+  ['backend/types', 'adapters'],
+  ['store', 'net'],
+  ['model', 'errors', 'log', 'version'],
+];
+
+const pathOf = (rooms) => `^src/(${rooms.join('|')})(/|\\.ts$)`;
+
+/** Nothing imports a floor above its own. */
+const upward = floors.slice(1).map((rooms, i) => ({
+  name: `no-import-up-from-${rooms.join('-').replaceAll('/', '-')}`,
+  severity: 'error',
+  from: { path: pathOf(rooms) },
+  to: { path: floors.slice(0, i + 1).map(pathOf).join('|') },
+}));
+
+/** Rooms on one floor do not know each other. */
+const sideways = floors
+  .filter((rooms) => rooms.length > 1)
+  .flatMap((rooms) =>
+    rooms.map((room) => ({
+      name: `no-import-sideways-from-${room.replace('/', '-')}`,
+      severity: 'error',
+      from: { path: pathOf([room]) },
+      to: { path: pathOf(rooms.filter((other) => other !== room)) },
+    })),
+  );
+
+export default {
+  forbidden: [
+    ...upward,
+    ...sideways,
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'every-room-has-a-floor',
+      comment: 'A new room of src/ gets its place in the list of floors.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: floors.map(pathOf) },
+      to: {},
+    },
+    {
+      name: 'mcp-sdk-only-in-server',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/server/' },
+      to: { path: 'node_modules/@modelcontextprotocol/' },
+    },
+    {
+      name: 'no-tests-in-product',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench|examples)/' },
+    },
+    {
+      name: 'no-dev-dependency-in-product',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev'] },
+    },
+  ],
+  options: {
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
+  },
+};
