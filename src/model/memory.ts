@@ -1,6 +1,9 @@
 import * as z from 'zod';
 
-/** One remembered fact. The scope is matched exactly, key set and values (agent-engine-api.md §3.4). */
+/**
+ * One remembered fact. The scope is matched exactly, key set and values (docs/protocols/agent-engine.md,
+ * Memory Bank).
+ */
 export const memorySchema = z.object({
   id: z.string(),
   fact: z.string(),

@@ -8,7 +8,7 @@ import { toAgentOutput } from './map-agent-session.ts';
 import type { ClassMethod } from './map-session.ts';
 import { enginePath } from './paths.ts';
 
-/** Class methods that ADK's templates register (agent-engine-api.md §4.4). */
+/** Class methods that ADK's templates register (docs/protocols/agent-engine.md, Running an engine). */
 export const streamMethods: readonly string[] = [
   'async_stream_query',
   'stream_query',

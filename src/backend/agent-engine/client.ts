@@ -11,6 +11,7 @@ import { type EventTimestamps, eventTimestamps } from './event-timestamps.ts';
 import type { ClassMethod } from './map-session.ts';
 import { type Endpoint, sessionPath } from './paths.ts';
 import { quotaLimiter, quotasOf } from './quota-limiter.ts';
+import type * as wire from './wire-types.ts';
 
 /** All that the verbs work with. */
 export interface AgentEngineClient {
@@ -80,19 +81,25 @@ export function sessionNotFound(): SessionError {
 export const isCode = (error: unknown, code: SessionError['code']): error is SessionError =>
   error instanceof SessionError && error.code === code;
 
-/** An answer that must be an object. An empty answer counts as an empty object, as proto3 JSON has it. */
-export function objectOf(body: unknown): JsonObject {
-  if (body === undefined) return {};
-  if (isObject(body)) return body;
+/**
+ * An answer that must be an object, as the message that the service promises: readers check what they rely on.
+ * An empty answer counts as an empty object, as proto3 JSON has it.
+ */
+export function objectOf<Message extends JsonObject = JsonObject>(body: unknown): Message {
+  if (body === undefined) return {} as Message;
+  if (isObject(body)) return body as Message;
   throw new SessionError('UNAVAILABLE', 'Agent Engine answered something that is not an object.', {
     hint: 'Check that the configured address is that of the service itself.',
   });
 }
 
 /** The items and the token of one page of a list; an empty list is an empty object. */
-export function pageOf(body: unknown, field: string): { items: JsonObject[]; token: string | undefined } {
+export function pageOf<Item extends JsonObject>(
+  body: unknown,
+  field: string,
+): { items: Item[]; token: string | undefined } {
   const page = objectOf(body);
-  const items = Array.isArray(page[field]) ? (page[field] as unknown[]).filter(isObject) : [];
+  const items = Array.isArray(page[field]) ? (page[field] as Item[]).filter(isObject) : [];
   const token = page.nextPageToken;
   return { items, token: typeof token === 'string' && token !== '' ? token : undefined };
 }
@@ -118,9 +125,9 @@ export async function ownedSession(
   client: AgentEngineClient,
   ref: SessionRef,
   signal?: AbortSignal | undefined,
-): Promise<JsonObject> {
+): Promise<wire.Session> {
   const path = sessionPath(client.endpoint, ref);
-  let session: JsonObject;
+  let session: wire.Session;
   try {
     session = objectOf(await client.http.json({ method: 'GET', path, retry: 'read', signal }));
   } catch (error) {

@@ -3,7 +3,10 @@ import { checkBaseUrl, path } from '../../net/url.ts';
 import { defaultCredentials, type LoadHeaderSource } from './auth.ts';
 import { checkEngineId, type Endpoint } from './paths.ts';
 
-/** Where on Google's side the engines are, as the operator names it (agent-engine-api.md §5). */
+/**
+ * Where on Google's side the engines are, as the operator names it (docs/protocols/agent-engine.md,
+ * Versions and hosts).
+ */
 export interface EndpointConfig {
   /** Project id or number. */
   project?: string | undefined;
@@ -57,7 +60,7 @@ export function endpointOf(config: EndpointConfig): Endpoint {
       'Set AGENT_ENGINE_API_VERSION to v1beta1 or v1.',
     );
   const express = config.project === undefined && config.apiKey !== undefined;
-  // Only v1beta1 has the short names (agent-engine-api.md §5).
+  // Only v1beta1 has the short names (docs/protocols/agent-engine.md, Versions and hosts).
   if (express && version === 'v1')
     throw invalidArgument('An API key works only with v1beta1.', 'Leave AGENT_ENGINE_API_VERSION out.');
   const location = config.location ?? 'us-central1';

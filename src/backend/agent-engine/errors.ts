@@ -26,7 +26,10 @@ export interface ErrorContext {
   project: string | undefined;
 }
 
-/** google.rpc codes by number: operations that failed carry these, not HTTP's (agent-engine-api.md §1.2). */
+/**
+ * google.rpc codes by number: operations that failed carry these, not HTTP's
+ * (docs/protocols/agent-engine.md, Operations).
+ */
 const rpcCodes: Record<number, string> = {
   1: 'CANCELLED',
   3: 'INVALID_ARGUMENT',
@@ -54,7 +57,10 @@ const httpCodes: Record<number, ErrorCode> = {
   504: 'DEADLINE_EXCEEDED',
 };
 
-/** The google.rpc envelope, or whatever came in its place, as an error for the caller (agent-engine-api.md §6.1). */
+/**
+ * The google.rpc envelope, or whatever came in its place, as an error for the caller
+ * (docs/protocols/agent-engine.md, Errors).
+ */
 export function toError(
   httpStatus: number,
   body: unknown,
@@ -178,8 +184,8 @@ function retryDelayOf(error: JsonObject | undefined): number | undefined {
 }
 
 /**
- * FAILED_PRECONDITION is how an agent's own exception comes out (agent-engine-api.md §6.2), and what a
- * service inside it answered is written in the text: only its status is taken from there.
+ * FAILED_PRECONDITION is how an agent's own exception comes out (docs/protocols/agent-engine.md, Errors),
+ * and what a service inside it answered is written in the text: only its status is taken from there.
  */
 export function agentError(refusal: Refusal): SessionError {
   const inner = /Exception: (\d{3}) ([A-Z_]{4,30})\b/.exec(refusal.message)?.[2];

@@ -30,7 +30,9 @@ export interface EventPages {
   token?: string | undefined;
 }
 
-/** Pages of a session's events as the service has them (agent-engine-api.md §2.3), to the end. */
+/**
+ * Pages of a session's events as the service has them (docs/protocols/agent-engine.md, Events), to the end.
+ */
 export async function* pagesOf(
   client: AgentEngineClient,
   ref: SessionRef,

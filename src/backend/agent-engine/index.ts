@@ -22,7 +22,8 @@ export async function openAgentEngine(config: AgentEngineConfig): Promise<Backen
 
 function backendOf(client: AgentEngineClient, defaultApp: string | undefined): Backend {
   const { endpoint } = client;
-  // Engines run in regions only (agent-engine-api.md §5); elsewhere there are sessions and memories.
+  // Engines run in regions only (docs/protocols/agent-engine.md, Versions and hosts); elsewhere there are
+  // sessions and memories.
   const runs = endpoint.express || !/^(global|us|eu)$/.test(endpoint.location);
   const backend: Backend = {
     name: 'agent-engine',

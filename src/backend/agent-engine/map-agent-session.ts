@@ -9,7 +9,10 @@ import { fieldOf, textOf } from './wire.ts';
 /** A session as an agent's class methods tell of it: with its events, and without a time of creation. */
 export type AgentSession = Omit<Session, 'createTime'> & { events: Event[] };
 
-/** Session objects come in snake_case from most runtimes, and in camelCase from some (agent-engine-api.md §4.4). */
+/**
+ * Session objects come in snake_case from most runtimes, and in camelCase from some
+ * (docs/protocols/agent-engine.md, Running an engine).
+ */
 export function toAgentSession(wire: JsonObject, owner: Owner): AgentSession {
   const { events } = wire;
   return {

@@ -3,10 +3,16 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
 import { lastSegment } from './paths.ts';
 import { fieldOf, readFields, textOf } from './wire.ts';
+import type {
+  EventActions,
+  SessionEvent,
+  EventMetadata as WireMetadata,
+  Part as WirePart,
+} from './wire-types.ts';
 
 /**
- * SessionEvent ↔ our event (agent-engine-api.md §2). The service gives an event its id. A caller's own id is
- * kept in customMetadata under this key, which no reader of ours shows there.
+ * SessionEvent ↔ our event (docs/protocols/agent-engine.md, Events). The service gives an event its id. A
+ * caller's own id is kept in customMetadata under this key, which no reader of ours shows there.
  */
 export const ownIdKey = 'agentSessionsEventId';
 /** Where ADK's Python and JavaScript keep the usage of an event without a rawEvent. */
@@ -18,7 +24,7 @@ const innerObject = (source: JsonObject, name: string): JsonObject | undefined =
 };
 
 /** Every id by which a caller may ask for this event: ours, the service's, and the one its agent gave it. */
-export function idsOf(wire: JsonObject): string[] {
+export function idsOf(wire: SessionEvent): string[] {
   const metadata = innerObject(wire, 'eventMetadata');
   const custom = metadata === undefined ? undefined : innerObject(metadata, 'customMetadata');
   const raw = innerObject(wire, 'rawEvent');
@@ -26,7 +32,7 @@ export function idsOf(wire: JsonObject): string[] {
   return ids.filter((id): id is string => typeof id === 'string' && id !== '');
 }
 
-export function toEvent(wire: JsonObject): Event {
+export function toEvent(wire: SessionEvent): Event {
   const raw = innerObject(wire, 'rawEvent');
   const event: Event = {
     id: idsOf(wire)[0] ?? '',
@@ -34,7 +40,7 @@ export function toEvent(wire: JsonObject): Event {
     invocationId: textOf(wire, 'invocationId') ?? '',
     timestamp: timeOf(wire.timestamp),
   };
-  // The verbatim event knows more; who spoke, when, and in which turn, the envelope says (§2.4).
+  // The verbatim event knows more; who spoke, when, and in which turn, the envelope says.
   readFields(raw ?? wire, event);
   const metadata = raw === undefined ? innerObject(wire, 'eventMetadata') : undefined;
   if (metadata !== undefined) readFields(metadata, event);
@@ -89,13 +95,13 @@ const rawPart = (part: Part): boolean =>
  * The body of appendEvent. What only ADK knows goes along in rawEvent, as ADK's services do. `bare` leaves
  * the loosely typed metadata to rawEvent too, for a service that knows fewer of its fields than the agent.
  */
-export function toWireEvent(event: EventDraft, options: { bare: boolean } = { bare: false }): JsonObject {
+export function toWireEvent(event: EventDraft, options: { bare: boolean } = { bare: false }): SessionEvent {
   const { id, author, invocationId, timestamp, content, actions, ...metadata } = event;
   const { errorCode, errorMessage, usageMetadata, customMetadata, ...rest } = metadata;
   const { groundingMetadata, inputTranscription, outputTranscription, ...flags } = rest;
   const custom = { ...customMetadata, ...(id === undefined ? {} : { [ownIdKey]: id }) };
   const loose = { groundingMetadata, inputTranscription, outputTranscription };
-  const eventMetadata = compact<JsonObject>({
+  const eventMetadata = compact<WireMetadata>({
     ...flags,
     ...(options.bare ? {} : loose),
     customMetadata: Object.keys(custom).length === 0 ? undefined : custom,
@@ -104,7 +110,7 @@ export function toWireEvent(event: EventDraft, options: { bare: boolean } = { ba
     usageMetadata !== undefined ||
     (content?.parts ?? []).some(rawPart) ||
     (options.bare && Object.values(loose).some((value) => value !== undefined));
-  return compact<JsonObject>({
+  return compact<SessionEvent>({
     author,
     invocationId,
     timestamp,
@@ -112,7 +118,7 @@ export function toWireEvent(event: EventDraft, options: { bare: boolean } = { ba
       content === undefined || content.parts.length === 0
         ? undefined
         : compact({ role: content.role, parts: content.parts.map(toWirePart) }),
-    actions: actions === undefined ? undefined : compact<JsonObject>({ ...actions }),
+    actions: actions === undefined ? undefined : compact<EventActions>({ ...actions }),
     errorCode,
     errorMessage,
     eventMetadata: Object.keys(eventMetadata).length === 0 ? undefined : eventMetadata,
@@ -120,10 +126,10 @@ export function toWireEvent(event: EventDraft, options: { bare: boolean } = { ba
   });
 }
 
-function toWirePart(part: Part): JsonObject {
+function toWirePart(part: Part): WirePart {
   const { mediaResolution: _resolution, partMetadata: _metadata, ...known } = part;
   const { inlineData, fileData, functionResponse, executableCode, ...rest } = known;
-  return compact<JsonObject>({
+  return compact<WirePart>({
     ...rest,
     inlineData: inlineData && { mimeType: inlineData.mimeType, data: inlineData.data },
     // The service requires a type; a reader can do no better than to guess it again.

@@ -4,9 +4,14 @@ import type { Memory, MemoryScope } from '../../model/memory.ts';
 import { timeOf } from './map-event.ts';
 import { lastSegment } from './paths.ts';
 import { textOf } from './wire.ts';
+import type {
+  GenerateMemoriesResponse,
+  RetrieveMemoriesResponse,
+  Memory as WireMemory,
+} from './wire-types.ts';
 
-/** Memory of Memory Bank as ours (agent-engine-api.md §3.1). */
-export function toMemory(wire: JsonObject, distance?: unknown): Memory {
+/** Memory of Memory Bank as ours (docs/protocols/agent-engine.md, Memory Bank). */
+export function toMemory(wire: WireMemory, distance?: unknown): Memory {
   const scope = scopeOf(wire);
   return {
     id: lastSegment(wire.name),
@@ -18,31 +23,31 @@ export function toMemory(wire: JsonObject, distance?: unknown): Memory {
   };
 }
 
-export function scopeOf(wire: JsonObject): MemoryScope | undefined {
+export function scopeOf(wire: WireMemory): MemoryScope | undefined {
   const entries = Object.entries(isObject(wire.scope) ? wire.scope : {}).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
-/** RetrieveMemoriesResponse (§3.4). */
-export function toRetrieved(body: JsonObject): Memory[] {
-  const found = Array.isArray(body.retrievedMemories) ? (body.retrievedMemories as unknown[]) : [];
+/** RetrieveMemoriesResponse. */
+export function toRetrieved(body: RetrieveMemoriesResponse): Memory[] {
+  const found = Array.isArray(body.retrievedMemories) ? body.retrievedMemories : [];
   return found
     .filter(isObject)
     .flatMap((hit) => (isObject(hit.memory) ? [toMemory(hit.memory, hit.distance)] : []));
 }
 
-/** GenerateMemoriesResponse (§3.3): what was made or changed; a memory may hold no more than its name. */
-export function toGenerated(response: JsonObject | undefined): Memory[] {
-  const made = Array.isArray(response?.generatedMemories) ? (response.generatedMemories as unknown[]) : [];
+/** GenerateMemoriesResponse: what was made or changed; a memory may hold no more than its name. */
+export function toGenerated(response: GenerateMemoriesResponse | undefined): Memory[] {
+  const made = Array.isArray(response?.generatedMemories) ? response.generatedMemories : [];
   return made
     .filter(isObject)
     .flatMap(({ memory, action }) => (isObject(memory) && action !== 'DELETED' ? [toMemory(memory)] : []));
 }
 
 /**
- * A MemoryEntry of the class method async_search_memory (§3.6). It has no id, so one is made from what it
+ * A MemoryEntry of the class method async_search_memory. It has no id, so one is made from what it
  * says: the same entry has the same one, and no other verb takes it.
  */
 export function toFoundEntry(entry: JsonObject): Memory {

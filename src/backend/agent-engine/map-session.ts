@@ -4,12 +4,15 @@ import type { Session, SessionOrder } from '../../model/session.ts';
 import type { App } from '../types.ts';
 import { timeOf } from './map-event.ts';
 import { lastSegment } from './paths.ts';
+import type { ReasoningEngine, Session as WireSession } from './wire-types.ts';
 
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
 
-/** Session of the REST API as ours (agent-engine-api.md §1.1). `app` as the caller wrote it. */
-export function toSession(wire: JsonObject, app: string, view: 'whole' | 'listed' = 'whole'): Session {
+/**
+ * Session of the REST API as ours (docs/protocols/agent-engine.md, Sessions). `app` as the caller wrote it.
+ */
+export function toSession(wire: WireSession, app: string, view: 'whole' | 'listed' = 'whole'): Session {
   const labels = Object.entries(isObject(wire.labels) ? wire.labels : {}).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
@@ -33,7 +36,7 @@ export const toWireState = (state: JsonObject): JsonObject =>
 
 const filterFields = { displayName: 'display_name', userId: 'user_id' } as const;
 
-/** The filter of sessions.list (agent-engine-api.md §1.4). */
+/** The filter of sessions.list (docs/protocols/agent-engine.md, Sessions). */
 export function toFilter(userId: string | undefined, terms: readonly FilterTerm[] = []): string | undefined {
   const all: FilterTerm[] = [
     ...(userId === undefined ? [] : [{ field: 'userId' as const, key: '', value: userId }]),
@@ -59,7 +62,7 @@ const orders: Record<SessionOrder, string> = {
 export const toOrderBy = (order: SessionOrder): string => orders[order];
 
 /** ReasoningEngine as an app, named by its id. */
-export function toApp(wire: JsonObject): App {
+export function toApp(wire: ReasoningEngine): App {
   return {
     name: lastSegment(wire.name),
     displayName: text(wire.displayName),
@@ -77,8 +80,11 @@ export interface ClassMethod {
   parameters: readonly string[] | undefined;
 }
 
-/** `spec.classMethods` of an engine (agent-engine-api.md §4.1). Names that are no identifiers are left out. */
-export function toClassMethods(engine: JsonObject): ClassMethod[] {
+/**
+ * `spec.classMethods` of an engine (docs/protocols/agent-engine.md, Running an engine). Names that are no
+ * identifiers are left out.
+ */
+export function toClassMethods(engine: ReasoningEngine): ClassMethod[] {
   const spec = isObject(engine.spec) ? engine.spec : {};
   const listed = Array.isArray(spec.classMethods) ? (spec.classMethods as unknown[]) : [];
   return listed.filter(isObject).flatMap((method) => {

@@ -212,7 +212,7 @@ export async function createMemory(
   return { ...made, fact: made.fact || input.fact, scope: made.scope ?? scope };
 }
 
-/** Newest first, of one scope: the service lists no others (agent-engine-api.md §3.2). */
+/** Newest first, of one scope: the service lists no others (docs/protocols/agent-engine.md, Memory Bank). */
 export async function listMemories(
   client: AgentEngineClient,
   owner: Owner,

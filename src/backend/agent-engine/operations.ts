@@ -12,7 +12,7 @@ export interface Settled {
 
 /**
  * Waits until an operation is done, polling it by the name it came with. Newer answers are done at once,
- * older ones are not (agent-engine-api.md §1.2).
+ * older ones are not (docs/protocols/agent-engine.md, Operations).
  * @throws SessionError what the operation failed with
  */
 export async function settle(client: AgentEngineClient, body: unknown, waitMs = 30_000): Promise<Settled> {

@@ -29,7 +29,8 @@ export function checkEngineId(app: string): string {
 const resourceId = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
- * The service's own rule, checked here so that no other text ever gets into a path (agent-engine-api.md §1.2).
+ * The service's own rule (docs/protocols/agent-engine.md, Sessions), checked here so that no other text ever
+ * gets into a path.
  * @throws SessionError INVALID_ARGUMENT
  */
 export function checkSessionId(sessionId: string): string {
@@ -70,7 +71,7 @@ export const lastSegment = (name: unknown): string =>
 
 /**
  * The path to poll an operation by the name it came with. Names are the service's, yet no more than what
- * looks like one is put into a path (the three forms of agent-engine-api.md §1.2).
+ * looks like one is put into a path (docs/protocols/agent-engine.md, Operations).
  */
 export function operationPath(endpoint: Endpoint, name: unknown): string | undefined {
   const shape =

@@ -95,7 +95,10 @@ function eventsOf(item: unknown): JsonObject[] {
   return [{ content: { role: 'model', parts: [{ text }] } }];
 }
 
-/** Both forms in which an error comes after the stream has begun (agent-engine-api.md §4.3). */
+/**
+ * Both forms in which an error comes after the stream has begun (docs/protocols/agent-engine.md, Running an
+ * engine).
+ */
 export function streamError(item: unknown): SessionError | undefined {
   if (!isObject(item)) return undefined;
   const { error, code, message } = item;

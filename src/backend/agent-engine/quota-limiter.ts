@@ -14,7 +14,10 @@ export type QuotaGroup =
 
 export type Quotas = { readonly [G in QuotaGroup]?: number | undefined };
 
-/** Requests a minute (agent-engine-api.md §6.3). What is not listed there has no number here and is not held. */
+/**
+ * Requests a minute (docs/protocols/agent-engine.md, Quotas). What is not listed there has no number here
+ * and is not held.
+ */
 const regional: Quotas = {
   engineWrite: 10,
   query: 90,

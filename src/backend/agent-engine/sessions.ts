@@ -30,7 +30,7 @@ export function refuseGuard(guard: Guard | undefined): void {
     });
 }
 
-/** The service allows 128 characters for a user id (agent-engine-api.md §1.1). */
+/** The service allows 128 characters for a user id (docs/protocols/agent-engine.md, Sessions). */
 export function checkOwner(owner: Owner): void {
   if (checkId('userId', owner.userId).length > 128)
     throw invalidArgument('userId is longer than 128 characters.', 'Use a shorter userId.');
@@ -80,11 +80,15 @@ export async function createSession(
       cause: error,
     });
   }
-  // The operation's own copy lacks the merged state and the expiry (agent-engine-api.md §1.2).
+  // The operation's own copy lacks the merged state and the expiry (docs/protocols/agent-engine.md,
+  // Sessions).
   return toSession(await readNew(client, { ...owner, sessionId: id }), owner.app);
 }
 
-/** A taken id is refused as an invalid argument, with the reason in the text (agent-engine-api.md §6.2). */
+/**
+ * A taken id is refused as an invalid argument, with the reason in the text
+ * (docs/protocols/agent-engine.md, Sessions).
+ */
 const isTaken = (error: unknown): boolean =>
   isCode(error, 'ALREADY_EXISTS') ||
   (isCode(error, 'INVALID_ARGUMENT') && /already exists/.test(refusalOf(error)?.message ?? ''));
@@ -105,7 +109,7 @@ async function createdId(client: AgentEngineClient, body: unknown): Promise<stri
   return id;
 }
 
-/** A new session can be unknown for some seconds (agent-engine-api.md §1.2). */
+/** A new session can be unknown for some seconds (docs/protocols/agent-engine.md, Sessions). */
 async function readNew(client: AgentEngineClient, ref: SessionRef): Promise<JsonObject> {
   for (let attempt = 1, pause = 300; ; attempt += 1, pause *= 1.5) {
     try {

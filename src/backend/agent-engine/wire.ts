@@ -5,7 +5,7 @@ import { isObject, type JsonObject } from '../../model/json.ts';
  * Reads the fields of an event from any of the forms in which they come: SessionEvent of the REST API,
  * ADK events in camelCase (rawEvent, written by ADK's JavaScript) and in snake_case (the stream of a running
  * agent, and Python's rawEvent). Loose: what is unknown or of the wrong kind is passed over, and proto3's
- * way of leaving out what is empty is followed (agent-engine-api.md §2.1, §4.3).
+ * way of leaving out what is empty is followed (docs/protocols/agent-engine.md, Events).
  */
 export interface EventFields extends EventMetadata {
   content?: Content | undefined;

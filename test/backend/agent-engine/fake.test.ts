@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type FakeAgentEngine, startAgentEngine } from '../../fake/agent-engine/server.ts';
 
-/** The fake itself: it is worth as much as what it refuses (agent-engine-api.md §6.2, §8.3). */
+/** The fake itself: it is worth as much as what it refuses. */
 async function start() {
   const fake = await startAgentEngine();
   onTestFinished(() => fake.close());

@@ -50,7 +50,10 @@ describe('sessions', () => {
     expect(toSession(recorded.createDone.response, 'e').state).toEqual({});
     expect(toSession({}, 'e')).toMatchObject({ id: '', userId: '', state: {} });
     expect(
-      toSession({ ...recorded.session, brandNew: { x: 1 }, sessionState: 7, displayName: null }, 'e'),
+      toSession(
+        { ...recorded.session, brandNew: { x: 1 }, sessionState: 7, displayName: null } as object,
+        'e',
+      ),
     ).not.toHaveProperty('brandNew');
   });
 
@@ -322,12 +325,12 @@ describe('memories, apps and agents', () => {
         ],
       },
     };
-    expect(toApp(wire)).toMatchObject({
+    expect(toApp(wire as object)).toMatchObject({
       name: '42',
       displayName: 'Tea',
       createTime: '2026-06-09T14:07:57.000Z',
     });
-    expect(toClassMethods(wire)).toEqual([
+    expect(toClassMethods(wire as object)).toEqual([
       { name: 'query', mode: '', parameters: ['input'] },
       { name: 'stream_query', mode: 'stream', parameters: undefined },
     ]);

@@ -1,6 +1,6 @@
 /**
  * Answers of the service as they were recorded in 2026: gRPC traffic rendered as proto3 JSON, the shapes of
- * agent-engine-api.md §1, §2 and §3.
+ * docs/protocols/agent-engine.md.
  */
 const engine = 'projects/69593958020/locations/us-central1/reasoningEngines/1490000000000000001';
 const home = 'type.googleapis.com/google.cloud.aiplatform.v1beta1';

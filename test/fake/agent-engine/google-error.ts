@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../src/model/json.ts';
 
-/** A refusal in Google's own form. Texts are the recorded ones of agent-engine-api.md §6.2. */
+/** A refusal in Google's own form. Texts are those that adk-go recorded. */
 export class GoogleError extends Error {
   readonly http: number;
   readonly status: string;

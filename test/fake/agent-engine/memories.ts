@@ -173,7 +173,7 @@ function distance(a: Set<string>, b: Set<string>): number {
   return 1 - shared / Math.max(1, Math.min(a.size, b.size)) + 0.001;
 }
 
-/** memories:ingestEvents, which the descriptors do not have (agent-engine-api.md §3.5). */
+/** memories:ingestEvents, which the descriptors do not have. */
 export function ingestEvents(engine: StoredEngine, body: JsonObject, operations: Operations): JsonObject {
   const allowed = ['streamId', 'scope', 'directContentsSource', 'generationTriggerConfig', 'forceFlush'];
   const unknown = Object.keys(body).find((key) => !allowed.includes(key));

@@ -14,7 +14,7 @@ export interface Operations {
   poll(name: string): JsonObject;
 }
 
-/** Long-running operations in the two recorded forms (agent-engine-api.md §1.2). */
+/** Long-running operations in the two recorded forms (docs/protocols/agent-engine.md, Operations). */
 export function operations(options: OperationOptions): Operations {
   const pending = new Map<string, { left: number; done: JsonObject; waiting: JsonObject }>();
   return {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The vendored form of Google's descriptors; see descriptors/NOTICE.md. */
+/** The vendored form of Google's descriptors; see NOTICE.md beside them. */
 export interface Field {
   type: string;
   /** Type of the keys: the field is a map. */
@@ -32,12 +32,15 @@ export interface Schema {
 }
 
 export const schema = JSON.parse(
-  readFileSync(new URL('./descriptors/v1beta1.json', import.meta.url), 'utf8'),
+  readFileSync(
+    new URL('../../../src/backend/agent-engine/descriptors/v1beta1.json', import.meta.url),
+    'utf8',
+  ),
 ) as Schema;
 
 /**
- * What the live service takes beyond the descriptors, which are older than it (agent-engine-api.md §3.1,
- * §3.2, §9). Accepted, dropped, and noted, so that tests see when our own client leans on it.
+ * What the live service takes beyond the descriptors, which are older than it
+ * (docs/protocols/agent-engine.md, Memory Bank). Accepted, dropped, and noted, so that tests see when our own client leans on it.
  */
 export const liveExtras: Record<string, readonly string[]> = {
   Memory: [

@@ -313,7 +313,7 @@ function send(response: ServerResponse, status: number, body: JsonObject): void 
 /** Token of the metadata server. */
 export const metadataToken = 'ya29.metadata-token';
 
-/** The metadata server, for default credentials (agent-engine-api.md §8.4). */
+/** The metadata server, which default credentials ask. */
 function serveMetadata(url: URL, response: ServerResponse): boolean {
   if (!url.pathname.startsWith('/computeMetadata/v1')) return false;
   const path = url.pathname.slice('/computeMetadata/v1'.length);

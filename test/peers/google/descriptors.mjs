@@ -1,5 +1,6 @@
-// The part of Google's descriptors that the fake checks requests against, from the installed package.
-// `node descriptors.mjs` writes it to test/fake/agent-engine/descriptors/v1beta1.json.
+// The part of Google's descriptors that the wire types are made from and the fake checks requests against,
+// from the installed package.
+// `node descriptors.mjs` writes it to src/backend/agent-engine/descriptors/v1beta1.json; then `npm run wire-types`.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -18,7 +19,7 @@ const leaf = /^google\.(protobuf|longrunning|api|rpc|type)\./;
 const verbs = ['get', 'post', 'patch', 'put', 'delete'];
 
 export const file = fileURLToPath(
-  new URL('../../fake/agent-engine/descriptors/v1beta1.json', import.meta.url),
+  new URL('../../../src/backend/agent-engine/descriptors/v1beta1.json', import.meta.url),
 );
 
 export function build() {
