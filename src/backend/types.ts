@@ -152,6 +152,11 @@ export interface RunInput {
   invocationId: string;
   /** Agent Engine: which streaming class method to call. */
   classMethod?: string | undefined;
+  /**
+   * Where agents have methods of their own: further arguments of the one that is called, such as ADK's
+   * `run_config`. Neither message nor session nor user can be replaced by it.
+   */
+  input?: JsonObject | undefined;
 }
 
 /** How a run ended, and the event that says so. */

@@ -20,9 +20,7 @@ export interface OpenBackends {
 /** Opens the configured backends, the default first. What one backend needs is loaded only with it. */
 export async function openBackends(config: Config, log: Log): Promise<OpenBackends> {
   const backends: Backend[] = [];
-  const runs = openRunManager({
-    onError: ({ name }, error) => log.error('An agent run failed.', { backend: name, error }),
-  });
+  const runs = openRunManager({ log });
   let secret: Buffer | undefined;
   const openOne: Record<BackendName, () => Promise<Backend>> = {
     async local() {

@@ -1,6 +1,13 @@
-import type { Backend, RunEnding, RunInput, RunLedger, SessionRef } from '../backend/types.ts';
+import {
+  type Backend,
+  type RunEnding,
+  type RunInput,
+  type RunLedger,
+  required,
+  type SessionRef,
+} from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
-import type { Event } from '../model/event.ts';
+import type { Log } from '../log.ts';
 import type { RunError, RunRecord } from '../model/run.ts';
 import { transcript } from './transcript.ts';
 import type { Run, RunView } from './types.ts';
@@ -19,9 +26,8 @@ export interface LiveConfig {
   ledger: RunLedger;
   ref: SessionRef;
   input: RunInput;
-  stream(ref: SessionRef, input: RunInput, signal: AbortSignal): AsyncGenerator<Event, void>;
-  /** Told what nobody else hears of. */
-  onError(error: unknown): void;
+  /** Gets what no caller hears of, because the run went on alone. */
+  log: Log;
 }
 
 /** Why a run is stopped: by a caller, with this process, or because it is no longer ours. */
@@ -69,7 +75,7 @@ export function startLive(config: LiveConfig): LiveRun {
   }
 
   async function takeAll(): Promise<void> {
-    const events = config.stream(ref, input, controller.signal);
+    const events = required(backend.query?.stream, backend, 'run an agent')(ref, input, controller.signal);
     const stopped = new Promise<undefined>((resolve) => {
       controller.signal.addEventListener('abort', () => resolve(undefined), { once: true });
     });
@@ -102,11 +108,11 @@ export function startLive(config: LiveConfig): LiveRun {
       if (backend.runs === undefined && full.status !== 'completed') await storeEnd(full);
     } catch (error) {
       // A session that was deleted meanwhile has taken its run with it.
-      if (!(error instanceof SessionError && error.code === 'NOT_FOUND')) config.onError(error);
+      if (!(error instanceof SessionError && error.code === 'NOT_FOUND')) tell(error);
     }
     outcome = { status: record?.status ?? ending.status };
     if (outcome.status === 'failed') outcome.error = failure;
-    if (failure !== undefined && waiting === 0) config.onError(failure);
+    if (failure !== undefined && waiting === 0) tell(failure);
   }
 
   /** Where the service keeps the events, what it cannot know is appended for it, if it takes it. */
@@ -127,6 +133,9 @@ export function startLive(config: LiveConfig): LiveRun {
     const status = record === undefined || record.status === 'running' ? 'interrupted' : record.status;
     return { status };
   }
+
+  const tell = (error: unknown) =>
+    config.log.error('An agent run failed.', { backend: backend.name, invocationId, error });
 
   const view = (): RunView => ({
     ...outcome,

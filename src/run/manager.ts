@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Backend, type RunLedger, required, type SessionRef } from '../backend/types.ts';
-import { invalidArgument, SessionError } from '../errors.ts';
+import { invalidArgument } from '../errors.ts';
+import type { Log } from '../log.ts';
 import type { Content } from '../model/event.ts';
 import { newId } from '../model/ids.ts';
 import { canonicalJson, type JsonObject } from '../model/json.ts';
@@ -8,11 +9,9 @@ import { checkInvocationId } from '../model/run.ts';
 import { followRun } from './ledger-run.ts';
 import { type LiveRun, startLive } from './live-run.ts';
 import { memoryLedger } from './memory-ledger.ts';
+import { openRunSlots } from './run-slots.ts';
 import type { Run } from './types.ts';
 
-/** Runs that go on at once in this process: of all callers, and of one user. */
-const maxRuns = 200;
-const maxRunsOfUser = 20;
 /** Ended runs whose result this process keeps, for backends that keep no account of runs. */
 const maxPast = 200;
 
@@ -22,7 +21,9 @@ export interface RunRequest {
   stateDelta?: JsonObject | undefined;
   /** The caller's own id of the run: with it a repeated call begins nothing twice. */
   invocationId?: string | undefined;
+  /** Where agents have methods of their own: the one to call, and its further arguments. */
   classMethod?: string | undefined;
+  input?: JsonObject | undefined;
 }
 
 /** The agent runs of this process: one for a server, made with its backends and handed down to the tools. */
@@ -39,23 +40,22 @@ export interface RunManager {
   endAll(backend: Backend): Promise<void>;
 }
 
-export interface RunManagerConfig {
-  /** Told of failures that no caller hears of, because the run went on alone. */
-  onError(backend: Backend, error: unknown): void;
-}
-
 /** The runs that this process knows of one backend. */
 interface BackendRuns {
   ledger: RunLedger;
   live: Map<string, LiveRun>;
   past: Map<string, LiveRun>;
+  /** Calls that may still begin a run. */
+  starting: Set<Promise<Run>>;
+  closing: boolean;
 }
 
 const nameOf = (ref: SessionRef, invocationId: string): string =>
   JSON.stringify([ref.app, ref.userId, ref.sessionId, invocationId]);
 
-export function openRunManager({ onError }: RunManagerConfig): RunManager {
+export function openRunManager({ log }: { log: Log }): RunManager {
   const byBackend = new Map<Backend, BackendRuns>();
+  const slots = openRunSlots();
 
   function runsOf(backend: Backend): BackendRuns {
     const found = byBackend.get(backend);
@@ -64,53 +64,11 @@ export function openRunManager({ onError }: RunManagerConfig): RunManager {
       ledger: backend.runs ?? memoryLedger(),
       live: new Map(),
       past: new Map(),
+      starting: new Set(),
+      closing: false,
     };
     byBackend.set(backend, fresh);
     return fresh;
-  }
-
-  async function start(backend: Backend, ref: SessionRef, request: RunRequest): Promise<Run> {
-    const stream = required(backend.query?.stream, backend, 'run an agent');
-    const { ledger, live, past } = runsOf(backend);
-    const invocationId =
-      request.invocationId === undefined ? newId('i') : checkInvocationId(request.invocationId);
-    if (request.message === undefined) {
-      const run = request.invocationId === undefined ? undefined : await find(backend, ref, invocationId);
-      if (run !== undefined) return run;
-      if (backend.runs === undefined)
-        throw invalidArgument(
-          request.invocationId === undefined ? 'message is missing.' : 'This server knows no such run.',
-          'Pass a message; answers to tool calls go into content as functionResponse parts.',
-        );
-    }
-    checkRoom(live, ref);
-    const { message, stateDelta, classMethod } = request;
-    const digest = createHash('sha256')
-      .update(canonicalJson({ message, stateDelta, classMethod }))
-      .digest('hex');
-    const { begun, run } = await ledger.begin(ref, { invocationId, digest });
-    const name = nameOf(ref, invocationId);
-    if (!begun) return live.get(name) ?? past.get(name) ?? followRun(backend, ledger, ref, run);
-    const started = startLive({
-      backend,
-      ledger,
-      ref,
-      input: { message: message ?? { parts: [] }, stateDelta, invocationId, classMethod },
-      stream,
-      onError: (error) => onError(backend, error),
-    });
-    live.set(name, started);
-    past.delete(name);
-    void started.ended.then(() => {
-      live.delete(name);
-      if (backend.runs !== undefined) return;
-      past.set(name, started);
-      for (const oldest of past.keys()) {
-        if (past.size <= maxPast) break;
-        past.delete(oldest);
-      }
-    });
-    return started;
   }
 
   async function find(backend: Backend, ref: SessionRef, invocationId: string): Promise<Run | undefined> {
@@ -122,20 +80,87 @@ export function openRunManager({ onError }: RunManagerConfig): RunManager {
     return record === undefined ? undefined : followRun(backend, ledger, ref, record);
   }
 
+  async function start(backend: Backend, ref: SessionRef, request: RunRequest): Promise<Run> {
+    required(backend.query?.stream, backend, 'run an agent');
+    const invocationId =
+      request.invocationId === undefined ? newId('i') : checkInvocationId(request.invocationId);
+    if (request.message === undefined) {
+      const run = request.invocationId === undefined ? undefined : await find(backend, ref, invocationId);
+      if (run !== undefined) return run;
+      if (backend.runs === undefined)
+        throw invalidArgument(
+          request.invocationId === undefined ? 'message is missing.' : 'This server knows no such run.',
+          'Pass a message; answers to tool calls go into content as functionResponse parts.',
+        );
+    }
+    const release = slots.take(ref.userId);
+    const { starting } = runsOf(backend);
+    const beginning = begin(backend, ref, { ...request, invocationId }, release);
+    starting.add(beginning);
+    try {
+      return await beginning;
+    } catch (error) {
+      release();
+      throw error;
+    } finally {
+      starting.delete(beginning);
+    }
+  }
+
+  async function begin(
+    backend: Backend,
+    ref: SessionRef,
+    request: RunRequest & { invocationId: string },
+    release: () => void,
+  ): Promise<Run> {
+    const known = runsOf(backend);
+    const { ledger, live, past } = known;
+    const { message, stateDelta, invocationId, classMethod, input } = request;
+    const digest = createHash('sha256')
+      .update(canonicalJson({ message, stateDelta, classMethod, input }))
+      .digest('hex');
+    const { begun, run } = await ledger.begin(ref, { invocationId, digest });
+    const name = nameOf(ref, invocationId);
+    if (!begun) {
+      release();
+      return live.get(name) ?? past.get(name) ?? followRun(backend, ledger, ref, run);
+    }
+    const started = startLive({
+      backend,
+      ledger,
+      ref,
+      input: { message: message ?? { parts: [] }, stateDelta, invocationId, classMethod, input },
+      log,
+    });
+    live.set(name, started);
+    past.delete(name);
+    void started.ended.then(() => {
+      release();
+      live.delete(name);
+      if (backend.runs === undefined) remember(past, name, started);
+    });
+    if (known.closing) await started.interrupt();
+    return started;
+  }
+
   return {
     start,
     find,
     async endAll(backend) {
-      await Promise.all([...runsOf(backend).live.values()].map((run) => run.interrupt()));
+      const known = runsOf(backend);
+      known.closing = true;
+      await Promise.allSettled([
+        ...known.starting,
+        ...[...known.live.values()].map((run) => run.interrupt()),
+      ]);
     },
   };
 }
 
-function checkRoom(live: ReadonlyMap<string, LiveRun>, ref: SessionRef): void {
-  const own = [...live.values()].filter((run) => run.ref.userId === ref.userId).length;
-  if (live.size < maxRuns && own < maxRunsOfUser) return;
-  throw new SessionError('RESOURCE_EXHAUSTED', 'Too many agents are running at once.', {
-    hint: 'Wait until a run has ended, or cancel one.',
-    retryAfter: 5,
-  });
+function remember(past: Map<string, LiveRun>, name: string, run: LiveRun): void {
+  past.set(name, run);
+  for (const oldest of past.keys()) {
+    if (past.size <= maxPast) break;
+    past.delete(oldest);
+  }
 }

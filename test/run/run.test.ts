@@ -5,11 +5,11 @@ import type { Backend, SessionRef } from '../../src/backend/types.ts';
 import { SessionError } from '../../src/errors.ts';
 import {
   agentOf,
-  errors,
   eventsOf,
   forever,
   type LocalOptions,
   localBackend,
+  logged,
   memoryStore,
   newSession,
   owner,
@@ -26,7 +26,7 @@ afterEach(async () => {
     await runs.endAll(backend);
     await backend.close().catch(() => {});
   }
-  errors.splice(0);
+  logged.splice(0);
 });
 
 async function open(options: LocalOptions): Promise<Backend> {
@@ -219,7 +219,9 @@ describe('a run', () => {
       }),
     );
     await start(backend, ref);
-    await expect.poll(() => errors).toMatchObject([{ message: 'alone' }]);
+    await expect
+      .poll(() => logged)
+      .toMatchObject([{ level: 'error', fields: { error: { message: 'alone' } } }]);
   });
 
   it('without an answer is an error', async () => {
@@ -243,7 +245,7 @@ describe('a run', () => {
     expect(gate.aborted).toHaveLength(1);
     gate.open();
     expect(await eventsOf(backend, ref)).toEqual([]);
-    expect(errors).toEqual([]);
+    expect(logged).toEqual([]);
   });
 
   it('is interrupted when its server is shut down', async () => {
@@ -269,6 +271,54 @@ describe('a run', () => {
     const other = await backend.sessions?.create?.({ ...owner, userId: 'bob' }, {});
     await start(backend, { ...owner, userId: 'bob', sessionId: other?.id ?? '' });
     gate.open();
+  });
+
+  it('is one of at most 20 of a user, however many are asked for at the same moment', async () => {
+    const gate = gated();
+    const backend = await open({ agents: gate.agents });
+    const refs = await Promise.all(Array.from({ length: 100 }, () => newSession(backend)));
+    const outcomes = await Promise.all(refs.map((ref) => codeOf(start(backend, ref))));
+    expect(outcomes.filter((outcome) => outcome === 'ok')).toHaveLength(20);
+    expect(outcomes.filter((outcome) => outcome !== 'ok')).toEqual(
+      Array.from({ length: 80 }, () => expect.objectContaining({ code: 'RESOURCE_EXHAUSTED' })),
+    );
+    gate.open();
+    // Every place that was taken is given back: by runs that ended, and by calls that began none.
+    await expect.poll(async () => codeOf(start(backend, refs.at(-1) as SessionRef))).toBe('ok');
+    const again = await Promise.all(refs.slice(0, 19).map((ref) => codeOf(start(backend, ref))));
+    expect(again.filter((outcome) => outcome !== 'ok')).toEqual([]);
+  });
+
+  it('that cannot begin takes no place of those that can', async () => {
+    const gate = gated();
+    const { backend, ref } = await withSession(gate.agents);
+    await start(backend, ref);
+    for (let i = 0; i < 40; i += 1)
+      expect(await codeOf(start(backend, ref))).toMatchObject({ code: 'ABORTED' });
+    expect(await codeOf(start(backend, await newSession(backend)))).toBe('ok');
+    gate.open();
+  });
+
+  it('counts with the runs of the user on other backends', async () => {
+    const gate = gated();
+    const [one, other] = [await open({ agents: gate.agents }), await open({ agents: gate.agents })];
+    for (let i = 0; i < 20; i += 1)
+      await start(i % 2 === 0 ? one : other, await newSession(i % 2 === 0 ? one : other));
+    expect(await codeOf(start(one, await newSession(one)))).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    gate.open();
+  });
+
+  it('that begins while its backend is closed is interrupted, too', async () => {
+    const gate = gated();
+    const { backend, ref } = await withSession(gate.agents);
+    const starting = start(backend, ref, 'hi', 'one');
+    await runs.endAll(backend);
+    const outcome = await starting.then(
+      (run) => run.wait(patiently),
+      (error: unknown) => error,
+    );
+    expect(outcome).toMatchObject({ status: 'interrupted' });
+    expect(gate.begun()).toBeLessThanOrEqual(1);
   });
 
   it('belongs to its owner: for another it does not exist', async () => {

@@ -9,9 +9,13 @@ import { openRunManager } from '../../src/run/manager.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/types.ts';
 
-/** Errors of runs that no caller heard of. */
-export const errors: unknown[] = [];
-export const runs = openRunManager({ onError: (_backend, error) => errors.push(error) });
+/** What the run manager logs. */
+export const logged: { level: string; message: string; fields: Record<string, unknown> }[] = [];
+const at =
+  (level: string) =>
+  (message: string, fields: Record<string, unknown> = {}) =>
+    void logged.push({ level, message, fields });
+export const runs = openRunManager({ log: { info: at('info'), warn: at('warn'), error: at('error') } });
 
 export const memoryStore = (): Promise<Store> =>
   openStore({ url: 'memory:', durability: 'full', dataDir: tmpdir() });

@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import { openLocal } from '../../src/backend/local/index.ts';
 import type { Backend } from '../../src/backend/types.ts';
+import { createLog } from '../../src/log.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import type { Principal } from '../../src/model/principal.ts';
 import { openRunManager, type RunManager } from '../../src/run/manager.ts';
@@ -19,8 +20,7 @@ export async function memoryBackend(now?: () => number): Promise<Backend> {
   return openLocal({ store, ...(now ? { now } : {}) });
 }
 
-export const runManager = (onError: (error: unknown) => void = () => {}): RunManager =>
-  openRunManager({ onError: (_backend, error) => onError(error) });
+export const runManager = (): RunManager => openRunManager({ log: createLog(() => {}) });
 
 /** Calls tools as the server does, without the protocol around them; nobody is asked for a confirmation. */
 export function caller(backends: readonly Backend[], principal: Principal, runs = runManager()) {

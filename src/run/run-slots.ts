@@ -1,0 +1,41 @@
+import { SessionError } from '../errors.ts';
+
+/** Runs that go on at once in this process: of all users, and of one. */
+const maxRuns = 200;
+const maxRunsOfUser = 20;
+
+/** The places that runs take in this process, on whichever backend. */
+export interface RunSlots {
+  /**
+   * Takes a place and answers the function that gives it back. It is counted before anything is awaited, so
+   * that calls of the same moment cannot pass the limit together.
+   * @throws SessionError RESOURCE_EXHAUSTED
+   */
+  take(userId: string): () => void;
+}
+
+export function openRunSlots(): RunSlots {
+  const byUser = new Map<string, number>();
+  let total = 0;
+  return {
+    take(userId) {
+      const own = byUser.get(userId) ?? 0;
+      if (total >= maxRuns || own >= maxRunsOfUser)
+        throw new SessionError('RESOURCE_EXHAUSTED', 'Too many agents are running at once.', {
+          hint: 'Wait until a run has ended, or cancel one.',
+          retryAfter: 5,
+        });
+      total += 1;
+      byUser.set(userId, own + 1);
+      let taken = true;
+      return () => {
+        if (!taken) return;
+        taken = false;
+        total -= 1;
+        const left = (byUser.get(userId) ?? 1) - 1;
+        if (left === 0) byUser.delete(userId);
+        else byUser.set(userId, left);
+      };
+    },
+  };
+}
