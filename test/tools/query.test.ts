@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Agents } from '../../src/agent/types.ts';
-import type { Backend } from '../../src/backend/types.ts';
+import type { Backend, RunInput } from '../../src/backend/types.ts';
 import { answerBytes } from '../../src/model/budget.ts';
 import type { Event } from '../../src/model/event.ts';
 import { jsonBytes } from '../../src/model/json.ts';
@@ -224,6 +224,51 @@ describe('methods of an agent', () => {
       code: 'INVALID_ARGUMENT',
     });
   });
+});
+
+describe('input of a streaming method', () => {
+  const runConfig = { run_config: { response_modalities: ['TEXT'] } };
+
+  it('reaches a backend whose agents have methods, and makes two calls differ', async () => {
+    const given: RunInput[] = [];
+    const { runs: _ledger, ...withoutLedger } = backend;
+    const classes: Backend = {
+      ...withoutLedger,
+      query: {
+        call: async () => null,
+        async *stream(_ref, input) {
+          given.push(input);
+          yield { id: 'e', author: 'agent', invocationId: 'i', timestamp: '', ...said('done') };
+        },
+      },
+    };
+    const ask = caller([classes], user('ada'));
+    const classMethod = 'streaming_agent_run_with_events';
+    const { session } = await ask('create_session');
+    const same = { sessionId: (session as Json).id, message: 'hi', invocationId: 'mine', classMethod };
+    await ask('stream_query', { ...same, input: runConfig });
+    expect(given).toMatchObject([{ classMethod, input: runConfig, message: { parts: [{ text: 'hi' }] } }]);
+    // As the vendor's examples write it: everything in the input.
+    const input = { message: 'from the input', ...runConfig };
+    expect(await ask('stream_query', { classMethod, input })).toMatchObject({ status: 'completed' });
+    expect(given[1]).toMatchObject({ message: { parts: [{ text: 'from the input' }] } });
+    expect(given[1]?.input).toEqual(runConfig);
+    await expect(ask('stream_query', { ...same, input: {} })).rejects.toMatchObject({
+      code: 'ALREADY_EXISTS',
+    });
+  });
+
+  it.each([{ input: runConfig }, { classMethod: 'stream_query' }])(
+    '%j is refused by a backend whose agents have none, and nothing is stored',
+    async (args) => {
+      const remote: Backend = { ...backend, name: 'remote', query: { call: async () => null } };
+      const ask = caller([backend, remote], user('ada'));
+      await expect(ask('stream_query', { message: 'hi', ...args })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+      });
+      expect((await ask('list_sessions')).sessions).toEqual([]);
+    },
+  );
 });
 
 describe('register_feedback', () => {

@@ -1,9 +1,9 @@
 import * as z from 'zod';
-import { required, type SessionRef } from '../../backend/types.ts';
+import { required, type SessionRef, supports } from '../../backend/types.ts';
 import { invalidArgument, SessionError } from '../../errors.ts';
 import { answerBytes, fitTo } from '../../model/budget.ts';
 import { type Content, contentFault, contentSchema, type Event } from '../../model/event.ts';
-import { jsonBytes } from '../../model/json.ts';
+import { type JsonObject, jsonBytes } from '../../model/json.ts';
 import { type RunStatus, runStatuses } from '../../model/run.ts';
 import { textFlow } from '../../run/coalesce-text.ts';
 import type { Run, RunView } from '../../run/types.ts';
@@ -55,6 +55,7 @@ export interface RunArgs {
   cancel?: boolean | undefined;
   waitSeconds: number;
   classMethod?: string | undefined;
+  input?: JsonObject | undefined;
 }
 
 export const query = defineTool({
@@ -74,7 +75,13 @@ export const query = defineTool({
   output: runOutput,
   annotations: runHints,
   async run({ input, ...args }, ctx) {
-    if (args.classMethod === undefined) return runAgent(args, ctx, () => {});
+    if (args.classMethod === undefined) {
+      if (input === undefined) return runAgent(args, ctx, () => {});
+      throw invalidArgument(
+        'input is given without classMethod.',
+        'Name the method that takes it, or use stream_query.',
+      );
+    }
     const call = required(ctx.backend.query?.call, ctx.backend, 'call methods of an agent');
     if (args.message !== undefined || args.content !== undefined)
       throw invalidArgument(
@@ -120,7 +127,18 @@ export async function runAgent(
 }
 
 async function begin(args: RunArgs, ctx: ToolContext): Promise<Run> {
-  const { message: text, content, stateDelta, invocationId, classMethod } = args;
+  const { content, stateDelta, invocationId, classMethod } = args;
+  // Agent Engine's own examples write the message into the input.
+  const { message: inInput, ...others } = args.input ?? {};
+  const text = args.message ?? (typeof inInput === 'string' ? inInput : undefined);
+  const input = typeof inInput === 'string' ? others : args.input;
+  if (args.message !== undefined && inInput !== undefined)
+    throw invalidArgument('message is given twice, once in input.', 'Give one of them.');
+  if ((classMethod !== undefined || input !== undefined) && !supports(ctx.backend, 'query.call'))
+    throw invalidArgument(
+      `Agents of the ${ctx.backend.name} backend have no methods of their own.`,
+      'Leave classMethod and input out.',
+    );
   if (text !== undefined && content !== undefined)
     throw invalidArgument('message and content are both given.', 'Give one of them.');
   const fault = content?.parts.length === 0 ? 'content has no parts' : content && contentFault(content);
@@ -128,7 +146,7 @@ async function begin(args: RunArgs, ctx: ToolContext): Promise<Run> {
     throw invalidArgument(`${fault}.`, 'Give parts, each with exactly one kind of data.');
   const parts = text === undefined ? content?.parts : [{ text }];
   const message: Content | undefined = parts && { role: content?.role ?? 'user', parts };
-  const request = { message, stateDelta, invocationId, classMethod };
+  const request = { message, stateDelta, invocationId, classMethod, input };
   if (args.sessionId !== undefined)
     return ctx.runs.start(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), request);
   if (message === undefined)

@@ -12,6 +12,10 @@ export const streamQuery = defineTool({
   input: {
     ...runInput,
     classMethod: z.string().optional().describe('Streaming method of the agent; default: its usual one'),
+    input: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('Its further arguments, such as run_config, events, artifacts, authorizations'),
   },
   output: runOutput,
   annotations: runHints,
