@@ -7,6 +7,7 @@ import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { readHttp } from '../src/config/http.ts';
+import { noSources } from '../src/config/setting.ts';
 import { createLog } from '../src/log.ts';
 import { principalOf } from '../src/server/auth/scopes.ts';
 import { createLimits } from '../src/server/http/limits.ts';
@@ -24,7 +25,7 @@ function build(): McpServer {
 
 async function ours(): Promise<string> {
   const settings = {
-    ...readHttp({ flag: () => undefined, env: () => undefined, file: { limits: { requestsPerSecond: 0 } } }),
+    ...readHttp({ ...noSources, flags: { 'rate-limit': '0' } }),
     port: 0,
     accessLog: false,
   };

@@ -2,8 +2,8 @@ import type { Config } from '../config/index.ts';
 import { SessionError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { version } from '../version.ts';
+import type { Io } from './io.ts';
 import { openBackends } from './open-backends.ts';
-import type { Io } from './run.ts';
 
 /** Checks what the server would need, prints a line for each, and resolves to 0 when all is well, else 1. */
 export async function doctor(config: Config, log: Log, io: Io): Promise<number> {

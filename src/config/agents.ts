@@ -9,45 +9,46 @@ const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of an en
 const seconds = z.int().min(1).max(300);
 
 /** `agents` of the file of `--config`: the agent that query runs, by app; "*" is for every other app. */
-export const agentsFileSchema = z.record(
-  z.string(),
-  z.discriminatedUnion('kind', [
-    z.strictObject({
-      kind: z.literal('echo'),
-      name: name.optional(),
-      delayMs: z.int().min(0).max(5000).optional(),
-    }),
-    z.strictObject({
-      kind: z.literal('chat'),
-      name: name.optional(),
-      baseUrl: z.string(),
-      model: z.string().min(1),
-      apiKeyEnv: variable.optional(),
-      instruction: z.string().optional(),
-      historyTokens: z.int().min(100).max(2_000_000).optional(),
-      memories: z.int().min(0).max(50).optional(),
-      temperature: z.number().min(0).max(2).optional(),
-      maxTokens: z.int().min(1).optional(),
-      timeoutSeconds: seconds.optional(),
-      tools: z
-        .array(
-          z.strictObject({
-            name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, "_" and "-"'),
-            description: z.string().optional(),
-            parameters: z.record(z.string(), z.unknown()).optional(),
-          }),
-        )
-        .optional(),
-    }),
-    z.strictObject({
-      kind: z.literal('a2a'),
-      name: name.optional(),
-      url: z.string(),
-      tokenEnv: variable.optional(),
-      timeoutSeconds: seconds.optional(),
-    }),
-  ]),
-);
+export const agentsFileSchema = () =>
+  z.record(
+    z.string(),
+    z.discriminatedUnion('kind', [
+      z.strictObject({
+        kind: z.literal('echo'),
+        name: name.optional(),
+        delayMs: z.int().min(0).max(5000).optional(),
+      }),
+      z.strictObject({
+        kind: z.literal('chat'),
+        name: name.optional(),
+        baseUrl: z.string(),
+        model: z.string().min(1),
+        apiKeyEnv: variable.optional(),
+        instruction: z.string().optional(),
+        historyTokens: z.int().min(100).max(2_000_000).optional(),
+        memories: z.int().min(0).max(50).optional(),
+        temperature: z.number().min(0).max(2).optional(),
+        maxTokens: z.int().min(1).optional(),
+        timeoutSeconds: seconds.optional(),
+        tools: z
+          .array(
+            z.strictObject({
+              name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, "_" and "-"'),
+              description: z.string().optional(),
+              parameters: z.record(z.string(), z.unknown()).optional(),
+            }),
+          )
+          .optional(),
+      }),
+      z.strictObject({
+        kind: z.literal('a2a'),
+        name: name.optional(),
+        url: z.string(),
+        tokenEnv: variable.optional(),
+        timeoutSeconds: seconds.optional(),
+      }),
+    ]),
+  );
 
 export const agentsUsage = `Agents that query runs on the local backend, by app, in the file of --config
   {"agents": {"default": {"kind": "echo"},
@@ -56,7 +57,7 @@ export const agentsUsage = `Agents that query runs on the local backend, by app,
               "*":       {"kind": "a2a", "url": "https://agent.example", "tokenEnv": "TRAVEL_TOKEN"}}}
 `;
 
-type AgentsFile = z.infer<typeof agentsFileSchema>;
+export type AgentsFile = z.infer<ReturnType<typeof agentsFileSchema>>;
 
 /** @throws SessionError INVALID_ARGUMENT */
 export function readAgents(

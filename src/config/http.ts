@@ -1,185 +1,244 @@
-import type { ParseArgsConfig } from 'node:util';
-import * as z from 'zod';
 import { invalidArgument, quote } from '../errors.ts';
 import { secureUrl } from '../net/secure-url.ts';
 import type { HttpSettings } from '../server/http/index.ts';
-import { defaultLimits } from '../server/http/limits.ts';
+import { defaultLimits, type LimitSettings } from '../server/http/limits.ts';
+import {
+  bare,
+  decimal,
+  oneOf,
+  onOff,
+  readSettings,
+  type Setting,
+  type Sources,
+  setting,
+  text,
+  texts,
+  whole,
+} from './setting.ts';
 
-/** The flags of `http`; each has the environment variable of the same name, and a member of `http` in the file. */
-export const httpFlags = {
-  host: { type: 'string' },
-  port: { type: 'string' },
-  path: { type: 'string' },
-  'public-url': { type: 'string' },
-  'auth-tokens': { type: 'string' },
-  'oauth-issuer': { type: 'string' },
-  'oauth-audience': { type: 'string' },
-  'oauth-jwks-url': { type: 'string' },
-  'oauth-user-claim': { type: 'string' },
-  'allowed-hosts': { type: 'string' },
-  'allowed-origins': { type: 'string' },
-  'rate-limit': { type: 'string' },
-  legacy: { type: 'string' },
-  metrics: { type: 'boolean' },
-  'access-log': { type: 'string' },
-} as const satisfies ParseArgsConfig['options'];
+const most = 1_000_000_000;
 
-const count = z.int().min(1);
+const limit = (name: keyof LimitSettings, help: string): Setting<number> =>
+  setting({ key: `http.limits.${name}`, kind: whole(1, most), otherwise: defaultLimits[name], help });
 
-/** `http` of the file of `--config`. */
-export const httpFileSchema = z.strictObject({
-  host: z.string().optional(),
-  port: z.int().optional(),
-  path: z.string().optional(),
-  publicUrl: z.string().optional(),
-  authTokens: z.string().optional(),
-  oauthIssuer: z.string().optional(),
-  oauthAudience: z.array(z.string()).optional(),
-  oauthJwksUrl: z.string().optional(),
-  oauthUserClaim: z.string().optional(),
-  oauthClockSkewSeconds: z.number().min(0).max(300).optional(),
-  allowedHosts: z.array(z.string()).optional(),
-  allowedOrigins: z.array(z.string()).optional(),
-  legacy: z.string().optional(),
-  metrics: z.boolean().optional(),
-  accessLog: z.boolean().optional(),
-  sessionIdleSeconds: count.optional(),
-  totalSessions: count.optional(),
-  connections: count.optional(),
-  limits: z
-    .strictObject({
-      requestsPerSecond: z.number().min(0).optional(),
-      burst: count.optional(),
-      requests: count.optional(),
-      calls: count.optional(),
-      streams: count.optional(),
-      sessions: count.optional(),
-      subscriptions: count.optional(),
-      bodyBytes: count.optional(),
-      bodiesBytes: count.optional(),
-    })
-    .optional(),
-});
-
-export const httpUsage = `Options of http
-  --host HOST                    AGENT_SESSIONS_HOST         127.0.0.1; others only with authentication
-  --port PORT                    AGENT_SESSIONS_PORT         8080
-  --path PATH                    AGENT_SESSIONS_PATH         /mcp
-  --public-url URL               AGENT_SESSIONS_PUBLIC_URL   the address that clients use, behind a proxy
-  --auth-tokens FILE             AGENT_SESSIONS_AUTH_TOKENS  JSON list of {sha256, user, scopes}, or the JSON
-  --oauth-issuer URL             AGENT_SESSIONS_OAUTH_ISSUER accept JWTs of this issuer
-  --oauth-audience NAME[,NAME]   AGENT_SESSIONS_OAUTH_AUDIENCE  the public URL
-  --oauth-jwks-url URL           AGENT_SESSIONS_OAUTH_JWKS_URL  from the issuer's metadata
-  --oauth-user-claim NAME        AGENT_SESSIONS_OAUTH_USER_CLAIM  sub
-  --allowed-hosts NAME[,NAME]    AGENT_SESSIONS_ALLOWED_HOSTS     further names in the Host header
-  --allowed-origins URL[,URL]    AGENT_SESSIONS_ALLOWED_ORIGINS   web pages that may call
-  --rate-limit N                 AGENT_SESSIONS_RATE_LIMIT   200 requests a second and user; 0: no limit
-  --legacy sessions|stateless    AGENT_SESSIONS_LEGACY       sessions, for clients of 2025
-  --metrics                      AGENT_SESSIONS_METRICS      off; Prometheus, at /metrics
-  --access-log on|off            AGENT_SESSIONS_ACCESS_LOG   on; a line on stderr for every request
-`;
-
-/** Where a setting comes from: flag, environment, file, in this order. */
-export interface HttpSources {
-  flag(name: keyof typeof httpFlags): string | boolean | undefined;
-  env(name: string): string | undefined;
-  file: z.infer<typeof httpFileSchema>;
-}
+/** What `http` takes, and `doctor`, which checks it. */
+export const httpGroup = {
+  title: 'Options of http',
+  commands: ['http', 'doctor'],
+  settings: {
+    host: setting({
+      flag: 'host',
+      value: 'HOST',
+      env: 'AGENT_SESSIONS_HOST',
+      key: 'http.host',
+      kind: text,
+      otherwise: '127.0.0.1',
+      help: 'the address to listen on; other than loopback only with authentication',
+    }),
+    port: setting({
+      flag: 'port',
+      value: 'PORT',
+      env: 'AGENT_SESSIONS_PORT',
+      key: 'http.port',
+      kind: whole(0, 65_535),
+      otherwise: 8080,
+      help: 'the port to listen on; 0: a free one',
+    }),
+    path: setting({
+      flag: 'path',
+      value: 'PATH',
+      env: 'AGENT_SESSIONS_PATH',
+      key: 'http.path',
+      kind: text,
+      otherwise: '/mcp',
+      help: 'the path of the endpoint',
+      check: (where, path) => {
+        if (!/^\/[\w./-]*$/.test(path)) throw wrong(where, path, 'Use a path such as /mcp.');
+      },
+    }),
+    publicUrl: setting({
+      flag: 'public-url',
+      value: 'URL',
+      env: 'AGENT_SESSIONS_PUBLIC_URL',
+      key: 'http.publicUrl',
+      kind: text,
+      help: 'the address that clients use, behind a proxy',
+      check: secureUrl,
+    }),
+    tokens: setting({
+      flag: 'auth-tokens',
+      value: 'FILE',
+      env: 'AGENT_SESSIONS_AUTH_TOKENS',
+      key: 'http.authTokens',
+      kind: text,
+      help: 'a JSON list of {sha256, user, scopes}, or the JSON itself; hash-token makes an entry',
+    }),
+    issuer: setting({
+      flag: 'oauth-issuer',
+      value: 'URL',
+      env: 'AGENT_SESSIONS_OAUTH_ISSUER',
+      key: 'http.oauthIssuer',
+      kind: text,
+      help: 'accept JWTs of this issuer',
+      check: secureUrl,
+    }),
+    audience: setting({
+      flag: 'oauth-audience',
+      value: 'NAME[,NAME]',
+      env: 'AGENT_SESSIONS_OAUTH_AUDIENCE',
+      key: 'http.oauthAudience',
+      kind: texts,
+      help: 'whom those JWTs must be for; without it the public URL',
+    }),
+    jwksUrl: setting({
+      flag: 'oauth-jwks-url',
+      value: 'URL',
+      env: 'AGENT_SESSIONS_OAUTH_JWKS_URL',
+      key: 'http.oauthJwksUrl',
+      kind: text,
+      help: 'where the keys of the issuer are; without it as its metadata says',
+      check: secureUrl,
+    }),
+    userClaim: setting({
+      flag: 'oauth-user-claim',
+      value: 'NAME',
+      env: 'AGENT_SESSIONS_OAUTH_USER_CLAIM',
+      key: 'http.oauthUserClaim',
+      kind: text,
+      otherwise: 'sub',
+      help: 'the claim that names the user',
+    }),
+    clockSkewSeconds: setting({
+      key: 'http.oauthClockSkewSeconds',
+      kind: decimal(0, 300),
+      otherwise: 30,
+      help: 'seconds by which the clock of the issuer may differ',
+    }),
+    allowedHosts: setting<readonly string[]>({
+      flag: 'allowed-hosts',
+      value: 'NAME[,NAME]',
+      env: 'AGENT_SESSIONS_ALLOWED_HOSTS',
+      key: 'http.allowedHosts',
+      kind: texts,
+      otherwise: [],
+      help: 'further names that the Host header may have',
+    }),
+    allowedOrigins: setting<readonly string[]>({
+      flag: 'allowed-origins',
+      value: 'URL[,URL]',
+      env: 'AGENT_SESSIONS_ALLOWED_ORIGINS',
+      key: 'http.allowedOrigins',
+      kind: texts,
+      otherwise: [],
+      help: 'web pages that may call',
+      check: (where, origins) => {
+        const bad = origins.find((origin) => URL.parse(origin)?.origin !== origin);
+        if (bad !== undefined)
+          throw wrong(where, bad, 'Use origins such as https://app.example, without a path.');
+      },
+    }),
+    requestsPerSecond: setting({
+      flag: 'rate-limit',
+      value: 'N',
+      env: 'AGENT_SESSIONS_RATE_LIMIT',
+      key: 'http.limits.requestsPerSecond',
+      kind: decimal(0, 1_000_000),
+      otherwise: defaultLimits.requestsPerSecond,
+      help: 'requests a second of one user; 0: no limit',
+    }),
+    legacy: setting<'sessions' | 'stateless'>({
+      flag: 'legacy',
+      value: 'sessions|stateless',
+      env: 'AGENT_SESSIONS_LEGACY',
+      key: 'http.legacy',
+      kind: oneOf('sessions', 'stateless'),
+      otherwise: 'sessions',
+      help: 'how clients of 2025 are served',
+    }),
+    metrics: setting({
+      flag: 'metrics',
+      env: 'AGENT_SESSIONS_METRICS',
+      key: 'http.metrics',
+      kind: bare,
+      otherwise: false,
+      help: 'serve figures for Prometheus at /metrics',
+    }),
+    accessLog: setting({
+      flag: 'access-log',
+      value: 'on|off',
+      env: 'AGENT_SESSIONS_ACCESS_LOG',
+      key: 'http.accessLog',
+      kind: onOff,
+      otherwise: true,
+      help: 'write a line to stderr for every request',
+    }),
+    sessionIdleSeconds: setting({
+      key: 'http.sessionIdleSeconds',
+      kind: whole(1, most),
+      otherwise: 1800,
+      help: 'seconds after which an unused protocol session ends',
+    }),
+    totalSessions: setting({
+      key: 'http.totalSessions',
+      kind: whole(1, most),
+      otherwise: 2000,
+      help: 'protocol sessions of all users',
+    }),
+    connections: setting({
+      key: 'http.connections',
+      kind: whole(1, most),
+      otherwise: 4096,
+      help: 'TCP connections of all clients',
+    }),
+    burst: setting({
+      key: 'http.limits.burst',
+      kind: whole(1, most),
+      help: 'requests of one user that may come at once; without it five seconds’ worth',
+    }),
+    requests: limit('requests', 'requests of one user under way'),
+    calls: limit('calls', 'tool calls of one user under way'),
+    streams: limit('streams', 'open streams of one user'),
+    sessions: limit('sessions', 'protocol sessions of one user'),
+    subscriptions: limit('subscriptions', 'resources that one user listens to'),
+    bodyBytes: limit('bodyBytes', 'bytes of one request'),
+    bodiesBytes: limit('bodiesBytes', 'bytes of the requests of one user under way'),
+  },
+};
 
 /** @throws SessionError INVALID_ARGUMENT */
-export function readHttp({ flag, env, file }: HttpSources): HttpSettings {
-  const envName = (name: string) => name.toUpperCase().replaceAll('-', '_');
-  const text = (name: keyof typeof httpFlags, inFile: string | undefined): string | undefined => {
-    const given = flag(name);
-    return (typeof given === 'string' ? given : undefined) ?? env(envName(name)) ?? inFile;
-  };
-  const list = (name: keyof typeof httpFlags, inFile: readonly string[] | undefined): readonly string[] =>
-    text(name, undefined)
-      ?.split(',')
-      .map((item) => item.trim()) ??
-    inFile ??
-    [];
-  const onOff = (name: keyof typeof httpFlags, inFile: boolean | undefined, otherwise: boolean): boolean => {
-    const given = flag(name);
-    if (typeof given === 'boolean') return given;
-    const value = given ?? env(envName(name));
-    if (value === undefined) return inFile ?? otherwise;
-    if (/^(1|true|yes|on)$/i.test(value)) return true;
-    if (/^(0|false|no|off)$/i.test(value)) return false;
-    throw wrong(`--${name}`, value, 'Use on or off.');
-  };
-  const number = (
-    name: keyof typeof httpFlags,
-    most: number,
-    inFile: number | undefined,
-    otherwise: number,
-  ) => {
-    const given = text(name, inFile === undefined ? undefined : String(inFile)) ?? String(otherwise);
-    if (!/^\d{1,9}$/.test(given) || Number(given) > most)
-      throw wrong(`--${name}`, given, `Use a number from 0 to ${most}.`);
-    return Number(given);
-  };
-
-  const path = text('path', file.path) ?? '/mcp';
-  if (!/^\/[\w./-]*$/.test(path)) throw wrong('--path', path, 'Use a path such as /mcp.');
-  const legacy = text('legacy', file.legacy) ?? 'sessions';
-  if (legacy !== 'sessions' && legacy !== 'stateless')
-    throw wrong('--legacy', legacy, 'Use sessions or stateless.');
-  const publicUrl = text('public-url', file.publicUrl);
-  if (publicUrl !== undefined) secureUrl('--public-url', publicUrl);
-  const origins = list('allowed-origins', file.allowedOrigins);
-  for (const origin of origins)
-    if (URL.parse(origin)?.origin !== origin)
-      throw wrong('--allowed-origins', origin, 'Use origins such as https://app.example, without a path.');
-  const limits = { ...defaultLimits, ...dropUndefined(file.limits ?? {}) };
-  const requestsPerSecond = number(
-    'rate-limit',
-    1e6,
-    file.limits?.requestsPerSecond,
-    limits.requestsPerSecond,
-  );
+export function readHttp(sources: Sources): HttpSettings {
+  const given = readSettings(httpGroup.settings, sources);
+  const { requestsPerSecond, burst, requests, calls, streams, sessions, subscriptions } = given;
+  const { issuer, audience, publicUrl, jwksUrl, userClaim, clockSkewSeconds } = given;
+  const { host, port, path, allowedHosts, allowedOrigins, tokens, legacy, metrics, accessLog } = given;
   return {
-    host: text('host', file.host) ?? '127.0.0.1',
-    port: number('port', 65_535, file.port, 8080),
-    path,
-    publicUrl,
-    allowedHosts: list('allowed-hosts', file.allowedHosts),
-    allowedOrigins: origins,
-    tokens: text('auth-tokens', file.authTokens),
-    oauth: readOAuth(),
-    legacy,
-    metrics: onOff('metrics', file.metrics, false),
-    accessLog: onOff('access-log', file.accessLog, true),
-    sessions: { idleSeconds: file.sessionIdleSeconds ?? 1800, most: file.totalSessions ?? 2000 },
-    connections: file.connections ?? 4096,
-    limits: { ...limits, requestsPerSecond, burst: file.limits?.burst ?? Math.max(1, 5 * requestsPerSecond) },
+    ...{ host, port, path, publicUrl, allowedHosts, allowedOrigins, tokens, legacy, metrics, accessLog },
+    oauth:
+      issuer === undefined
+        ? undefined
+        : {
+            ...{ issuer, jwksUrl, userClaim, clockSkewSeconds },
+            audience: audienceOf(audience ?? [], publicUrl),
+          },
+    sessions: { idleSeconds: given.sessionIdleSeconds, most: given.totalSessions },
+    connections: given.connections,
+    limits: {
+      ...{ requestsPerSecond, requests, calls, streams, sessions, subscriptions },
+      burst: burst ?? Math.max(1, 5 * requestsPerSecond),
+      bodyBytes: given.bodyBytes,
+      bodiesBytes: given.bodiesBytes,
+    },
   };
-
-  function readOAuth(): HttpSettings['oauth'] {
-    const issuer = text('oauth-issuer', file.oauthIssuer);
-    if (issuer === undefined) return undefined;
-    const named = list('oauth-audience', file.oauthAudience);
-    const audience = named.length === 0 && publicUrl !== undefined ? [publicUrl] : named;
-    if (audience.length === 0)
-      throw invalidArgument(
-        '--oauth-issuer needs an audience: a token for anybody else must not pass here.',
-        'Give --oauth-audience, or --public-url when that is what tokens name.',
-      );
-    const jwksUrl = text('oauth-jwks-url', file.oauthJwksUrl);
-    return {
-      issuer: secureUrl('--oauth-issuer', issuer),
-      audience,
-      jwksUrl: jwksUrl === undefined ? undefined : secureUrl('--oauth-jwks-url', jwksUrl),
-      userClaim: text('oauth-user-claim', file.oauthUserClaim) ?? 'sub',
-      clockSkewSeconds: file.oauthClockSkewSeconds ?? 30,
-    };
-  }
 }
 
-const wrong = (what: string, value: string, hint: string) =>
-  invalidArgument(`${what} cannot be ${quote(value)}.`, hint);
+function audienceOf(named: readonly string[], publicUrl: string | undefined): readonly string[] {
+  if (named.length > 0) return named;
+  if (publicUrl !== undefined) return [publicUrl];
+  throw invalidArgument(
+    '--oauth-issuer needs an audience: a token for anybody else must not pass here.',
+    'Give --oauth-audience, or --public-url when that is what tokens name.',
+  );
+}
 
-const dropUndefined = <T extends object>(value: T) =>
-  Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
+const wrong = (where: string, value: string, hint: string) =>
+  invalidArgument(`${where} cannot be ${quote(value)}.`, hint);

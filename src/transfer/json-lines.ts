@@ -1,7 +1,5 @@
 import * as z from 'zod';
 import { type Backend, required, type SessionRef } from '../backend/types.ts';
-import type { Io } from '../cli/run.ts';
-import type { Config } from '../config/index.ts';
 import { invalidArgument } from '../errors.ts';
 import { artifactSchema, isUserArtifact } from '../model/artifact.ts';
 import { compact, eventSchema, type NewEvent } from '../model/event.ts';
@@ -19,9 +17,22 @@ const lineSchema = z.discriminatedUnion('kind', [
 ]);
 type Line = z.infer<typeof lineSchema>;
 
+/** Whose session it is; the export's own id, or the one to import it under. */
+interface Place {
+  app: string;
+  user: string;
+  sessionId: string | undefined;
+}
+
+/** Where lines come from and go to. */
+interface Streams {
+  stdin: AsyncIterable<Uint8Array | string>;
+  print(text: string): void;
+}
+
 const pageSize = 100;
 
-export async function exportSession(backends: readonly Backend[], config: Config, io: Io): Promise<void> {
+export async function exportSession(backends: readonly Backend[], config: Place, io: Streams): Promise<void> {
   const backend = defaultBackend(backends);
   const ref = refOf(backend, config, config.sessionId ?? '');
   const print = (line: Line) => io.print(`${JSON.stringify(line)}\n`);
@@ -49,7 +60,7 @@ export async function exportSession(backends: readonly Backend[], config: Config
 }
 
 /** Makes the session anew, and takes it back if a line is wrong. Prints the new session's id. */
-export async function importSession(backends: readonly Backend[], config: Config, io: Io): Promise<void> {
+export async function importSession(backends: readonly Backend[], config: Place, io: Streams): Promise<void> {
   const backend = defaultBackend(backends);
   const create = required(backend.sessions?.create, backend, 'create sessions');
   let ref: SessionRef | undefined;
@@ -120,7 +131,7 @@ function defaultBackend(backends: readonly Backend[]): Backend {
   return backend;
 }
 
-const refOf = (backend: Backend, config: Config, sessionId: string): SessionRef => ({
+const refOf = (backend: Backend, config: Place, sessionId: string): SessionRef => ({
   app: backend.defaultApp ?? config.app,
   userId: config.user,
   sessionId,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { httpFlags } from '../../src/config/http.ts';
-import { type Machine, readConfig, usage } from '../../src/config/index.ts';
+import { commands } from '../../src/cli/commands.ts';
+import { type Machine, readConfig } from '../../src/config/index.ts';
 
 const machine = (env: Record<string, string> = {}, files: Record<string, string> = {}): Machine => ({
   env,
@@ -14,6 +14,7 @@ function read(args: readonly string[], env: Record<string, string> = {}, file?: 
   const invocation = readConfig(
     ['http', ...(file === undefined ? [] : ['--config', 'f']), ...args],
     machine(env, { f: JSON.stringify(file) }),
+    commands,
   );
   if (invocation.kind !== 'run') throw new Error('This was to run.');
   return invocation.config.http;
@@ -97,12 +98,5 @@ describe('settings of http', () => {
   it('that the file misspells are refused', () => {
     for (const http of [{ prot: 1 }, { limits: { calls: 0 } }, { limits: { call: 1 } }, { port: '1' }])
       expect(() => read([], {}, { http })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
-  });
-
-  it('are all in the help', () => {
-    for (const name of Object.keys(httpFlags)) {
-      expect(usage).toContain(`--${name}`);
-      expect(usage).toContain(`AGENT_SESSIONS_${name.toUpperCase().replaceAll('-', '_')}`);
-    }
   });
 });

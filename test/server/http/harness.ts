@@ -3,6 +3,7 @@ import http from 'node:http';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import type { Backend } from '../../../src/backend/types.ts';
 import { readHttp } from '../../../src/config/http.ts';
+import { noSources } from '../../../src/config/setting.ts';
 import { createLog } from '../../../src/log.ts';
 import type { AccessScope } from '../../../src/model/principal.ts';
 import type { RunManager } from '../../../src/run/manager.ts';
@@ -34,7 +35,7 @@ export interface ProductOptions {
 
 /** The settings of a server without flags, on a free port. */
 export function defaults(): HttpSettings {
-  return { ...readHttp({ flag: () => undefined, env: () => undefined, file: {} }), port: 0 };
+  return { ...readHttp(noSources), port: 0 };
 }
 
 /** The real server on a local store in memory. */

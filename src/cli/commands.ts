@@ -1,0 +1,65 @@
+import { type Command, defineCommand, StartFailure, withBackends } from './command.ts';
+import { doctor } from './doctor.ts';
+import { serve } from './serve.ts';
+
+/** Every command, in the order of `--help`. The first is the default. */
+export const commands: readonly Command[] = [
+  defineCommand({
+    name: 'stdio',
+    help: 'serve one client over stdin and stdout (default)',
+    run: (call) =>
+      serve(call, async (deps, principal) =>
+        (await import('../server/stdio.ts')).startStdio(deps, principal),
+      ),
+  }),
+  defineCommand({
+    name: 'http',
+    help: 'serve many clients over HTTP',
+    run: (call) =>
+      serve(call, async (deps) =>
+        (await import('../server/http/index.ts')).startHttp(deps, call.config.http, call.config.user),
+      ),
+  }),
+  defineCommand({
+    name: 'doctor',
+    help: 'check configuration and store, and say what to fix',
+    run: ({ config, log, io }) => doctor(config, log, io),
+  }),
+  defineCommand({
+    name: 'export',
+    operands: ['SESSION'],
+    help: 'write a session to stdout as JSON Lines',
+    run: (call) =>
+      withBackends(call, async ({ backends }) => {
+        const { exportSession } = await import('../transfer/json-lines.ts');
+        await exportSession(backends, { ...call.config, sessionId: call.operands[0] }, call.io);
+        return 0;
+      }),
+  }),
+  defineCommand({
+    name: 'import',
+    operands: ['[SESSION]'],
+    help: 'read a session from stdin as JSON Lines, under its own or the given id',
+    run: (call) =>
+      withBackends(call, async ({ backends }) => {
+        const { importSession } = await import('../transfer/json-lines.ts');
+        await importSession(backends, { ...call.config, sessionId: call.operands[0] }, call.io);
+        return 0;
+      }),
+  }),
+  defineCommand({
+    name: 'hash-token',
+    help: 'read a token from stdin and write its entry for --auth-tokens',
+    async run({ config, io }) {
+      const { tokenEntry } = await import('../server/auth/tokens.ts');
+      let token = '';
+      for await (const chunk of io.stdin) token += String(chunk);
+      try {
+        io.print(`${JSON.stringify(tokenEntry(token.trim(), config.user))}\n`);
+      } catch (error) {
+        throw new StartFailure(error);
+      }
+      return 0;
+    },
+  }),
+];

@@ -1,0 +1,46 @@
+import type { Principal } from '../model/principal.ts';
+import type { ServerDeps } from '../server/mcp/deps.ts';
+import { version } from '../version.ts';
+import { type Call, StartFailure, withBackends } from './command.ts';
+
+interface RunningServer {
+  /** Resolves when its client has gone, or it was closed. */
+  closed: Promise<void>;
+  close(): Promise<void>;
+}
+
+type Start = (deps: ServerDeps, operator: Principal) => RunningServer | Promise<RunningServer>;
+
+/** How long an ending server waits for what is under way. */
+const graceMs = 700;
+
+/** Runs a server until its client has gone or a signal ends it. */
+export function serve({ config, io, log }: Call<unknown>, start: Start): Promise<number> {
+  return withBackends({ config, log }, async ({ backends, runs, secret }) => {
+    const { toolsets, readOnly, app: defaultApp } = config;
+    // The protocol's library is heavy and only servers need it.
+    const { openTelemetry } = await import('../server/mcp/telemetry.ts');
+    const around = await openTelemetry();
+    const deps = { version, backends, runs, defaultApp, toolsets, readOnly, secret, log, around };
+    const server = await startOf(start, deps, config.user);
+    io.onSignal(() => void server.close());
+    await server.closed;
+    // Whatever hangs, the process ends soon after its client has gone.
+    const timer = setTimeout(() => io.exit(0), graceMs);
+    timer.unref();
+    await server.close();
+    return 0;
+  });
+}
+
+async function startOf(start: Start, deps: ServerDeps, userId: string): Promise<RunningServer> {
+  try {
+    return await start(deps, {
+      userId,
+      scopes: ['sessions:read', 'sessions:write', 'sessions:admin'],
+      admin: true,
+    });
+  } catch (error) {
+    throw new StartFailure(error);
+  }
+}

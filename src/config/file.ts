@@ -1,0 +1,89 @@
+import * as z from 'zod';
+import { invalidArgument, quote, SessionError } from '../errors.ts';
+import { agentsFileSchema } from './agents.ts';
+import { didYouMean } from './nearest.ts';
+import { type Group, memberAt, refused, type Setting } from './setting.ts';
+
+/** Reads the file of `--config` and checks all of it. @throws SessionError INVALID_ARGUMENT */
+export function readConfigFile(readFile: () => string, groups: readonly Group[]): unknown {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFile());
+  } catch (cause) {
+    throw new SessionError('INVALID_ARGUMENT', 'The file of --config cannot be read, or is not JSON.', {
+      hint: 'Check its path and content.',
+      cause,
+    });
+  }
+  const settings = groups.flatMap((group) => Object.values(group.settings));
+  const parsed = fileSchema(settings).safeParse(content);
+  const [issue] = parsed.error?.issues ?? [];
+  if (issue === undefined) return parsed.data;
+  throw issue.code === 'unrecognized_keys'
+    ? unknownKey([...issue.path, issue.keys[0] ?? ''], settings)
+    : wrongValue(content, issue, settings);
+}
+
+interface Tree {
+  [name: string]: z.ZodType | Tree;
+}
+
+/** Keys such as `http.limits.calls`, as nested objects that take no other member. */
+function fileSchema(settings: readonly Setting<unknown>[]): z.ZodType {
+  const tree: Tree = { agents: agentsFileSchema() };
+  for (const one of settings) {
+    if (one.key === undefined) continue;
+    const path = one.key.split('.');
+    const last = path.pop() ?? '';
+    let at = tree;
+    for (const name of path) {
+      at[name] ??= {};
+      at = at[name] as Tree;
+    }
+    at[last] = one.kind.schema();
+  }
+  return objectOf(tree);
+}
+
+function objectOf(tree: Tree): z.ZodType {
+  const shape = Object.entries(tree).map(([name, part]) => [
+    name,
+    (part instanceof z.ZodType ? part : objectOf(part)).optional(),
+  ]);
+  return z.strictObject(Object.fromEntries(shape) as Record<string, z.ZodType>);
+}
+
+function unknownKey(path: readonly PropertyKey[], settings: readonly Setting<unknown>[]): SessionError {
+  const place = path.map(String).join('.');
+  const keys = [...settings.flatMap(({ key }) => key ?? []), 'agents'];
+  const parent = place.split('.').slice(0, -1).join('.');
+  const levels = [
+    ...new Set(keys.flatMap((key) => key.split('.').map((_, i, all) => all.slice(0, i + 1).join('.')))),
+  ];
+  const siblings = levels.filter((key) => key.split('.').slice(0, -1).join('.') === parent);
+  // A key in the wrong object is as common as a mistyped one.
+  const last = String(path.at(-1));
+  const moved = keys.filter((key) => key.split('.').at(-1) === last);
+  const hint =
+    moved.length === 0
+      ? didYouMean(place, siblings, quote)
+      : `Did you mean ${moved.map(quote).join(' or ')}? `;
+  return invalidArgument(
+    `The file of --config has an unknown key ${quote(place)}.`,
+    `${hint}Keys there are: ${siblings.map((key) => key.split('.').at(-1)).join(', ') || 'none'}.`,
+  );
+}
+
+function wrongValue(
+  content: unknown,
+  issue: z.core.$ZodIssue,
+  settings: readonly Setting<unknown>[],
+): SessionError {
+  const path = issue.path.map(String);
+  const place = path.join('.');
+  // A list is refused as a whole where one of its items is wrong.
+  const one = settings.find(({ key }) => key !== undefined && (place === key || place.startsWith(`${key}.`)));
+  if (one !== undefined)
+    return refused(one, `${one.key} in the file of --config`, memberAt(content, issue.path));
+  return invalidArgument(`The file of --config is wrong at ${quote(place)}.`, issue.message);
+}

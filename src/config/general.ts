@@ -1,0 +1,89 @@
+import { checkId } from '../model/ids.ts';
+import { toolsets } from '../tools/support/define.ts';
+import { bare, oneOf, setting, someOf, text } from './setting.ts';
+
+export const backendNames = ['local', 'agent-engine', 'adk', 'vectara'] as const;
+export type BackendName = (typeof backendNames)[number];
+
+/** What every command takes. */
+export const generalGroup = {
+  title: 'Options',
+  settings: {
+    backends: setting<readonly BackendName[]>({
+      flag: 'backend',
+      value: 'NAME[,NAME]',
+      env: 'AGENT_SESSIONS_BACKEND',
+      key: 'backend',
+      kind: someOf(...backendNames),
+      otherwise: ['local'],
+      help: `where sessions are kept: ${backendNames.join(', ')}; the first is the default of every call`,
+    }),
+    store: setting({
+      flag: 'store',
+      value: 'URL',
+      env: 'AGENT_SESSIONS_STORE',
+      key: 'store',
+      kind: text,
+      help: 'memory: or sqlite:PATH; without it a file in your data folder',
+    }),
+    durability: setting<'full' | 'normal'>({
+      flag: 'durability',
+      value: 'full|normal',
+      env: 'AGENT_SESSIONS_DURABILITY',
+      key: 'durability',
+      kind: oneOf('full', 'normal'),
+      otherwise: 'full',
+      help: 'full: written to disk before the answer',
+    }),
+    app: setting({
+      flag: 'app',
+      value: 'NAME',
+      env: 'AGENT_SESSIONS_APP',
+      key: 'app',
+      kind: text,
+      otherwise: 'default',
+      check: checkId,
+      help: 'the agent of calls that name none',
+    }),
+    user: setting({
+      flag: 'user',
+      value: 'NAME',
+      env: 'AGENT_SESSIONS_USER',
+      key: 'user',
+      kind: text,
+      check: checkId,
+      help: 'whose sessions they are; without it you',
+    }),
+    toolsets: setting({
+      flag: 'toolsets',
+      value: 'NAME[,NAME]',
+      env: 'AGENT_SESSIONS_TOOLSETS',
+      key: 'toolsets',
+      kind: someOf(...toolsets),
+      help: `the tools to offer: ${toolsets.filter((name) => name !== 'server').join(', ')}; without it all, of apps only those that read`,
+    }),
+    readOnly: setting({
+      flag: 'read-only',
+      env: 'AGENT_SESSIONS_READ_ONLY',
+      key: 'readOnly',
+      kind: bare,
+      otherwise: false,
+      help: 'offer only tools that read',
+    }),
+    config: setting({
+      flag: 'config',
+      value: 'FILE',
+      env: 'AGENT_SESSIONS_CONFIG',
+      kind: text,
+      help: 'JSON with the same settings, by the keys that follow "file:"',
+    }),
+    help: setting({ flag: 'help', short: 'h', kind: bare, otherwise: false, help: 'print this' }),
+    version: setting({
+      flag: 'version',
+      short: 'v',
+      kind: bare,
+      otherwise: false,
+      help: 'print the version',
+    }),
+  },
+};

@@ -1,0 +1,185 @@
+import { describe, expect, it } from 'vitest';
+import { commands } from '../../src/cli/commands.ts';
+import { adkGroup, agentEngineGroup, vectaraGroup } from '../../src/config/backends.ts';
+import { generalGroup } from '../../src/config/general.ts';
+import { httpGroup } from '../../src/config/http.ts';
+import { type Machine, readConfig, usage } from '../../src/config/index.ts';
+import { nearest } from '../../src/config/nearest.ts';
+import type { Setting } from '../../src/config/setting.ts';
+import { SessionError } from '../../src/errors.ts';
+
+interface Given {
+  env?: Record<string, string>;
+  file?: unknown;
+}
+
+function read(args: readonly string[], { env = {}, file }: Given = {}) {
+  const machine: Machine = {
+    env,
+    platform: 'linux',
+    homeDir: '/home/ann',
+    userName: 'ann',
+    readFile: () => JSON.stringify(file),
+  };
+  const argv = file === undefined ? args : [...args, '--config', 'f'];
+  const invocation = readConfig(argv, machine, commands);
+  if (invocation.kind !== 'run') throw new Error('This was to run.');
+  return invocation;
+}
+
+/** What a person reads when it is refused. */
+function refusal(args: readonly string[], given: Given = {}): string {
+  try {
+    read(args, given);
+  } catch (error) {
+    if (error instanceof SessionError && error.code === 'INVALID_ARGUMENT')
+      return `${error.message} ${error.hint}`;
+    throw error;
+  }
+  throw new Error('It was taken.');
+}
+
+const groups = [generalGroup, httpGroup, agentEngineGroup, adkGroup, vectaraGroup];
+const all: Setting<unknown>[] = groups.flatMap(({ settings }) => Object.values(settings));
+
+describe('the table of settings', () => {
+  it('names every flag, variable and key once', () => {
+    for (const of of ['flag', 'env', 'key'] as const) {
+      const names = all.flatMap((one) => one[of] ?? []);
+      expect(names).toEqual([...new Set(names)]);
+    }
+  });
+
+  it('is the help, whole', () => {
+    const help = usage(commands);
+    for (const { flag, env, key } of all) {
+      if (flag !== undefined) expect(help).toContain(`--${flag}`);
+      if (env !== undefined) expect(help).toContain(env);
+      if (key !== undefined) expect(help).toContain(key);
+    }
+    for (const { name, help: words } of commands)
+      expect(help).toMatch(new RegExp(`  ${name}.*\\s+${words.slice(0, 20)}`));
+    expect(help.split('\n').filter((line) => line.length > 120)).toEqual([]);
+  });
+
+  it('keeps every secret out of flags and file', () => {
+    for (const one of all.filter(({ secret }) => secret === true))
+      expect([one.flag, one.key]).toEqual([undefined, undefined]);
+  });
+});
+
+describe('a wrong name', () => {
+  it.each<[string, string[], Given, RegExp]>([
+    ['of a flag', ['--toolset', 'events'], {}, /"--toolset".*Did you mean --toolsets\?/],
+    ['of a flag, swapped', ['--raed-only'], {}, /Did you mean --read-only\?/],
+    ['of a flag, in another spelling', ['--readOnly'], {}, /Did you mean --read-only\?/],
+    ['of a command', ['docter'], {}, /"docter".*Did you mean doctor\?.*stdio, http/],
+    ['in the file', [], { file: { tool_sets: [] } }, /"tool_sets".*Did you mean "toolsets"\?/],
+    [
+      'deep in the file',
+      [],
+      { file: { http: { limits: { call: 1 } } } },
+      /"http.limits.call".*"http.limits.calls"/,
+    ],
+    ['in the wrong object of the file', [], { file: { port: 1 } }, /"port".*Did you mean "http.port"\?/],
+  ])('%s gets the nearest right one', (_what, args, given, words) => {
+    expect(refusal(args, given)).toMatch(words);
+  });
+
+  it('that is near to none gets no guess', () => {
+    expect(refusal(['--zzzzzz'])).not.toContain('Did you mean');
+    expect(nearest('backup', ['stdio', 'http', 'export'])).toBeUndefined();
+  });
+});
+
+describe('a wrong value', () => {
+  it.each<[string, string[], Given, RegExp]>([
+    [
+      'flag',
+      ['http', '--port', '80x'],
+      {},
+      /^--port cannot be "80x"\. Use a whole number from 0 to 65535\.$/,
+    ],
+    ['variable', ['http'], { env: { AGENT_SESSIONS_PORT: '80x' } }, /^AGENT_SESSIONS_PORT cannot be "80x"/],
+    [
+      'key',
+      ['http'],
+      { file: { http: { port: '80' } } },
+      /^http\.port in the file of --config cannot be "80"/,
+    ],
+    [
+      'variable',
+      [],
+      { env: { AGENT_SESSIONS_BACKEND: 'cloud' } },
+      /^AGENT_SESSIONS_BACKEND cannot be "cloud"/,
+    ],
+    [
+      'key',
+      [],
+      { file: { durability: 'half' } },
+      /^durability in the file of --config cannot be "half".*full, normal/,
+    ],
+    ['variable', [], { env: { AGENT_SESSIONS_USER: 'a\tb' } }, /^AGENT_SESSIONS_USER holds control/],
+    ['key', ['http'], { file: { http: { publicUrl: 'http://x.example' } } }, /^http\.publicUrl in the file/],
+    [
+      'variable',
+      ['http'],
+      { env: { AGENT_SESSIONS_RATE_LIMIT: 'fast' } },
+      /^AGENT_SESSIONS_RATE_LIMIT cannot/,
+    ],
+    ['key', [], { file: { agents: { a: { kind: 'chat' } } } }, /agents\.a\.baseUrl/],
+  ])('is refused in the name of the %s that was used', (_which, args, given, words) => {
+    expect(refusal(args, given)).toMatch(words);
+  });
+
+  it('of a variable for a backend is refused when that backend is read', () => {
+    const { config } = read([], { env: { ADK_DIALECT: 'rust' } });
+    expect(() => config.remote.adk()).toThrow(/^ADK_DIALECT cannot be "rust"/);
+  });
+});
+
+describe('the command line', () => {
+  it('takes a part of a request a second from each source alike', () => {
+    for (const given of [
+      { file: { http: { limits: { requestsPerSecond: 0.5 } } } },
+      { env: { AGENT_SESSIONS_RATE_LIMIT: '0.5' } },
+    ])
+      expect(read(['http'], given).config.http.limits.requestsPerSecond).toBe(0.5);
+    expect(read(['http', '--rate-limit', '0.5']).config.http.limits.requestsPerSecond).toBe(0.5);
+  });
+
+  it('refuses a flag that the command does not take, and says whose it is', () => {
+    expect(refusal(['--port', '8080'])).toMatch(
+      /--port is an option of http and doctor, not of stdio.*agent-sessions-mcp http --port/,
+    );
+    expect(read(['doctor', '--port', '8080']).config.http.port).toBe(8080);
+  });
+
+  it('asks for a missing value, also where the next flag stands in its place', () => {
+    expect(refusal(['--store'])).toMatch(/"--store" needs a value.*--store URL/);
+    expect(refusal(['--store', '--read-only'])).toMatch(/"--store" needs a value.*--store=URL/);
+    expect(read(['--app=-x']).config.app).toBe('-x');
+  });
+
+  it('switches a bare flag off by its value', () => {
+    expect(read(['--read-only']).config.readOnly).toBe(true);
+    expect(read(['--read-only=off'], { env: { AGENT_SESSIONS_READ_ONLY: 'on' } }).config.readOnly).toBe(
+      false,
+    );
+    expect(refusal(['--read-only=maybe'])).toMatch(/^--read-only cannot be "maybe"/);
+  });
+
+  it('takes an empty variable for none', () => {
+    expect(read([], { env: { AGENT_SESSIONS_USER: '', AGENT_SESSIONS_READ_ONLY: '' } }).config).toMatchObject(
+      {
+        user: 'ann',
+        readOnly: false,
+      },
+    );
+  });
+
+  it('never shows a secret', () => {
+    const { config } = read([], { env: { VECTARA_CLIENT_ID: 'id' } });
+    expect(() => config.remote.vectara()).toThrow(/has no credentials/);
+  });
+});
