@@ -13,13 +13,13 @@ import {
 } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { isObject } from '../../src/model/json.ts';
-import type { Served } from '../../src/server/mcp/served-app.ts';
+import type { ServedApp } from '../../src/server/mcp/served-app.ts';
 
 /**
  * What the protocol's conformance suite expects to find on a server, as its scenarios name it: tools, prompts
  * and resources that do one thing each. It is served by the product's own transport, which is what is judged.
  */
-export function conformanceFixture(): Served {
+export function conformanceFixture(): ServedApp {
   const listeners = new Set<(event: ServerEvent) => void>();
   const publish = (event: ServerEvent) => {
     for (const listener of listeners) listener(event);

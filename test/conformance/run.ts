@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startConformanceServer, startProductServer } from './servers.ts';
+import { startProduct, startTransportOf } from '../server/http/harness.ts';
+import { conformanceFixture } from './fixture.ts';
 
 /**
  * The protocol's own judge against our transport: every scenario that a revision requires, on the fixture;
@@ -69,8 +70,9 @@ function countScored(text: string): number {
 }
 
 const out = await mkdtemp(path.join(tmpdir(), 'conformance-'));
-const fixture = await startConformanceServer();
-const product = await startProductServer();
+const fixture = await startTransportOf(conformanceFixture());
+const product = await startProduct();
+await product.backend.sessions?.create?.({ app: 'default', userId: 'local' }, { sessionId: 'alpha' });
 let failures = 0;
 
 function report(what: string, passed: boolean, text: string): void {
@@ -92,6 +94,6 @@ try {
       report(`${revision}: ${scenario}, on the product`, code === 0 && passed, text);
     }
 } finally {
-  await Promise.all([fixture.close(0), product.close(), rm(out, { recursive: true })]);
+  await Promise.all([fixture.close(0), product.end(), rm(out, { recursive: true })]);
 }
 process.exitCode = failures === 0 ? 0 : 1;

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import type { Client } from '@modelcontextprotocol/client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/types.ts';
 import { type FakeChat, fakeChat } from '../fake/chat/server.ts';
-import { type Json, type Product, startProduct } from '../server/http/harness.ts';
+import { type Product, startProduct } from '../server/http/harness.ts';
+import { type Json, officialClient } from '../server/http/requests.ts';
 import { eventsOf, localBackend, runs } from './support.ts';
 
 let chat: FakeChat;
@@ -24,12 +25,7 @@ afterEach(async () => {
   await chat.close();
 });
 
-async function connect(era: 'modern' | 'legacy'): Promise<Client> {
-  const mode = era === 'modern' ? { pin: '2026-07-28' } : ('legacy' as const);
-  const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode } });
-  await client.connect(new StreamableHTTPClientTransport(new URL(server.url)));
-  return client;
-}
+const connect = (era: 'modern' | 'legacy'): Promise<Client> => officialClient(server.url, era);
 
 interface CallOptions {
   signal?: AbortSignal;

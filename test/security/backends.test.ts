@@ -11,7 +11,8 @@ import { typescript } from '../fake/adk/typescript.ts';
 import { startAgentEngine } from '../fake/agent-engine/server.ts';
 import { projectId } from '../fake/agent-engine/store.ts';
 import { ownerKey, startVectara } from '../fake/vectara/server.ts';
-import { startProduct, tokensFor } from '../server/http/harness.ts';
+import { startProduct } from '../server/http/harness.ts';
+import { tokensFor } from '../server/http/requests.ts';
 import {
   argsFor,
   callerOf,

@@ -1,14 +1,7 @@
 import * as z from 'zod';
 import type { Tool } from '../../src/tools/support/define.ts';
-import {
-  as,
-  type Json,
-  legacyRequest,
-  modernRequest,
-  type Product,
-  resultOf,
-  send,
-} from '../server/http/harness.ts';
+import type { Product } from '../server/http/harness.ts';
+import { as, type Json, legacyRequest, modernRequest, resultOf, send } from '../server/http/requests.ts';
 
 /** Calls tools as a user, on either era, and resolves to the answer as it came. */
 export type Caller = (name: string, args: Json) => Promise<{ status: number; body: string }>;

@@ -4,6 +4,7 @@ import { openAgents } from '../../src/agent/open.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
 import { openStore } from '../../src/store/open.ts';
 import { allTools } from '../../src/tools/index.ts';
+import { type Product, pause, startProduct } from '../server/http/harness.ts';
 import {
   as,
   initialize,
@@ -11,12 +12,9 @@ import {
   legacyRequest,
   modernRequest,
   openSession,
-  type Product,
-  pause,
   send,
-  startProduct,
   tokensFor,
-} from '../server/http/harness.ts';
+} from '../server/http/requests.ts';
 import {
   argsFor,
   type Caller,

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Product, pause, startProduct } from '../server/http/harness.ts';
 import {
   as,
   bearer,
@@ -7,13 +8,10 @@ import {
   legacyRequest,
   modernRequest,
   openSession,
-  type Product,
-  pause,
   send,
-  startProduct,
   tokenOf,
   tokensFor,
-} from '../server/http/harness.ts';
+} from '../server/http/requests.ts';
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'];
 const withBody = ['POST', 'PUT', 'PATCH', 'PROPFIND'];

@@ -4,7 +4,7 @@ import type { Log } from '../../log.ts';
 import { isObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
 import type { Authenticate } from '../auth/index.ts';
-import type { Served } from '../mcp/served-app.ts';
+import type { ServedApp } from '../mcp/served-app.ts';
 import { createTurns } from './admission-queue.ts';
 import { type Asked, type Exchange, refuse, refuseMethod } from './exchange.ts';
 import { readBody, send, toRequest } from './io.ts';
@@ -19,7 +19,7 @@ export interface ProtocolOptions {
     legacy: 'sessions' | 'stateless';
     sessions: SessionSettings;
   };
-  served: Served;
+  served: ServedApp;
   log: Log;
   limits: Limits;
   authenticate?: Authenticate | undefined;

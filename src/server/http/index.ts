@@ -3,7 +3,7 @@ import { isLoopback } from '../../net/secure-url.ts';
 import { type AuthSettings, openAuth, resourceMetadata } from '../auth/index.ts';
 import { principalOf } from '../auth/scopes.ts';
 import type { Around, ServerDeps } from '../mcp/deps.ts';
-import { serve } from '../mcp/served-app.ts';
+import { serveApp } from '../mcp/served-app.ts';
 import { createLimits, type LimitSettings, type Limits, retryAfter } from './limits.ts';
 import { type HttpServer, startTransport, type TransportOptions } from './listener.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -39,7 +39,7 @@ export async function startHttp(deps: ServerDeps, settings: HttpSettings, user: 
   const around = surround(limits, metrics, deps.around);
   const server = await startTransport({
     settings,
-    served: serve({ ...deps, around }),
+    served: serveApp({ ...deps, around }),
     log,
     limits,
     authenticate,

@@ -7,7 +7,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { isObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
-import type { Served } from '../mcp/served-app.ts';
+import type { ServedApp } from '../mcp/served-app.ts';
 
 export interface ModernCall {
   principal: Principal;
@@ -32,7 +32,11 @@ export interface Modern {
 
 const keepAliveMs = 15_000;
 
-export function createModern(served: Served, servesOlder: boolean, onerror: (error: Error) => void): Modern {
+export function createModern(
+  served: ServedApp,
+  servesOlder: boolean,
+  onerror: (error: Error) => void,
+): Modern {
   // The library hands its factory the request: that is how the factory finds whom it builds for.
   const calls = new WeakMap<Request, ModernCall>();
   const factory: McpServerFactory = ({ requestInfo }) => {

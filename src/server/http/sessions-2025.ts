@@ -8,7 +8,7 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { Principal } from '../../model/principal.ts';
-import type { Served } from '../mcp/served-app.ts';
+import type { ServedApp } from '../mcp/served-app.ts';
 import { rpcError } from './errors.ts';
 import { type Limits, retryAfter } from './limits.ts';
 
@@ -50,7 +50,7 @@ const quietMs = 60_000;
 export const ownerKey = ({ userId, admin }: Principal): string => JSON.stringify([userId, admin]);
 
 export function hostSessions(
-  served: Served,
+  served: ServedApp,
   limits: Limits,
   settings: SessionSettings,
   now: () => number = Date.now,
@@ -158,7 +158,7 @@ const handed = ({ authInfo, body }: SessionCall) => ({
 });
 
 /** Answers resources/subscribe, address by address, and tells the session of changes. */
-function watchAddresses(server: McpServer, served: Served, principal: Principal, limits: Limits) {
+function watchAddresses(server: McpServer, served: ServedApp, principal: Principal, limits: Limits) {
   const held = new Map<string, () => void>();
   const drop = (uri: string) => {
     held.get(uri)?.();

@@ -5,7 +5,7 @@ import { serverBuilder } from './server.ts';
 import { watchResources } from './subscriptions.ts';
 
 /** What the HTTP transport serves: the product's tools, or a judge's fixture. */
-export interface Served {
+export interface ServedApp {
   /**
    * A server for one request, or for one protocol session of 2025. With `tool`, the request is a call of
    * that tool and nothing else will be asked of the server.
@@ -16,7 +16,7 @@ export interface Served {
 }
 
 /** The product. */
-export function serve(deps: ServerDeps): Served {
+export function serveApp(deps: ServerDeps): ServedApp {
   return {
     build: serverBuilder(deps),
     listen(principal, uris, publish) {

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OAuthSettings, openJwts } from '../../../src/server/auth/jwt.ts';
-import { modernRequest, type Product, pause, send, startProduct } from '../http/harness.ts';
+import { type Product, pause, startProduct } from '../http/harness.ts';
+import { modernRequest, send } from '../http/requests.ts';
 
 interface Keys {
   kid: string;

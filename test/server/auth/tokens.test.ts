@@ -4,7 +4,8 @@ import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createLog } from '../../../src/log.ts';
 import { openTokens, parseTokens, tokenEntry } from '../../../src/server/auth/tokens.ts';
-import { as, modernRequest, send, startProduct, tokenOf, tokensFor } from '../http/harness.ts';
+import { startProduct } from '../http/harness.ts';
+import { as, modernRequest, send, tokenOf, tokensFor } from '../http/requests.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'tokens-'));
 afterAll(() => rmSync(folder, { recursive: true }));

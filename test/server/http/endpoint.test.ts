@@ -1,20 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultLimits } from '../../../src/server/http/limits.ts';
-import {
-  eventually,
-  gauge,
-  initialize,
-  type Json,
-  legacyRequest,
-  modernRequest,
-  officialClient,
-  openSession,
-  type Product,
-  pause,
-  resultOf,
-  send,
-  startProduct,
-} from './harness.ts';
+import { eventually, gauge, type Product, pause, startProduct } from './harness.ts';
+import { initialize, type Json, modernRequest, officialClient, resultOf, send } from './requests.ts';
 
 const clientWithForms = { elicitation: { form: {} } };
 const eras = ['modern', 'legacy'] as const;
@@ -272,50 +259,6 @@ describe('the rules of Streamable HTTP', () => {
     expect(JSON.stringify(resultOf(listed))).toContain('append_event');
     expect((await send(stateless.port, { method: 'GET' })).status).toBe(405);
     await stateless.end();
-  });
-});
-
-describe('sessions of 2025', () => {
-  let product: Product;
-  beforeAll(async () => {
-    product = await startProduct();
-  });
-  afterAll(() => product.end());
-  const ask = (sent: Parameters<typeof send>[1]) => send(product.port, sent);
-
-  it('live from initialize to DELETE', async () => {
-    const id = await openSession(product.port);
-    expect((await ask(legacyRequest(id, 'tools/list'))).status).toBe(200);
-    const { headers } = legacyRequest(id, 'x');
-    expect((await ask({ method: 'DELETE', ...(headers ? { headers } : {}) })).status).toBe(200);
-    expect((await ask(legacyRequest(id, 'tools/list'))).status).toBe(404);
-  });
-
-  it('are 404 when unknown, and 400 when none is named', async () => {
-    expect((await ask(legacyRequest('nope', 'tools/list'))).status).toBe(404);
-    expect((await ask({ method: 'GET', headers: { 'mcp-session-id': 'nope' } })).status).toBe(404);
-    const { headers, body } = legacyRequest('x', 'tools/list');
-    const { 'mcp-session-id': _id, ...rest } = headers ?? {};
-    expect((await ask({ headers: rest, body })).status).toBe(400);
-  });
-
-  it('have one stream of notifications each, and end with it open', async () => {
-    const id = await openSession(product.port);
-    const headers = { accept: 'text/event-stream', 'mcp-session-id': id };
-    const stream = ask({ method: 'GET', headers });
-    await pause(100);
-    expect((await ask({ method: 'GET', headers })).status).toBe(409);
-    expect((await ask({ method: 'DELETE', headers })).status).toBe(200);
-    expect((await stream).status).toBe(200);
-  });
-
-  it('answer a batch of an older client', async () => {
-    const id = await openSession(product.port);
-    const { headers } = legacyRequest(id, 'x');
-    const messages = [1, 2].map((n) => ({ jsonrpc: '2.0', id: n, method: 'ping' }));
-    const answer = await ask({ ...(headers ? { headers } : {}), body: messages });
-    expect(answer.status).toBe(200);
-    expect(answer.body.match(/^data: /gm)).toHaveLength(2);
   });
 });
 

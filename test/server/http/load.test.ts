@@ -1,25 +1,22 @@
-import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bundle } from '../../e2e/bundle.ts';
 import { scratch } from '../../e2e/clients.ts';
+import { pause, type ServerProcess, startServerProcess } from './harness.ts';
 import {
   as,
   bearer,
   type Json,
   legacyRequest,
   modernRequest,
+  open,
   openSession,
-  pause,
   resultOf,
-  type Sent,
   send,
   tokensFor,
-} from './harness.ts';
+} from './requests.ts';
 
 /**
  * Many clients of both eras on one real server process, beside clients that mean no good. Short as part of the
@@ -33,39 +30,14 @@ const enoughCalls = isFull ? 100_000 : 0;
 const mostSeconds = isFull ? 240 : 8;
 const users = Array.from({ length: 20 }, (_, i) => `user${i}`);
 
-interface Server {
-  port: number;
-  pid: number;
-  end(): Promise<number | null>;
-}
-
-async function start(): Promise<Server> {
+function start(): ServerProcess {
   const folder = scratch();
   const tokens = path.join(folder, 'tokens.json');
   writeFileSync(
     tokens,
     tokensFor(Object.fromEntries(users.map((user) => [user, ['sessions:write'] as const]))),
   );
-  const args = ['http', '--port', '0', '--store', `sqlite:${folder}/s.db`, '--auth-tokens', tokens];
-  const child = spawn(process.execPath, [bundle, ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: { PATH: process.env.PATH ?? '', HOME: folder },
-  });
-  const exit = new Promise<number | null>((resolve) => child.on('exit', resolve));
-  const url = await new Promise<string>((resolve) => {
-    createInterface({ input: child.stderr }).on('line', (line) => {
-      const found = /"url":"([^"]+)"/.exec(line)?.[1];
-      if (found) resolve(found);
-    });
-  });
-  return {
-    port: Number(new URL(url).port),
-    pid: child.pid ?? 0,
-    end() {
-      child.kill('SIGTERM');
-      return exit;
-    },
-  };
+  return startServerProcess(['--store', `sqlite:${folder}/s.db`, '--auth-tokens', tokens]);
 }
 
 const residentMb = (pid: number): number =>
@@ -83,23 +55,6 @@ async function client(port: number, n: number, goesOn: () => boolean, tally: Tal
   const user = users[n % users.length] ?? '';
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const session = n % 2 === 0 ? undefined : await openSession(port, user);
-  const post = (sent: Sent) =>
-    new Promise<{ status: number; body: string }>((resolve, reject) => {
-      const text = JSON.stringify(sent.body);
-      const headers = { ...sent.headers, ...bearer(user), 'content-length': Buffer.byteLength(text) };
-      const req = http.request({ host: '127.0.0.1', port, path: '/mcp', method: 'POST', agent, headers });
-      req.on('error', reject);
-      req.on('response', (res) => {
-        let body = '';
-        res.setEncoding('utf8');
-        res.on('data', (chunk: string) => {
-          body += chunk;
-        });
-        res.on('end', () => resolve({ status: res.statusCode ?? 0, body }));
-        res.on('error', reject);
-      });
-      req.end(text);
-    });
   const call = async (name: string, args: Json) => {
     const params = { name, arguments: args };
     const sent =
@@ -107,7 +62,7 @@ async function client(port: number, n: number, goesOn: () => boolean, tally: Tal
         ? modernRequest('tools/call', params)
         : legacyRequest(session, 'tools/call', params);
     const began = performance.now();
-    const answer = await post(sent);
+    const answer = await open(port, as(user, sent), agent).answer;
     tally.ms.push(performance.now() - began);
     tally.calls += 1;
     if (answer.status === 429 || answer.body.includes('RESOURCE_EXHAUSTED')) tally.limited += 1;
@@ -178,12 +133,15 @@ const quantile = (values: number[], q: number) =>
   values.sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * q))] ?? Number.NaN;
 
 describe('under load', () => {
-  let server: Server;
+  let server: ServerProcess;
+  let port: number;
   beforeAll(async () => {
-    server = await start();
+    server = start();
+    port = await server.port;
   });
   afterAll(async () => {
-    expect(await server.end()).toBe(0);
+    server.child.kill('SIGTERM');
+    expect(await server.exit).toBe(0);
   });
 
   it(
@@ -197,25 +155,25 @@ describe('under load', () => {
       };
       const memory: { calls: number; mb: number }[] = [];
       const sampling = setInterval(
-        () => memory.push({ calls: tally.calls, mb: residentMb(server.pid) }),
+        () => memory.push({ calls: tally.calls, mb: residentMb(server.child.pid ?? 0) }),
         250,
       );
       const requestLine = 'POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\n';
-      const slowHeads = Array.from({ length: 10 }, () => loris(server.port, `${requestLine}x-slow: `));
+      const slowHeads = Array.from({ length: 10 }, () => loris(port, `${requestLine}x-slow: `));
       const { authorization } = bearer('user1');
       const slowBodies = Array.from({ length: 10 }, () =>
         loris(
-          server.port,
+          port,
           `${requestLine}authorization: ${authorization}\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n`,
         ),
       );
-      const oversized = oversize(server.port, goesOn);
-      await Promise.all(Array.from({ length: clients }, (_, n) => client(server.port, n, goesOn, tally)));
+      const oversized = oversize(port, goesOn);
+      await Promise.all(Array.from({ length: clients }, (_, n) => client(port, n, goesOn, tally)));
       clearInterval(sampling);
       expect(tally.failures.slice(0, 5)).toEqual([]);
       expect([...(await oversized)].every((status) => status === 413 || status === 0)).toBe(true);
       // The server goes on as before: what was opened is closed, what was taken is given back.
-      const answer = await send(server.port, as('user0', modernRequest('tools/list')));
+      const answer = await send(port, as('user0', modernRequest('tools/list')));
       expect(JSON.stringify(resultOf(answer))).toContain('append_event');
 
       const warm = memory.filter((m) => m.calls > tally.calls * 0.4 && m.calls < tally.calls * 0.6);

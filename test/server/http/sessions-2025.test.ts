@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { principalOf } from '../../../src/server/auth/scopes.ts';
+import { createLimits, defaultLimits, type LimitSettings } from '../../../src/server/http/limits.ts';
+import { hostSessions } from '../../../src/server/http/sessions-2025.ts';
+import { serveApp } from '../../../src/server/mcp/served-app.ts';
+import { memoryBackend, runManager } from '../../tools/harness.ts';
+import { type Product, pause, startProduct } from './harness.ts';
+import { initialize, legacyRequest, openSession, send } from './requests.ts';
+
+const quiet = { info() {}, warn() {}, error() {} };
+
+describe('sessions of 2025', () => {
+  let product: Product;
+  beforeAll(async () => {
+    product = await startProduct();
+  });
+  afterAll(() => product.end());
+  const ask = (sent: Parameters<typeof send>[1]) => send(product.port, sent);
+
+  it('live from initialize to DELETE', async () => {
+    const id = await openSession(product.port);
+    expect((await ask(legacyRequest(id, 'tools/list'))).status).toBe(200);
+    const { headers } = legacyRequest(id, 'x');
+    expect((await ask({ method: 'DELETE', ...(headers ? { headers } : {}) })).status).toBe(200);
+    expect((await ask(legacyRequest(id, 'tools/list'))).status).toBe(404);
+  });
+
+  it('are 404 when unknown, and 400 when none is named', async () => {
+    expect((await ask(legacyRequest('nope', 'tools/list'))).status).toBe(404);
+    expect((await ask({ method: 'GET', headers: { 'mcp-session-id': 'nope' } })).status).toBe(404);
+    const { headers, body } = legacyRequest('x', 'tools/list');
+    const { 'mcp-session-id': _id, ...rest } = headers ?? {};
+    expect((await ask({ headers: rest, body })).status).toBe(400);
+  });
+
+  it('have one stream of notifications each, and end with it open', async () => {
+    const id = await openSession(product.port);
+    const headers = { accept: 'text/event-stream', 'mcp-session-id': id };
+    const stream = ask({ method: 'GET', headers });
+    await pause(100);
+    expect((await ask({ method: 'GET', headers })).status).toBe(409);
+    expect((await ask({ method: 'DELETE', headers })).status).toBe(200);
+    expect((await stream).status).toBe(200);
+  });
+
+  it('answer a batch of an older client', async () => {
+    const id = await openSession(product.port);
+    const { headers } = legacyRequest(id, 'x');
+    const messages = [1, 2].map((n) => ({ jsonrpc: '2.0', id: n, method: 'ping' }));
+    const answer = await ask({ ...(headers ? { headers } : {}), body: messages });
+    expect(answer.status).toBe(200);
+    expect(answer.body.match(/^data: /gm)).toHaveLength(2);
+  });
+});
+
+describe('the number of sessions', () => {
+  const principal = principalOf('ann', ['sessions:write']);
+  const request = (headers: Record<string, string> = {}, method = 'POST') =>
+    new Request('http://localhost/', { method, headers: { ...initialize.headers, ...headers } });
+
+  async function host(limits: Partial<LimitSettings>, settings: { idleSeconds: number; most: number }) {
+    const clock = { now: 1_000_000 };
+    const counted = createLimits({ ...defaultLimits, ...limits });
+    const served = serveApp({
+      version: '0',
+      backends: [await memoryBackend()],
+      runs: runManager(),
+      defaultApp: 'default',
+      toolsets: undefined,
+      readOnly: false,
+      secret: Buffer.alloc(32),
+      log: quiet,
+    });
+    const sessions = hostSessions(served, counted, settings, () => clock.now);
+    const call = (body: unknown) => ({ principal, authInfo: undefined, body });
+    const open = async () => {
+      const { response, done } = await sessions.handle(request(), call(initialize.body));
+      await response.text();
+      done();
+      return { status: response.status, id: response.headers.get('mcp-session-id') ?? '' };
+    };
+    const ping = async (id: string) => {
+      const body = { jsonrpc: '2.0', id: 1, method: 'ping' };
+      const { response, done } = await sessions.handle(request({ 'mcp-session-id': id }), call(body));
+      await response.text();
+      done();
+      return response.status;
+    };
+    return { clock, counted, sessions, open, ping, call };
+  }
+
+  it('end when nobody has used them for long, but not while a stream is open', async () => {
+    const { clock, counted, sessions, open, ping, call } = await host({}, { idleSeconds: 100, most: 10 });
+    const [idle, streaming, used] = [await open(), await open(), await open()];
+    const get = request({ 'mcp-session-id': streaming.id }, 'GET');
+    const { done } = await sessions.handle(get, call(undefined));
+    clock.now += 90_000;
+    expect(await ping(used.id)).toBe(200);
+    clock.now += 20_000;
+    sessions.reap();
+    expect([await ping(idle.id), await ping(streaming.id), await ping(used.id)]).toEqual([404, 200, 200]);
+    done();
+    clock.now += 200_000;
+    sessions.reap();
+    expect(await ping(streaming.id)).toBe(404);
+    expect(counted.total('sessions')).toBe(0);
+  });
+
+  it('give way to new ones when they have been quiet, the longest first', async () => {
+    const { clock, open, ping } = await host({ sessions: 2 }, { idleSeconds: 1e6, most: 10 });
+    const [first, second] = [await open(), await open()];
+    expect((await open()).status).toBe(429);
+    clock.now += 61_000;
+    await ping(first.id);
+    expect((await open()).status).toBe(200);
+    expect([await ping(first.id), await ping(second.id)]).toEqual([200, 404]);
+  });
+
+  it('are limited in all: 503', async () => {
+    const { clock, open } = await host({}, { idleSeconds: 1e6, most: 2 });
+    await open();
+    await open();
+    expect((await open()).status).toBe(503);
+    clock.now += 61_000;
+    expect((await open()).status).toBe(200);
+  });
+});
