@@ -1,6 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  artifactNotFound,
+  eventNotFound,
+  memoryNotFound,
+  sessionNotFound,
+} from '../../src/backend/shared/errors.ts';
+import {
   type Backend,
   type Capability,
   type Owner,
@@ -412,6 +418,165 @@ export function backendContract(name: string, options: ContractOptions): void {
           expect(texts((await list(copy, { pageSize: 10 })).items)).toEqual(said.slice(0, 2));
           await append(copy, say('only here'));
           expect((await list(ref, { pageSize: 10 })).items).toEqual(source);
+        },
+      );
+    });
+
+    describe('rules that all backends share', () => {
+      const labelsOf = (count: number) =>
+        Object.fromEntries(Array.from({ length: count }, (_, i) => [`l${i}`, 'v']));
+
+      when(['sessions.create', 'sessions.get'], 'labels as Google documents them', async (without) => {
+        without('labels');
+        const make = verb(backend.sessions?.create);
+        const labels = { ['k'.repeat(64)]: 'v'.repeat(64), empty: '' };
+        const ref = await create(undefined, { labels });
+        expect((await verb(backend.sessions?.get)(ref)).labels).toEqual(labels);
+        await create(undefined, { labels: labelsOf(64) });
+        for (const bad of [
+          labelsOf(65),
+          { ['k'.repeat(65)]: 'v' },
+          { k: 'v'.repeat(65) },
+          { '': 'v' },
+          { Env: 'dev' },
+          { env: 'two words' },
+        ]) {
+          await fails(make(owner(), { labels: bad }), 'INVALID_ARGUMENT');
+          if (backend.sessions?.update !== undefined)
+            await fails(backend.sessions.update(ref, { labels: bad }), 'INVALID_ARGUMENT');
+        }
+      });
+
+      when(['sessions.create'], 'an expiry lies ahead, by ten years at most', async (without) => {
+        without('expiry');
+        const years = (count: number) => new Date(Date.now() + count * 366 * 86_400_000).toISOString();
+        for (const expireTime of [years(-1), years(11), 'soon'])
+          await fails(verb(backend.sessions?.create)(owner(), { expireTime }), 'INVALID_ARGUMENT');
+      });
+
+      when(['sessions.create'], 'a guard is refused where there are no revisions', async () => {
+        if (lacks.revision === undefined) return;
+        const ref = await create();
+        const guard = { expectedRevision: 1 };
+        for (const call of [
+          () => backend.sessions?.update?.(ref, { displayName: 'A' }, guard),
+          () => backend.events?.append?.(ref, say('a'), guard),
+          () => backend.events?.delete?.(ref, 'someevent', guard),
+          () => backend.sessions?.delete?.(ref, guard),
+        ]) {
+          const called = call();
+          if (called === undefined) continue;
+          const error = await fails(called, 'UNIMPLEMENTED');
+          expect(error.message).toBe(`Sessions of the ${backend.name} backend have no revisions.`);
+        }
+      });
+
+      when(['sessions.create'], 'what is not there is told in the same words', async () => {
+        const ref = await create();
+        const missing = { ...ref, sessionId: 'nosuchsession' };
+        for (const [call, wanted] of [
+          [() => backend.sessions?.get?.(missing), sessionNotFound()],
+          [() => backend.sessions?.delete?.(missing), sessionNotFound()],
+          [() => backend.events?.get?.(ref, 'nosuchevent'), eventNotFound()],
+          [() => backend.artifacts?.get?.(ref, 'nosuchfile.txt'), artifactNotFound()],
+          [() => backend.memory?.delete?.(ref, 'nosuchmemory'), memoryNotFound()],
+        ] as const) {
+          const called = call();
+          if (called === undefined) continue;
+          const { message, hint } = await fails(called, 'NOT_FOUND');
+          expect({ message, hint }).toEqual({ message: wanted.message, hint: wanted.hint });
+        }
+      });
+
+      when(['sessions.create', 'events.append'], 'an event that cannot be one is refused', async () => {
+        const ref = await create();
+        const calls = (...ids: string[]): NewEvent =>
+          say('', {
+            author: 'agent',
+            content: { role: 'model', parts: ids.map((id) => ({ functionCall: { id, name: 'f' } })) },
+          });
+        const answers = (...ids: string[]): NewEvent =>
+          say('', {
+            content: {
+              role: 'user',
+              parts: ids.map((id) => ({ functionResponse: { id, name: 'f', response: {} } })),
+            },
+          });
+        for (const bad of [
+          say('a', { author: '' }),
+          say('a', { id: 'x'.repeat(257) }),
+          say('a', { invocationId: 'a\nb' }),
+          say('a', { content: { role: 'user', parts: [{}] } }),
+          say('a', { content: { role: 'user', parts: [{ text: 'a', fileData: { fileUri: 'b' } }] } }),
+          say('a', { longRunningToolIds: ['a\nb'] }),
+          calls('a\nb'),
+          calls('twice', 'twice'),
+          answers('a\nb'),
+          answers('twice', 'twice'),
+        ])
+          await fails(verb(backend.events?.append)(ref, bad), 'INVALID_ARGUMENT');
+        expect((await verb(backend.events?.list)(ref, { pageSize: 10 })).items).toEqual([]);
+      });
+
+      when(
+        ['sessions.create', 'events.append', 'events.list'],
+        'an event repeated in another form is the same event',
+        async (without) => {
+          without('ownEventId');
+          const ref = await create();
+          const event = (data: string, more: Partial<NewEvent>, callId = 'c1'): NewEvent => ({
+            id: 'own-event-2',
+            author: 'agent',
+            invocationId: 'turn-1',
+            content: {
+              role: 'model',
+              parts: [
+                { inlineData: { mimeType: 'image/png', data } },
+                { functionCall: { id: callId, name: 'f', args: { b: 1, a: { d: 2, c: false } } } },
+              ],
+            },
+            ...more,
+          });
+          const actions = { stateDelta: { z: 1, y: null }, escalate: false, skipSummarization: true };
+          const first = await append(ref, event('+/+/', { actions }));
+          const again: NewEvent[] = [
+            event('-_-_', { actions }),
+            event('+/+/', { actions: { skipSummarization: true, stateDelta: { y: null, z: 1 } } }),
+            event('+/+/', { actions: { ...actions, artifactDelta: {} } }),
+          ];
+          for (const one of again) expect((await append(ref, one)).id).toBe(first.id);
+          const others: NewEvent[] = [
+            event('+/+A', { actions }),
+            event('+/+/', { actions }, 'c2'),
+            event('+/+/', { actions: { ...actions, escalate: true } }),
+            event('+/+/', { actions: { ...actions, stateDelta: { z: 1 } } }),
+            event('+/+/', {}),
+            event('+/+/', { actions, content: undefined }),
+          ];
+          for (const one of others) await fails(append(ref, one), 'ALREADY_EXISTS');
+          expect((await verb(backend.events?.list)(ref, { pageSize: 10 })).items).toHaveLength(1);
+        },
+      );
+
+      when(
+        ['sessions.create', 'memory.create', 'memory.search', 'memory.list', 'memory.addSession'],
+        'a scope has at most five entries and no wildcard',
+        async () => {
+          const of = owner();
+          const ref = await create(of);
+          const user = { user_id: of.userId };
+          for (const scope of [
+            { ...user, a: '*' },
+            { ...user, a: '1', b: '2', c: '3', d: '4', e: '5' },
+          ])
+            for (const call of [
+              () => backend.memory?.create?.(of, { fact: 'A fact.', scope }),
+              () => backend.memory?.search?.(of, { text: 'fact', limit: 3, scope }),
+              () => backend.memory?.list?.(of, { pageSize: 3, scope }),
+              () => backend.memory?.addSession?.(ref, { scope }),
+            ])
+              await fails(call() ?? Promise.resolve(), 'INVALID_ARGUMENT');
+          await fails(verb(backend.memory?.create)(of, { fact: '  ' }), 'INVALID_ARGUMENT');
         },
       );
     });

@@ -1,5 +1,6 @@
 import { SessionError } from '../../errors.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
+import { appNotFound } from '../shared/errors.ts';
 import type { App } from '../types.ts';
 import type { Adk } from './client.ts';
 import { notAdk } from './errors.ts';
@@ -26,9 +27,6 @@ export async function listApps(adk: Adk, query: PageQuery): Promise<Page<App>> {
 }
 
 export async function getApp(adk: Adk, name: string): Promise<App> {
-  if (!(await appNames(adk)).includes(name))
-    throw new SessionError('NOT_FOUND', 'There is no such app.', {
-      hint: 'Call list_apps for the apps that there are.',
-    });
+  if (!(await appNames(adk)).includes(name)) throw appNotFound();
   return { name };
 }

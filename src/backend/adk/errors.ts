@@ -1,33 +1,10 @@
 import { SessionError } from '../../errors.ts';
 import { isObject } from '../../model/json.ts';
 import { retryAfterOf } from '../../net/http.ts';
+import { sessionExists, sessionNotFound } from '../shared/errors.ts';
 import type { Dialect } from './dialects.ts';
 
 export const service = 'ADK server';
-
-export function sessionNotFound(): SessionError {
-  return new SessionError('NOT_FOUND', 'There is no such session.', {
-    hint: 'Call list_sessions for the sessions that there are.',
-  });
-}
-
-export function eventNotFound(): SessionError {
-  return new SessionError('NOT_FOUND', 'There is no such event in this session.', {
-    hint: 'Call list_events for the events that there are.',
-  });
-}
-
-export function artifactNotFound(): SessionError {
-  return new SessionError('NOT_FOUND', 'There is no such artifact or version.', {
-    hint: 'Call list_artifacts for the names and latest versions.',
-  });
-}
-
-export function sessionExists(): SessionError {
-  return new SessionError('ALREADY_EXISTS', 'There is a session with this sessionId.', {
-    hint: 'Use it as it is, choose another sessionId, or leave it out.',
-  });
-}
 
 /** Something that no ADK server, or not this one, can do. */
 export function unsupported(what: string, hint: string): SessionError {

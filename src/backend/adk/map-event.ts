@@ -1,5 +1,14 @@
 import { type Content, compact, type Event, type EventActions, type Part } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
+import {
+  filledOrAbsent as filled,
+  objectOrAbsent as plain,
+  objectsOrAbsent as plains,
+  standardBase64,
+  textOrAbsent as text,
+  textsOrAbsent as texts,
+  versionsOrAbsent,
+} from '../shared/wire.ts';
 import { timeOf } from './map-time.ts';
 
 /**
@@ -91,12 +100,9 @@ export function toPart(wire: unknown): Part | undefined {
 
 function toActions(wire: unknown): EventActions | undefined {
   if (!isObject(wire)) return undefined;
-  const versions = Object.entries(plain(wire.artifactDelta) ?? {}).flatMap(([name, version]) =>
-    Number.isInteger(Number(version)) ? [[name, Number(version)] as const] : [],
-  );
   const actions = compact({
     stateDelta: filled(wire.stateDelta),
-    artifactDelta: versions.length === 0 ? undefined : Object.fromEntries(versions),
+    artifactDelta: versionsOrAbsent(wire.artifactDelta),
     transferAgent: text(wire.transferToAgent),
     escalate: flag(wire.escalate),
     skipSummarization: flag(wire.skipSummarization),
@@ -105,29 +111,7 @@ function toActions(wire: unknown): EventActions | undefined {
   return Object.keys(actions).length === 0 ? undefined : actions;
 }
 
-/** Python servers write the URL-safe alphabet. */
-export function standardBase64(data: string): string {
-  if (!/[-_]/.test(data)) return data;
-  return Buffer.from(data, 'base64').toString('base64');
-}
-
-const text = (value: unknown): string | undefined =>
-  typeof value === 'string' && value !== '' ? value : typeof value === 'number' ? String(value) : undefined;
-
-const texts = (value: unknown): string[] | undefined => {
-  const all = Array.isArray(value) ? value.map(text).filter((id) => id !== undefined) : [];
-  return all.length === 0 ? undefined : all;
-};
-
 const flag = (value: unknown): true | undefined => (value === true ? true : undefined);
-
-const plain = (value: unknown): JsonObject | undefined => (isObject(value) ? value : undefined);
-
-const plains = (value: unknown): JsonObject[] | undefined =>
-  Array.isArray(value) ? value.filter(isObject) : undefined;
-
-const filled = (value: unknown): JsonObject | undefined =>
-  isObject(value) && Object.keys(value).length > 0 ? value : undefined;
 
 function object<T extends JsonObject>(value: unknown, read: (wire: JsonObject) => T): T | undefined {
   return isObject(value) ? compact(read(value)) : undefined;

@@ -1,7 +1,7 @@
 import { SessionError } from '../../errors.ts';
+import { sessionNotFound } from '../shared/errors.ts';
 import type { SessionRef } from '../types.ts';
 import type { Adk } from './client.ts';
-import { sessionNotFound } from './errors.ts';
 import { sessionPath } from './paths.ts';
 import { belongsTo, toWireSession, type WireSession } from './wire.ts';
 

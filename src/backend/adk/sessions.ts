@@ -3,10 +3,12 @@ import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import type { Session, SessionOrder } from '../../model/session.ts';
 import { splitState } from '../../model/state.ts';
+import { sessionExists } from '../shared/errors.ts';
+import { refuseGuard } from '../shared/rules.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
 import type { Adk } from './client.ts';
 import type { CreateWay } from './dialects.ts';
-import { notAdk, sessionExists, unsupported } from './errors.ts';
+import { notAdk, unsupported } from './errors.ts';
 import { nameState, shows, stateOf, toListedSession, toSession, withoutTemp } from './map-session.ts';
 import { checked, sessionPath, sessionsPath } from './paths.ts';
 import { readSession } from './read-session.ts';
@@ -25,14 +27,6 @@ function checkFields(fields: Pick<SessionChange, 'labels' | 'expireTime'>): void
     throw unsupported(
       `keep ${given.join(' and ')} with a session`,
       'Leave it out, put it into state, or use another backend.',
-    );
-}
-
-function checkGuard(guard: Guard | undefined): void {
-  if (guard?.expectedRevision !== undefined)
-    throw unsupported(
-      'guard a write by expectedRevision',
-      'Leave expectedRevision out, or use another backend.',
     );
 }
 
@@ -116,7 +110,7 @@ function madeWrong(): SessionError {
 }
 
 export async function deleteSession(adk: Adk, ref: SessionRef, guard?: Guard): Promise<void> {
-  checkGuard(guard);
+  refuseGuard('adk', guard);
   const url = await sessionPath(adk, checked(ref));
   if (!(await adk.dialect()).deleteSaysMissing) await readSession(adk, ref);
   adk.sessionCache.forget(ref);
@@ -133,7 +127,7 @@ export async function updateSession(
   change: SessionChange,
   guard?: Guard,
 ): Promise<Session> {
-  checkGuard(guard);
+  refuseGuard('adk', guard);
   checkFields(change);
   const url = await sessionPath(adk, checked(ref));
   const before = await readSession(adk, ref);

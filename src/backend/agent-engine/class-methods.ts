@@ -1,8 +1,9 @@
 import { invalidArgument, SessionError } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
+import { sessionNotFound } from '../shared/errors.ts';
 import type { Feedback, Owner, SessionRef } from '../types.ts';
 import { classMethodsOf } from './apps.ts';
-import { type AgentEngineClient, isCode, objectOf, ownedSession, sessionNotFound } from './client.ts';
+import { type AgentEngineClient, isCode, objectOf, ownedSession } from './client.ts';
 import { getEvent } from './events.ts';
 import { toAgentOutput } from './map-agent-session.ts';
 import type { ClassMethod } from './map-session.ts';

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionError } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { type HttpClient, httpClient } from '../../net/http.ts';
+import { sessionNotFound } from '../shared/errors.ts';
 import type { SessionRef } from '../types.ts';
 import { apiKeyCredentials, defaultCredentials, noneNeeded } from './auth.ts';
 import type { AgentEngineConfig, MemorySettings } from './config.ts';
@@ -69,13 +70,6 @@ export function openClient(endpoint: Endpoint, config: AgentEngineConfig): Agent
     now: Date.now,
     wait: config.wait ?? ((ms) => sleep(ms)),
   };
-}
-
-/** Byte for byte the same for a session that is not there and for one of somebody else. */
-export function sessionNotFound(): SessionError {
-  return new SessionError('NOT_FOUND', 'There is no such session.', {
-    hint: 'Call list_sessions for the sessions that there are.',
-  });
 }
 
 export const isCode = (error: unknown, code: SessionError['code']): error is SessionError =>

@@ -1,18 +1,19 @@
 import { invalidArgument, SessionError } from '../../errors.ts';
-import { contentFault, type Event, type NewEvent } from '../../model/event.ts';
+import type { Event, NewEvent } from '../../model/event.ts';
 import { checkId, newId } from '../../model/ids.ts';
-import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
+import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import { parseTime, toTime } from '../../model/time.ts';
+import { eventNotFound, sessionNotFound } from '../shared/errors.ts';
+import { checkNewEvent, refuseGuard, sameEvent } from '../shared/rules.ts';
 import type { Appended, EventQuery, Guard, SessionRef } from '../types.ts';
-import { type AgentEngineClient, isCode, ownedSession, sessionNotFound } from './client.ts';
+import { type AgentEngineClient, isCode, ownedSession } from './client.ts';
 import { refusalOf } from './errors.ts';
 import { instant } from './event-timestamps.ts';
-import { eventNotFound, findEvent, findLatest, pagesOf, rememberEvents, timeIdPrefix } from './find-event.ts';
+import { findEvent, findLatest, pagesOf, rememberEvents, timeIdPrefix } from './find-event.ts';
 import { type EventDraft, idsOf, toEvent, toWireEvent } from './map-event.ts';
 import { toSession } from './map-session.ts';
 import { sessionPath } from './paths.ts';
-import { refuseGuard } from './sessions.ts';
 
 export async function getEvent(client: AgentEngineClient, ref: SessionRef, eventId: string): Promise<Event> {
   checkId('eventId', eventId);
@@ -116,7 +117,7 @@ export async function appendEvent(
   input: NewEvent,
   guard: Guard | undefined,
 ): Promise<Appended> {
-  refuseGuard(guard);
+  refuseGuard('agent-engine', guard);
   checkNewEvent(input);
   const session = await ownedSession(client, ref);
   if (input.id === undefined) return await store(client, ref, session, input);
@@ -127,7 +128,8 @@ export async function appendEvent(
     .then(async () => {
       const known = await findLatest(client, ref, input.id ?? '');
       if (known === undefined) return await store(client, ref, session, input);
-      return { event: sameEvent(toEvent(known), input), session: await markOf(client, ref) };
+      const event = toEvent(known);
+      return { event: sameEvent(event, asStored(event, input)), session: await markOf(client, ref) };
     });
   client.appendsUnderWay.set(key, mine);
   try {
@@ -173,14 +175,6 @@ async function store(
       ? toEvent({ ...toWireEvent(draft), name: `events/${timeIdPrefix}${draft.timestamp}` })
       : toEvent(wire);
   return { event, session: mark ?? { id: ref.sessionId, updateTime: toTime(client.now()) } };
-}
-
-function checkNewEvent(input: NewEvent): void {
-  checkId('author', input.author);
-  if (input.id !== undefined) checkId('eventId', input.id);
-  if (input.invocationId !== undefined) checkId('invocationId', input.invocationId);
-  const fault = input.content === undefined ? undefined : contentFault(input.content);
-  if (fault !== undefined) throw invalidArgument(`${fault}.`, 'Give every part exactly one kind of data.');
 }
 
 /** A user's message opens a turn; what others say belongs to the one that runs. */
@@ -246,17 +240,6 @@ async function markOf(client: AgentEngineClient, ref: SessionRef): Promise<Appen
   return { id, updateTime };
 }
 
-/** The stored event of a repeated append. The same id with other content is a mistake, not a repetition. */
-function sameEvent(event: Event, wanted: NewEvent): Event {
-  const known = toEvent(
-    toWireEvent({ ...wanted, invocationId: event.invocationId, timestamp: event.timestamp }),
-  );
-  const differs = (['author', 'content', 'actions'] as const).some(
-    (field) => wanted[field] !== undefined && canonicalJson(known[field]) !== canonicalJson(event[field]),
-  );
-  if (differs)
-    throw new SessionError('ALREADY_EXISTS', 'Another event has this eventId.', {
-      hint: 'Read it with get_event; append this one under another eventId, or without one.',
-    });
-  return event;
-}
+/** A new event as the service would show it: it fills in types that a caller may leave out. */
+const asStored = (event: Event, wanted: NewEvent): Event =>
+  toEvent(toWireEvent({ ...wanted, invocationId: event.invocationId, timestamp: event.timestamp }));

@@ -1,8 +1,8 @@
-import { SessionError } from '../../errors.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { queryString } from '../../net/url.ts';
+import { eventNotFound, sessionNotFound } from '../shared/errors.ts';
 import type { SessionRef } from '../types.ts';
-import { type AgentEngineClient, isCode, pageOf, sessionNotFound } from './client.ts';
+import { type AgentEngineClient, isCode, pageOf } from './client.ts';
 import { instant } from './event-timestamps.ts';
 import { idsOf } from './map-event.ts';
 import { literal } from './map-session.ts';
@@ -15,12 +15,6 @@ export const timeIdPrefix = 'at:';
 const fullPage = 100;
 /** Events, from the latest on, that are searched for an id before an event is stored under it. */
 const searchedForRepeats = 1000;
-
-export function eventNotFound(): SessionError {
-  return new SessionError('NOT_FOUND', 'There is no such event in this session.', {
-    hint: 'Call list_events for the events that there are.',
-  });
-}
 
 export interface EventPages {
   pageSize: number;

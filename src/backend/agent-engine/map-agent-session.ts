@@ -1,8 +1,9 @@
 import type { Event } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Session } from '../../model/session.ts';
+import { sessionNotFound } from '../shared/errors.ts';
 import type { Owner } from '../types.ts';
-import { sessionNotFound } from './client.ts';
+
 import { timeOf, toStreamEvent } from './map-event.ts';
 import { fieldOf, textOf } from './wire.ts';
 

@@ -3,6 +3,8 @@ import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
 import type { Memory, MemoryScope } from '../../model/memory.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { queryString } from '../../net/url.ts';
+import { memoryNotFound } from '../shared/errors.ts';
+import { checkFact, checkScope } from '../shared/rules.ts';
 import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
 import { classMethodsOf } from './apps.ts';
 import { type AgentEngineClient, isCode, objectOf, ownedSession, pageOf, retryWatch } from './client.ts';
@@ -37,13 +39,7 @@ function ownScope(client: AgentEngineClient, owner: Owner, scope: MemoryScope | 
       'scope.user_id is not the user that this call is for.',
       'Leave user_id out of the scope: it is filled in.',
     );
-  if (Object.keys(own).length > 5)
-    throw invalidArgument('The scope has more than 5 entries.', 'Use fewer; user_id counts too.');
-  if (Object.values(own).some((value) => value.includes('*')))
-    throw invalidArgument(
-      'A value of the scope holds "*".',
-      'Scopes are matched exactly; there are no wildcards.',
-    );
+  checkScope(own);
   return own;
 }
 
@@ -193,8 +189,7 @@ export async function createMemory(
   input: { fact: string; scope?: MemoryScope | undefined },
 ): Promise<Memory> {
   const scope = ownScope(client, owner, input.scope);
-  if (input.fact.trim() === '')
-    throw invalidArgument('The fact is empty.', 'Say in one sentence what to remember.');
+  checkFact(input.fact);
   const operation = await client.http.json({
     method: 'POST',
     path: memoriesPath(client, owner.app),
@@ -233,12 +228,6 @@ export async function listMemories(
     cursor = token;
     if (items.length > 0 || cursor === undefined) return { items, cursor };
   }
-}
-
-function memoryNotFound(): SessionError {
-  return new SessionError('NOT_FOUND', 'There is no such memory.', {
-    hint: 'Call list_memories or search_memory for the memories that there are.',
-  });
 }
 
 export async function deleteMemory(client: AgentEngineClient, owner: Owner, memoryId: string): Promise<void> {

@@ -5,30 +5,16 @@ import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import type { Session } from '../../model/session.ts';
 import { splitState } from '../../model/state.ts';
-import { parseTime, toTime } from '../../model/time.ts';
+import { toTime } from '../../model/time.ts';
 import { queryString } from '../../net/url.ts';
+import { sessionNotFound } from '../shared/errors.ts';
+import { checkExpireTime, checkLabels, refuseGuard } from '../shared/rules.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
-import {
-  type AgentEngineClient,
-  isCode,
-  objectOf,
-  ownedSession,
-  pageOf,
-  retryWatch,
-  sessionNotFound,
-} from './client.ts';
+import { type AgentEngineClient, isCode, objectOf, ownedSession, pageOf, retryWatch } from './client.ts';
 import { refusalOf } from './errors.ts';
 import { toFilter, toOrderBy, toSession, toWireState } from './map-session.ts';
 import { settle, settled } from './operations.ts';
 import { checkSessionId, enginePath, lastSegment, sessionPath } from './paths.ts';
-
-/** What the service has no notion of is refused rather than overlooked. @throws SessionError UNIMPLEMENTED */
-export function refuseGuard(guard: Guard | undefined): void {
-  if (guard?.expectedRevision !== undefined)
-    throw new SessionError('UNIMPLEMENTED', 'Sessions on Agent Engine have no revisions.', {
-      hint: 'Call again without expectedRevision, or keep the session on the local backend.',
-    });
-}
 
 /** The service allows 128 characters for a user id (docs/protocols/agent-engine.md, Sessions). */
 export function checkOwner(owner: Owner): void {
@@ -53,7 +39,7 @@ export async function createSession(
   const path = `${enginePath(client.endpoint, owner.app)}/sessions`;
   const body = {
     userId: owner.userId,
-    ...fieldsOf(input),
+    ...fieldsOf(input, client.now()),
     ...(input.state === undefined ? {} : { sessionState: toWireState(input.state) }),
   };
   const begun = client.now();
@@ -137,28 +123,14 @@ async function createdBefore(
   }
 }
 
-function fieldsOf(input: Pick<NewSession, 'displayName' | 'labels' | 'expireTime'>): JsonObject {
+function fieldsOf(input: Pick<NewSession, 'displayName' | 'labels' | 'expireTime'>, now: number): JsonObject {
   checkLabels(input.labels);
+  const expires = checkExpireTime(input.expireTime, now);
   return {
     ...(input.displayName === undefined ? {} : { displayName: input.displayName }),
     ...(input.labels === undefined ? {} : { labels: input.labels }),
-    ...(input.expireTime === undefined
-      ? {}
-      : { expireTime: toTime(parseTime('expireTime', input.expireTime)) }),
+    ...(expires === undefined ? {} : { expireTime: toTime(expires) }),
   };
-}
-
-function checkLabels(labels: Record<string, string> | undefined): void {
-  const allowed = /^[a-z0-9_-]{0,64}$/;
-  if (
-    Object.entries(labels ?? {}).some(
-      ([key, value]) => key === '' || ![key, value].every((s) => allowed.test(s)),
-    )
-  )
-    throw invalidArgument(
-      'A label has a key or value that is not allowed.',
-      'Use up to 63 lowercase letters, digits, "_" and "-".',
-    );
 }
 
 export async function getSession(client: AgentEngineClient, ref: SessionRef): Promise<Session> {
@@ -198,9 +170,9 @@ export async function updateSession(
   change: SessionChange,
   guard: Guard | undefined,
 ): Promise<Session> {
-  refuseGuard(guard);
+  refuseGuard('agent-engine', guard);
   const fields = {
-    ...fieldsOf(change),
+    ...fieldsOf(change, client.now()),
     ...(change.state === undefined ? {} : { sessionState: toWireState(change.state) }),
   };
   await ownedSession(client, ref);
@@ -249,7 +221,7 @@ export async function deleteSession(
   ref: SessionRef,
   guard: Guard | undefined,
 ): Promise<void> {
-  refuseGuard(guard);
+  refuseGuard('agent-engine', guard);
   await ownedSession(client, ref);
   const retries = retryWatch();
   try {

@@ -1,5 +1,13 @@
 import type { Content, EventActions, EventMetadata, Part } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
+import {
+  textOrAbsent as id,
+  filledOrAbsent as object,
+  objectsOrAbsent as objects,
+  textsOrAbsent as texts,
+  versionsOrAbsent as versions,
+  objectOrAbsent as whole,
+} from '../shared/wire.ts';
 
 /**
  * Reads the fields of an event from any of the forms in which they come: SessionEvent of the REST API,
@@ -43,23 +51,11 @@ function readBy(fields: Table, source: JsonObject, into: JsonObject = {}): JsonO
 const text: Read = (value) => (typeof value === 'string' && value !== '' ? value : undefined);
 /** An empty text is a text: it says which kind of part this is. */
 const anyText: Read = (value) => (typeof value === 'string' ? value : undefined);
-/** Ids are strings, also where somebody wrote a number. */
-const id: Read = (value) => (typeof value === 'number' ? String(value) : text(value));
 const flag: Read = (value) => (typeof value === 'boolean' ? value : undefined);
-const whole: Read = (value) => (isObject(value) ? value : undefined);
-/** Empty objects count as absent: that is how unset messages come out of the service. */
-const object: Read = (value) => (isObject(value) && Object.keys(value).length > 0 ? value : undefined);
-const objects: Read = (value) => items(value, isObject);
-const texts: Read = (value) => items(value, (item) => typeof item === 'string');
 const message =
   (fields: Table, defaults: JsonObject): Read =>
   (value) =>
     isObject(value) ? { ...defaults, ...readBy(fields, value) } : undefined;
-
-function items(value: unknown, wanted: (item: unknown) => boolean): unknown[] | undefined {
-  const found = Array.isArray(value) ? (value as unknown[]).filter(wanted) : [];
-  return found.length === 0 ? undefined : found;
-}
 
 const partFields = table({
   text: anyText,
@@ -136,13 +132,6 @@ function readActions(source: unknown): EventActions | undefined {
   return Object.keys(actions).length === 0 ? undefined : actions;
 }
 
-function versions(delta: unknown): unknown {
-  const entries = Object.entries(isObject(delta) ? delta : {}).filter(([, version]) =>
-    Number.isInteger(version),
-  );
-  return entries.length === 0 ? undefined : Object.fromEntries(entries);
-}
-
 const snakeNames = new Map<string, string>();
 
 function snakeOf(name: string): string {
@@ -158,7 +147,5 @@ export const fieldOf = (source: JsonObject, name: string): unknown => source[nam
 
 /** Like `fieldOf`, for a text that is not empty. Numbers are ids that somebody did not quote. */
 export function textOf(source: JsonObject, name: string): string | undefined {
-  const value = fieldOf(source, name);
-  if (typeof value === 'number') return String(value);
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  return id(fieldOf(source, name));
 }

@@ -1,8 +1,7 @@
-import { invalidArgument, SessionError } from '../../errors.ts';
-import { contentFault, type Event, type NewEvent } from '../../model/event.ts';
-import { checkId } from '../../model/ids.ts';
-import { canonicalJson } from '../../model/json.ts';
+import { SessionError } from '../../errors.ts';
+import type { Event, NewEvent } from '../../model/event.ts';
 import { splitState } from '../../model/state.ts';
+import { checkNewEvent, sameEvent } from '../shared/rules.ts';
 import type { Appended, Guard, SessionRef } from '../types.ts';
 import { addEvent, draft, toEvent } from './event-record.ts';
 import { deletedMark, readEvent, readOpenCalls } from './events.ts';
@@ -70,7 +69,7 @@ export async function appendEvent(
     );
     if (outcome.kind === 'moved') continue;
     if (outcome.kind === 'added') return { event: outcome.event, session: toMark(outcome.head) };
-    return { event: await sameEvent(local, outcome.head, outcome.at, made), session: toMark(outcome.head) };
+    return { event: await repeated(local, outcome.head, outcome.at, input), session: toMark(outcome.head) };
   }
 }
 
@@ -79,51 +78,14 @@ type Outcome =
   | { kind: 'known'; head: Head; at: string }
   | { kind: 'added'; head: Head; event: Event };
 
-function checkNewEvent(input: NewEvent): void {
-  checkId('author', input.author);
-  if (input.id !== undefined) checkId('eventId', input.id);
-  if (input.invocationId !== undefined) checkId('invocationId', input.invocationId);
-  const fault = input.content === undefined ? undefined : contentFault(input.content);
-  if (fault !== undefined) throw invalidArgument(`${fault}.`, 'Give every part exactly one kind of data.');
-  const calls = (input.content?.parts ?? []).flatMap((part) => [
-    part.functionCall?.id,
-    part.functionResponse?.id,
-  ]);
-  for (const id of [...calls, ...(input.longRunningToolIds ?? [])])
-    if (id !== undefined) checkId('tool call id', id);
-}
-
 /** The stored event of a repeated append. The same id with other content is a mistake, not a repetition. */
-async function sameEvent(local: Local, head: Head, at: string, wanted: NewEvent): Promise<Event> {
+async function repeated(local: Local, head: Head, at: string, wanted: NewEvent): Promise<Event> {
   const record = at.startsWith(deletedMark) ? undefined : await readEvent(local, head.uid, Number(at));
   if (record === undefined)
     throw new SessionError('FAILED_PRECONDITION', 'The event with this eventId was deleted.', {
       hint: 'Append under another eventId, or without one.',
     });
-  const { event } = record;
-  const differs = (['author', 'content', 'actions'] as const).some(
-    (field) =>
-      wanted[field] !== undefined &&
-      canonicalJson(withoutCallIds(wanted[field])) !== canonicalJson(withoutCallIds(event[field])),
-  );
-  if (differs)
-    throw new SessionError('ALREADY_EXISTS', 'Another event has this eventId.', {
-      hint: 'Read it with get_event; append this one under another eventId, or without one.',
-    });
-  return event;
-}
-
-// Ids of calls may have been filled in on the first append; they do not tell two appends apart.
-function withoutCallIds(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value ?? null), (_key, inner: unknown) => {
-    if (typeof inner !== 'object' || inner === null) return inner;
-    const { functionCall, functionResponse, ...rest } = inner as Record<
-      string,
-      Record<string, unknown> | undefined
-    >;
-    if (functionCall === undefined && functionResponse === undefined) return inner;
-    return { ...rest, call: { ...(functionCall ?? functionResponse), id: undefined } };
-  }) as unknown;
+  return sameEvent(record.event, wanted);
 }
 
 const hasNamelessAnswer = (input: NewEvent): boolean =>

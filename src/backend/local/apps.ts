@@ -2,6 +2,7 @@ import { SessionError } from '../../errors.ts';
 import { checkId } from '../../model/ids.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { toTime } from '../../model/time.ts';
+import { appNotFound } from '../shared/errors.ts';
 import type { App } from '../types.ts';
 import * as keys from './keys.ts';
 import { dropSlices } from './maintenance.ts';
@@ -11,12 +12,6 @@ interface AppRecord {
   created: number;
   displayName?: string | undefined;
   description?: string | undefined;
-}
-
-function appNotFound(): SessionError {
-  return new SessionError('NOT_FOUND', 'There is no such app.', {
-    hint: 'Call list_apps for the apps that there are.',
-  });
 }
 
 const toApp = (name: string, record: AppRecord): App => ({

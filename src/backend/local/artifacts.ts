@@ -1,19 +1,13 @@
 import { createHash } from 'node:crypto';
-import { SessionError } from '../../errors.ts';
 import { type Artifact, isUserArtifact } from '../../model/artifact.ts';
 import { checkId } from '../../model/ids.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { toTime } from '../../model/time.ts';
+import { artifactNotFound } from '../shared/errors.ts';
 import type { ArtifactContent, NewArtifact, SessionRef } from '../types.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxArtifactBytes } from './limits.ts';
 import { type Local, parseHead, readHead, updateNamed } from './session-record.ts';
-
-function artifactNotFound(): SessionError {
-  return new SessionError('NOT_FOUND', 'There is no such artifact or version.', {
-    hint: 'Call list_artifacts for the names and latest versions; versions count from 0.',
-  });
-}
 
 const placeOf = (ref: SessionRef, uid: string, name: string): keys.ArtifactPlace =>
   isUserArtifact(name) ? keys.userArtifacts(ref) : keys.sessionArtifacts(uid);

@@ -1,10 +1,10 @@
-import { SessionError } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
 import { checkId } from '../../model/ids.ts';
 import type { Page } from '../../model/page.ts';
 import { type LastEvent, previewOf } from '../../model/session.ts';
 import { parseTime } from '../../model/time.ts';
 import type { Entry, Write } from '../../store/types.ts';
+import { eventNotFound } from '../shared/errors.ts';
 import type { EventQuery, Guard, SessionRef } from '../types.ts';
 import { callsOf, type EventRecord, type OpenCall } from './event-record.ts';
 import * as keys from './keys.ts';
@@ -27,12 +27,6 @@ const scanBytes = 8 * 1024 * 1024;
 export const deletedMark = '-';
 
 const parseRecord = (value: string): EventRecord => JSON.parse(value) as EventRecord;
-
-function eventNotFound(): SessionError {
-  return new SessionError('NOT_FOUND', 'There is no such event in this session.', {
-    hint: 'Call list_events for the events that there are.',
-  });
-}
 
 /** Open tool calls, oldest first; at most 1,000. */
 export async function readOpenCalls(local: Local, uid: string): Promise<OpenCall[]> {

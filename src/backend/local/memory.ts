@@ -1,4 +1,4 @@
-import { invalidArgument, SessionError } from '../../errors.ts';
+import { invalidArgument } from '../../errors.ts';
 import { textOf } from '../../model/event.ts';
 import { checkId, newId } from '../../model/ids.ts';
 import { canonicalJson } from '../../model/json.ts';
@@ -6,6 +6,8 @@ import type { Memory, MemoryScope } from '../../model/memory.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { toTime } from '../../model/time.ts';
 import type { Put } from '../../store/types.ts';
+import { memoryNotFound } from '../shared/errors.ts';
+import { checkFact, checkScope } from '../shared/rules.ts';
 import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
 import type { EventRecord } from './event-record.ts';
 import * as keys from './keys.ts';
@@ -38,8 +40,7 @@ export async function createMemory(
   input: { fact: string; scope?: MemoryScope | undefined },
 ): Promise<Memory> {
   checkScope(input.scope);
-  if (input.fact.trim() === '')
-    throw invalidArgument('The fact is empty.', 'Say in one sentence what to remember.');
+  checkFact(input.fact);
   if (input.fact.length > maxFactLength)
     throw invalidArgument(
       `The fact has more than ${maxFactLength} characters.`,
@@ -61,10 +62,7 @@ export async function createMemory(
 export async function deleteMemory(local: Local, owner: Owner, memoryId: string): Promise<void> {
   const key = keys.memoryKey(owner, checkId('memoryId', memoryId));
   await local.store.update([key], ([value]) => {
-    if (value === undefined)
-      throw new SessionError('NOT_FOUND', 'There is no such memory.', {
-        hint: 'Call list_memories or search_memory for the memories that there are.',
-      });
+    if (value === undefined) throw memoryNotFound();
     return { result: undefined, writes: [{ drop: key }] };
   });
 }
@@ -75,6 +73,7 @@ export async function listMemories(
   owner: Owner,
   query: PageQuery & { scope?: MemoryScope | undefined },
 ): Promise<Page<Memory>> {
+  checkScope(query.scope);
   const prefix = keys.memories(owner);
   const wanted = query.scope === undefined ? undefined : canonicalJson(query.scope);
   const items: Memory[] = [];
@@ -100,6 +99,7 @@ export async function searchMemory(
   owner: Owner,
   query: { text: string; limit: number; scope?: MemoryScope | undefined },
 ): Promise<Memory[]> {
+  checkScope(query.scope);
   const hits = await local.store.search(
     searchScope(owner, scopeOf(owner, query.scope)),
     query.text,
@@ -171,15 +171,4 @@ function factsOf(head: Head, { event }: EventRecord, scope: MemoryScope, now: nu
       source: { sessionId: head.id, eventId: event.id, author: event.author },
     },
   ];
-}
-
-// Memory Bank's rule (agent-engine-api.md §3.1), so that what is tried here works there.
-function checkScope(scope: MemoryScope | undefined): void {
-  const entries = Object.entries(scope ?? {});
-  if (entries.length > 5) throw invalidArgument('The scope has more than 5 entries.', 'Use fewer.');
-  if (entries.some(([, value]) => value.includes('*')))
-    throw invalidArgument(
-      'A value of the scope holds "*".',
-      'Scopes are matched exactly; there are no wildcards.',
-    );
 }

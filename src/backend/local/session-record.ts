@@ -3,6 +3,7 @@ import type { JsonObject } from '../../model/json.ts';
 import type { LastEvent, Session } from '../../model/session.ts';
 import { toTime } from '../../model/time.ts';
 import type { Decision, Store, Write } from '../../store/types.ts';
+import { sessionNotFound } from '../shared/errors.ts';
 import type { Guard, SessionMark, SessionRef } from '../types.ts';
 import * as keys from './keys.ts';
 
@@ -40,13 +41,6 @@ export interface Local {
 }
 
 export const refOf = (head: Head): SessionRef => ({ app: head.app, userId: head.userId, sessionId: head.id });
-
-/** The same words for a session that is not there, that has expired, and that is somebody else's. */
-export function sessionNotFound(): SessionError {
-  return new SessionError('NOT_FOUND', 'There is no such session.', {
-    hint: 'Call list_sessions for the sessions that there are, or create_session.',
-  });
-}
 
 /** @throws SessionError NOT_FOUND */
 export function parseHead(value: string | undefined, now: number): Head {

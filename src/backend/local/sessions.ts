@@ -1,12 +1,12 @@
-import { invalidArgument, SessionError } from '../../errors.ts';
 import { matchesFilter } from '../../model/filter.ts';
 import { checkId, newId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
-import { maxTtlSeconds, type Session } from '../../model/session.ts';
+import type { Session } from '../../model/session.ts';
 import { applyDelta, mergeState, splitState } from '../../model/state.ts';
-import { parseTime } from '../../model/time.ts';
 import type { Write } from '../../store/types.ts';
+import { sessionExists, sessionNotFound } from '../shared/errors.ts';
+import { checkExpireTime, checkLabels } from '../shared/rules.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxStateBytes } from './limits.ts';
@@ -19,7 +19,6 @@ import {
   parseHead,
   readHead,
   refOf,
-  sessionNotFound,
   toSession,
   touched,
 } from './session-record.ts';
@@ -77,7 +76,7 @@ export function newHead(ref: SessionRef, input: NewSession & Pick<Head, 'forkedF
     labels: input.labels,
     created: now,
     updated: now,
-    expires: expiryOf(input.expireTime, now),
+    expires: checkExpireTime(input.expireTime, now),
     revision: 1,
     count: 0,
     next: 0,
@@ -104,10 +103,7 @@ export async function insertSession(
     ],
     ([taken, app, userApp, userState, appState]) => {
       const old = taken === undefined ? undefined : (JSON.parse(taken) as Head);
-      if (old !== undefined && !isExpired(old, local.now()))
-        throw new SessionError('ALREADY_EXISTS', 'There is a session with this sessionId.', {
-          hint: 'Use get_session to go on with it, or create one under another id or without one.',
-        });
+      if (old !== undefined && !isExpired(old, local.now())) throw sessionExists();
       return {
         result: undefined,
         writes: [
@@ -151,7 +147,7 @@ export async function updateSession(
 ): Promise<Session> {
   const now = local.now();
   checkLabels(change.labels);
-  const expires = expiryOf(change.expireTime, now);
+  const expires = checkExpireTime(change.expireTime, now);
   const after = await local.store.update(
     [keys.headKey(ref), keys.userStateKey(ref), keys.appStateKey(ref.app)],
     ([value, userState, appState]) => {
@@ -250,27 +246,4 @@ function refOfListKey(app: string, userId: string | undefined, rest: string): Se
   const owner = userId ?? parts[1];
   if (sessionId === undefined || owner === undefined) throw sessionNotFound();
   return { app, userId: owner, sessionId };
-}
-
-const label = /^[a-z0-9_-]{0,63}$/;
-
-// The rule of Agent Engine (agent-engine-api.md §1.1), so that what is tried here works there.
-function checkLabels(labels: Record<string, string> | undefined): void {
-  const entries = Object.entries(labels ?? {});
-  if (entries.length > 64)
-    throw invalidArgument('A session has more than 64 labels.', 'Keep what is not searched in the state.');
-  if (entries.some(([k, v]) => k === '' || !label.test(k) || !label.test(v)))
-    throw invalidArgument(
-      'A label has a key or value that is not allowed.',
-      'Use up to 63 lowercase letters, digits, "_" and "-".',
-    );
-}
-
-function expiryOf(expireTime: string | undefined, now: number): number | undefined {
-  if (expireTime === undefined) return undefined;
-  const ms = parseTime('expireTime', expireTime);
-  if (ms <= now) throw invalidArgument('expireTime is not in the future.', 'Give a later time.');
-  if (ms > now + maxTtlSeconds * 1000)
-    throw invalidArgument('expireTime is more than ten years ahead.', 'Leave it out to keep the session.');
-  return ms;
 }

@@ -1,6 +1,7 @@
-import { invalidArgument, SessionError } from '../../errors.ts';
 import type { Part } from '../../model/event.ts';
 import type { ToolCall, ToolOutput } from '../../model/tool-call.ts';
+import { toolCallNotOpen } from '../shared/errors.ts';
+import { checkOutputs } from '../shared/rules.ts';
 import type { Appended, SessionRef } from '../types.ts';
 import { appendEvent } from './append.ts';
 import type { OpenCall } from './event-record.ts';
@@ -37,15 +38,11 @@ export async function submitToolOutputs(
   ref: SessionRef,
   outputs: readonly ToolOutput[],
 ): Promise<Appended> {
-  if (new Set(outputs.map((output) => output.toolCallId)).size < outputs.length)
-    throw invalidArgument('Two outputs answer the same tool call.', 'Give one output for each toolCallId.');
+  checkOutputs(outputs);
   const open = await listToolCalls(local, ref);
   const answered = outputs.map((output): { call: ToolCall; part: Part } => {
     const call = open.find((c) => c.id === output.toolCallId);
-    if (call === undefined)
-      throw new SessionError('NOT_FOUND', 'A toolCallId is not among the calls that wait for an answer.', {
-        hint: 'Call list_tool_calls; the call may have been answered already.',
-      });
+    if (call === undefined) throw toolCallNotOpen();
     const response = output.error === undefined ? (output.output ?? {}) : { error: output.error };
     return { call, part: { functionResponse: { id: call.id, name: call.name ?? call.id, response } } };
   });

@@ -1,6 +1,7 @@
 import { SessionError } from '../../errors.ts';
 import { isObject } from '../../model/json.ts';
 import { retryAfterOf } from '../../net/http.ts';
+import { artifactNotFound, eventNotFound, sessionNotFound } from '../shared/errors.ts';
 
 type Role = 'agent_viewer' | 'agent_user' | 'agent_developer' | 'agent_administrator';
 
@@ -35,23 +36,17 @@ export type OperationName = keyof typeof operations;
 
 /** The same words for what is not there and for what is somebody else's. */
 export function notFound(what: Operation['missing']): SessionError {
-  return new SessionError('NOT_FOUND', missingTexts[what][0], { hint: missingTexts[what][1] });
+  return missing[what]();
 }
 
-const missingTexts: Record<Operation['missing'], readonly [string, string]> = {
-  agent: ['There is no such agent at Vectara.', 'Call list_apps for the agents that there are.'],
-  session: [
-    'There is no such session.',
-    'Call list_sessions for the sessions that there are, or create_session.',
-  ],
-  event: [
-    'There is no such event in this session.',
-    'Call list_events for the events that there are; includeHidden shows hidden ones.',
-  ],
-  artifact: [
-    'There is no such artifact or version.',
-    'Call list_artifacts for the names; every artifact at Vectara has version 0 alone.',
-  ],
+const missing: Record<Operation['missing'], () => SessionError> = {
+  agent: () =>
+    new SessionError('NOT_FOUND', 'There is no such agent at Vectara.', {
+      hint: 'Call list_apps for the agents that there are.',
+    }),
+  session: sessionNotFound,
+  event: eventNotFound,
+  artifact: artifactNotFound,
 };
 
 /**

@@ -3,13 +3,14 @@ import type { Event } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import { parseTime } from '../../model/time.ts';
+import { refuseGuard } from '../shared/rules.ts';
 import type { EventQuery, Guard, SessionRef } from '../types.ts';
 import { objectOf, readAll, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
 import { type EventContext, toEvent } from './map-event.ts';
 import { orderedPage } from './ordered-page.ts';
 import { checkEventId, eventPath, sessionPath, treeOf } from './paths.ts';
-import { ownSession, refuseGuard } from './sessions.ts';
+import { ownSession } from './sessions.ts';
 import { microsField, textField } from './wire.ts';
 
 /** Pages of 100 events that are read for one answer. */
@@ -141,7 +142,7 @@ export async function deleteEvent(
   eventId: string,
   guard: Guard = {},
 ): Promise<void> {
-  refuseGuard(guard);
+  refuseGuard('vectara', guard);
   checkEventId('eventId', eventId);
   await ownSession(vectara, ref);
   await vectara.json('deleteEvent', { method: 'DELETE', path: eventPath(ref, eventId), retry: 'idempotent' });

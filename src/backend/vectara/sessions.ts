@@ -3,6 +3,8 @@ import { compact } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Session } from '../../model/session.ts';
 import { path } from '../../net/url.ts';
+import { sessionExists } from '../shared/errors.ts';
+import { refuseGuard } from '../shared/rules.ts';
 import type { ForkOptions, Guard, NewSession, Owner, SessionChange, SessionRef } from '../types.ts';
 import { objectOf, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
@@ -132,10 +134,7 @@ async function refuseTaken(vectara: Vectara, app: string, key: string): Promise<
         throw error;
       },
     );
-  if (taken)
-    throw new SessionError('ALREADY_EXISTS', 'There is a session with this sessionId.', {
-      hint: 'Use get_session to go on with it, or create one under another id or without one.',
-    });
+  if (taken) throw sessionExists();
 }
 
 export async function updateSession(
@@ -144,7 +143,7 @@ export async function updateSession(
   change: SessionChange,
   guard: Guard = {},
 ): Promise<Session> {
-  refuseGuard(guard);
+  refuseGuard('vectara', guard);
   refuseMissing(change);
   const before = await ownSession(vectara, ref);
   const metadata =
@@ -184,7 +183,7 @@ async function patch(vectara: Vectara, ref: SessionRef, body: JsonObject, signal
 }
 
 export async function deleteSession(vectara: Vectara, ref: SessionRef, guard: Guard = {}): Promise<void> {
-  refuseGuard(guard);
+  refuseGuard('vectara', guard);
   await ownSession(vectara, ref);
   await vectara.json('deleteSession', { method: 'DELETE', path: sessionPath(ref), retry: 'idempotent' });
   vectara.deleted(sessionPath(ref));
@@ -202,12 +201,5 @@ export function refuseLabels(given: boolean): void {
   if (given)
     throw new SessionError('UNIMPLEMENTED', 'Sessions of the vectara backend have no labels.', {
       hint: 'Put what the labels say into the state.',
-    });
-}
-
-export function refuseGuard(guard: Guard): void {
-  if (guard.expectedRevision !== undefined)
-    throw new SessionError('UNIMPLEMENTED', 'Sessions of the vectara backend have no revisions.', {
-      hint: 'Leave expectedRevision out, and read the session again before changing it.',
     });
 }

@@ -3,6 +3,7 @@ import { invalidArgument, SessionError } from '../../errors.ts';
 import { compact, type Part } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import type { ToolCall, ToolOutput } from '../../model/tool-call.ts';
+import { toolCallNotOpen } from '../shared/errors.ts';
 import type { Appended, SessionRef } from '../types.ts';
 import { objectOf, type Vectara } from './client.ts';
 import { contextOf, readEvent, wireEvents } from './events.ts';
@@ -166,10 +167,7 @@ function answersOf(open: readonly Outstanding[], outputs: readonly ToolOutput[])
     const call = open.find(
       (o) => o.eventId === output.toolCallId || callId(o.eventId, o.made) === output.toolCallId,
     );
-    if (call === undefined)
-      throw new SessionError('NOT_FOUND', 'A toolCallId is not among the calls that wait for an answer.', {
-        hint: 'Call list_tool_calls; the call may have been answered already.',
-      });
+    if (call === undefined) throw toolCallNotOpen();
     const result =
       output.error === undefined
         ? { type: 'success', output: output.output ?? {} }

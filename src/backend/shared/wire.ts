@@ -1,0 +1,46 @@
+import { isObject, type JsonObject } from '../../model/json.ts';
+
+// Readers of JSON that a service wrote: what is missing, null or of another type is absent, because services
+// add fields and change types without notice, and one odd field must not hide the rest.
+
+/** A text that is not empty. A number counts as one: some servers write ids without quotes. */
+export function textOrAbsent(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** Any object, an empty one too. */
+export const objectOrAbsent = (value: unknown): JsonObject | undefined =>
+  isObject(value) ? value : undefined;
+
+/** An object that holds something: services write unset messages as `{}`. */
+export const filledOrAbsent = (value: unknown): JsonObject | undefined =>
+  isObject(value) && Object.keys(value).length > 0 ? value : undefined;
+
+/** The objects of a list; absent when there are none. */
+export function objectsOrAbsent(value: unknown): JsonObject[] | undefined {
+  const found = Array.isArray(value) ? (value as unknown[]).filter(isObject) : [];
+  return found.length === 0 ? undefined : found;
+}
+
+/** The texts of a list; absent when there are none. */
+export function textsOrAbsent(value: unknown): string[] | undefined {
+  const found = (Array.isArray(value) ? (value as unknown[]) : [])
+    .map(textOrAbsent)
+    .filter((text) => text !== undefined);
+  return found.length === 0 ? undefined : found;
+}
+
+/** Artifact names with the versions that an event set; absent when there are none. */
+export function versionsOrAbsent(value: unknown): Record<string, number> | undefined {
+  const entries = Object.entries(isObject(value) ? value : {})
+    .map(([name, version]) => [name, Number(version)] as const)
+    .filter(([, version]) => Number.isInteger(version));
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
+}
+
+/** Base64 in the standard alphabet with padding; Python's services write the URL-safe one. */
+export function standardBase64(data: string): string {
+  if (!/[-_]/.test(data) && data.length % 4 === 0) return data;
+  return Buffer.from(data, 'base64').toString('base64');
+}
