@@ -1,4 +1,5 @@
 import { SessionError } from '../../errors.ts';
+import { isObject } from '../../model/json.ts';
 
 /** The part of google-auth-library's GoogleAuth that is used. */
 export interface HeaderSource {
@@ -43,7 +44,7 @@ export function defaultCredentials(
       return await inTime(current.then(work));
     } catch (cause) {
       if (source === current) source = undefined;
-      throw noCredentials(cause);
+      throw isPassing(cause) ? tokenServiceFailed(cause) : noCredentials(cause);
     }
   }
   return {
@@ -69,7 +70,10 @@ export const noneNeeded: Pick<Credentials, 'headers'> = { headers: async () => (
 async function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('no credentials in time')), waitMs);
+    timer = setTimeout(
+      () => reject(Object.assign(new Error('no credentials in time'), { code: 'ETIMEDOUT' })),
+      waitMs,
+    );
     timer.unref();
   });
   return await Promise.race([work, late]).finally(() => clearTimeout(timer));
@@ -83,8 +87,31 @@ function noCredentials(cause: unknown): SessionError {
     expired ? 'The Google credentials have expired.' : 'There are no usable Google credentials.',
     {
       hint: 'Run `gcloud auth application-default login`, or point GOOGLE_APPLICATION_CREDENTIALS to a service account key.',
-      // The library's own error holds the request, and its text may quote it: no long run of characters is kept.
-      cause: new Error(text.replace(/[\w.~+/=-]{24,}/g, '…').slice(0, 300)),
+      cause: withoutSecrets(cause),
     },
   );
+}
+
+/** Whether the library failed because of what it asked, not because of what it had to ask with. */
+function isPassing(cause: unknown): boolean {
+  const { status, code, response } = isObject(cause) ? cause : {};
+  const http = typeof status === 'number' ? status : isObject(response) ? response.status : undefined;
+  if (typeof http === 'number') return http >= 500 || http === 408 || http === 429;
+  return typeof code === 'string' && networkCodes.test(code);
+}
+
+const networkCodes =
+  /^(ECONN\w+|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|TimeoutError|AbortError)$/;
+
+function tokenServiceFailed(cause: unknown): SessionError {
+  return new SessionError('UNAVAILABLE', 'Google’s token service failed to answer.', {
+    hint: 'Nothing was sent to Agent Engine: call again a little later.',
+    cause: withoutSecrets(cause),
+  });
+}
+
+/** The library's own error holds the request, and its text may quote it: no long run of characters is kept. */
+function withoutSecrets(cause: unknown): Error {
+  const text = cause instanceof Error ? cause.message : '';
+  return new Error(text.replace(/[\w.~+/=-]{24,}/g, '…').slice(0, 300));
 }

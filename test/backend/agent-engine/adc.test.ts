@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
+import { defaultCredentials } from '../../../src/backend/agent-engine/auth.ts';
 import { startAgentEngine } from '../../fake/agent-engine/server.ts';
 import { fails, open } from './setup.ts';
 
@@ -32,16 +33,14 @@ async function tokenService(): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
 }
 
-it('a workload identity is used, and a new login counts while the process runs', async () => {
-  const fake = await startAgentEngine();
+/** Default credentials of a workload identity, logged in as one subject or another, until the test ends. */
+function workloadIdentity(tokenUrl: string): { login(subject: string): void } {
   const dir = mkdtempSync(path.join(tmpdir(), 'adc '));
   const kept = { ...process.env };
   onTestFinished(async () => {
     process.env = kept;
     rmSync(dir, { recursive: true });
-    await fake.close();
   });
-  const tokenUrl = await tokenService();
   const adc = path.join(dir, 'adc.json');
   const login = (subject: string) => {
     const subjectFile = path.join(dir, subject);
@@ -58,9 +57,16 @@ it('a workload identity is used, and a new login counts while the process runs',
       }),
     );
   };
-  login('first');
   delete process.env.GOOGLE_CLOUD_QUOTA_PROJECT;
   process.env.GOOGLE_APPLICATION_CREDENTIALS = adc;
+  return { login };
+}
+
+it('a workload identity is used, and a new login counts while the process runs', async () => {
+  const fake = await startAgentEngine();
+  onTestFinished(() => fake.close());
+  const { login } = workloadIdentity(await tokenService());
+  login('first');
   const backend = await open(fake, { auth: 'adc' });
   const owner = { app: fake.engine.id, userId: 'ada' };
   fake.token = 'access-for-first';
@@ -75,4 +81,20 @@ it('a workload identity is used, and a new login counts while the process runs',
   expect(expired.hint).toContain('gcloud auth application-default login');
   login('second');
   expect((await backend.sessions.get({ ...owner, sessionId: id })).id).toBe(id);
+});
+
+it('a token service in trouble is no lack of credentials', async () => {
+  // As the library throws it: a GaxiosError of the token service, or of the network.
+  const failing = (error: object) => async () => {
+    throw Object.assign(new Error('Request failed'), error);
+  };
+  const headers = (error: object) => defaultCredentials('https://x', {}, failing(error)).headers(false);
+  const broken = await fails(headers({ status: 500, code: 'ERR_BAD_RESPONSE' }), 'UNAVAILABLE');
+  expect(broken.message).toBe('Google’s token service failed to answer.');
+  expect(broken.hint).not.toContain('gcloud');
+  for (const status of [429, 502, 503]) await fails(headers({ response: { status } }), 'UNAVAILABLE');
+  for (const code of ['ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT'])
+    await fails(headers({ code }), 'UNAVAILABLE');
+  await fails(headers({ status: 400 }), 'UNAUTHENTICATED');
+  await fails(headers({ code: 'ENOENT' }), 'UNAUTHENTICATED');
 });
