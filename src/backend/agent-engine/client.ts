@@ -11,7 +11,7 @@ import { type EventTimeCache, eventTimeCache } from './event-time-cache.ts';
 import { type EventTimestamps, eventTimestamps } from './event-timestamps.ts';
 import type { ClassMethod } from './map-session.ts';
 import { type Endpoint, sessionPath } from './paths.ts';
-import { quotaLimiter, quotasOf } from './quota-limiter.ts';
+import { type QuotaLimiter, quotaLimiter, quotasOf } from './quota-limiter.ts';
 import type * as wire from './wire-types.ts';
 
 /** All that the verbs work with. */
@@ -20,6 +20,9 @@ export interface AgentEngineClient {
   http: HttpClient;
   /** The same service with room for a long stream. */
   streams: HttpClient;
+  /** For work that has waited for its quota already; nothing is sent twice. */
+  admittedHttp: HttpClient;
+  quota: QuotaLimiter;
   memory: MemorySettings;
   eventTimes: EventTimeCache;
   timestamps: EventTimestamps;
@@ -44,19 +47,21 @@ export function openClient(endpoint: Endpoint, config: AgentEngineConfig): Agent
           { own: endpoint.project, quota: config.quotaProject },
           config.loadAuth,
         );
-  const admit = (config.rateLimit ?? !endpoint.loopback) ? quotaLimiter(quotasOf(endpoint)) : undefined;
+  const limited = config.rateLimit ?? !endpoint.loopback;
+  const quota = quotaLimiter(limited ? quotasOf(endpoint) : {});
   const options = {
     service: 'Agent Engine service',
     baseUrl: endpoint.origin,
     headers: credentials.headers,
     toError: (status: number, body: unknown, headers: Headers) => toError(status, body, headers, endpoint),
     timeoutMs: config.timeoutMs ?? 60_000,
-    ...(admit === undefined ? {} : { admit }),
   };
   return {
     endpoint,
-    http: httpClient({ ...options, maxBytes }),
-    streams: httpClient({ ...options, maxBytes: 4 * maxBytes }),
+    http: httpClient({ ...options, maxBytes, admit: quota.admit }),
+    streams: httpClient({ ...options, maxBytes: 4 * maxBytes, admit: quota.admit }),
+    admittedHttp: httpClient({ ...options, maxBytes, attempts: 1 }),
+    quota,
     memory: {
       via: config.memory?.via ?? 'memory-bank',
       write: config.memory?.write ?? 'generate',

@@ -54,6 +54,7 @@ export function quotaGroupOf(method: string, path: string): QuotaGroup | undefin
   return method === 'GET' ? undefined : 'engineWrite';
 }
 
+/** For tests: a clock that does not wait. */
 export interface Clock {
   now(): number;
   wait(ms: number, signal: AbortSignal | undefined): Promise<void>;
@@ -66,35 +67,65 @@ const realClock: Clock = {
 
 const minute = 60_000;
 
+export interface QuotaLimiter {
+  /**
+   * Lets a request pass when its group has room in the running minute, in the order in which requests came.
+   * One that would wait longer than a caller stays is refused at once, so that the caller hears of it in time.
+   */
+  admit(method: string, path: string, signal: AbortSignal | undefined): Promise<void>;
+  /** For work that goes on for as long as it takes, such as a copy: waits until the group has room. */
+  waitForRoom(group: QuotaGroup, signal: AbortSignal | undefined): Promise<void>;
+}
+
 /**
- * Lets at most so many requests of a group pass in any minute, in the order in which they came. One that
- * would wait longer than `maxWaitMs` is refused at once, so that a caller hears of it in time.
+ * Google counts requests by calendar minutes that nobody sees, so no sixty seconds get more than a minute's
+ * number. Kept by hand: token buckets of libraries let twice the number pass around the turn of a minute.
  */
-export function quotaLimiter(quotas: Quotas, maxWaitMs = 20_000, clock: Clock = realClock) {
+export function quotaLimiter(quotas: Quotas, maxWaitMs = 20_000, clock: Clock = realClock): QuotaLimiter {
   /** Admissions of the last minute, oldest first; some may lie ahead, held by requests that wait. */
   const admitted = new Map<QuotaGroup, number[]>();
-  return async (method: string, path: string, signal: AbortSignal | undefined): Promise<void> => {
-    const group = quotaGroupOf(method, path);
-    const most = group === undefined ? undefined : quotas[group];
-    if (group === undefined || most === undefined) return;
+
+  async function pass(group: QuotaGroup, mostMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const most = quotas[group];
+    if (most === undefined) return;
     const now = clock.now();
     const times = admitted.get(group) ?? [];
     admitted.set(group, times);
     const gone = times.findIndex((time) => time > now - minute);
     times.splice(0, gone < 0 ? times.length : gone);
     const wait = times.length < most ? 0 : (times[times.length - most] ?? 0) + minute - now;
-    if (wait > maxWaitMs)
+    if (wait > mostMs)
       throw new SessionError('RESOURCE_EXHAUSTED', 'This minute’s quota of Agent Engine is used up.', {
         hint: 'Wait and call again, or ask the operator for a higher quota.',
         retryAfter: Math.ceil(wait / 1000),
       });
-    times.push(now + wait);
-    if (wait > 0)
-      await clock.wait(wait, signal).catch((cause) => {
-        throw new SessionError('CANCELLED', 'The call was cancelled.', {
-          hint: 'Call again if it is still wanted.',
-          cause,
-        });
-      });
+    const time = now + wait;
+    times.push(time);
+    if (wait === 0) return;
+    try {
+      await clock.wait(wait, signal);
+    } catch (cause) {
+      // The place in the queue is free again.
+      const place = times.lastIndexOf(time);
+      if (place >= 0) times.splice(place, 1);
+      throw cause instanceof SessionError ? cause : endOf(signal, cause);
+    }
+  }
+
+  return {
+    async admit(method, path, signal) {
+      const group = quotaGroupOf(method, path);
+      if (group !== undefined) await pass(group, maxWaitMs, signal);
+    },
+    waitForRoom: (group, signal) => pass(group, Number.POSITIVE_INFINITY, signal),
   };
+}
+
+/** Deadlines say why they end a wait; any other signal is a caller's. */
+function endOf(signal: AbortSignal | undefined, cause: unknown): SessionError {
+  if (signal?.reason instanceof SessionError) return signal.reason;
+  return new SessionError('CANCELLED', 'The call was cancelled.', {
+    hint: 'Call again if it is still wanted.',
+    cause,
+  });
 }

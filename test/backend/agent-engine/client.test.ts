@@ -249,7 +249,7 @@ describe('quotas', () => {
         passed.push(now + ms);
       },
     };
-    const admit = quotaLimiter({ append: 3 }, 200_000, clock);
+    const { admit } = quotaLimiter({ append: 3 }, 200_000, clock);
     for (let i = 0; i < 8; i += 1) {
       await admit('POST', '/x/sessions/1:appendEvent', undefined);
       now += 1000;
@@ -259,13 +259,33 @@ describe('quotas', () => {
   });
 
   it('a wait that is too long is refused at once, and a cancelled one ends', async () => {
-    const admit = quotaLimiter({ append: 1 }, 20_000);
+    const { admit } = quotaLimiter({ append: 1 }, 20_000);
     await admit('POST', '/s:appendEvent', undefined);
     const error = await fails(admit('POST', '/s:appendEvent', undefined), 'RESOURCE_EXHAUSTED');
     expect(error.retryAfter).toBe(60);
     const patient = quotaLimiter({ append: 1 }, 100_000);
-    await patient('POST', '/s:appendEvent', undefined);
-    await fails(patient('POST', '/s:appendEvent', AbortSignal.timeout(10)), 'CANCELLED');
+    await patient.admit('POST', '/s:appendEvent', undefined);
+    await fails(patient.admit('POST', '/s:appendEvent', AbortSignal.timeout(10)), 'CANCELLED');
+  });
+
+  it('work that may take long waits for as long as it takes, and a cancelled wait gives its place back', async () => {
+    let now = 0;
+    const waits: number[] = [];
+    const clock = {
+      now: () => now,
+      async wait(ms: number, signal: AbortSignal | undefined) {
+        waits.push(ms);
+        signal?.throwIfAborted();
+        now += ms;
+      },
+    };
+    const quota = quotaLimiter({ append: 2 }, 1000, clock);
+    for (let i = 0; i < 6; i += 1) await quota.waitForRoom('append', undefined);
+    expect(waits).toEqual([60_000, 60_000]);
+    for (let i = 0; i < 4; i += 1) await fails(quota.waitForRoom('append', AbortSignal.abort()), 'CANCELLED');
+    await quota.waitForRoom('append', undefined);
+    expect(waits.slice(2)).toEqual(Array(5).fill(60_000));
+    await quota.waitForRoom('sessionRead', undefined);
   });
 
   it('the backend keeps to them when it is told to', async () => {
