@@ -182,8 +182,11 @@ export interface RunLedger {
   begin(ref: SessionRef, run: { invocationId: string; digest: string }): Promise<BegunRun>;
   /** Undefined where there is no such run. */
   get(ref: SessionRef, invocationId: string): Promise<RunRecord | undefined>;
-  /** False when the run is no longer ours. */
-  renew(ref: SessionRef, invocationId: string): Promise<boolean>;
+  /**
+   * False when the run is no longer ours. `text` is what the agent has said since its last whole event: it is
+   * kept with the run, for those who look from elsewhere, and for its end if we cannot tell it any more.
+   */
+  renew(ref: SessionRef, invocationId: string, text: string): Promise<boolean>;
   /** Ends a run, whoever runs it, unless it has ended already; an end other than completion is stored as an event. */
   end(ref: SessionRef, invocationId: string, ending: RunEnding): Promise<RunRecord | undefined>;
   /** The agent's last events of a run, in order. */

@@ -23,6 +23,8 @@ export interface RunRecord {
   /** Name of the agent. */
   author: string;
   error?: RunError | undefined;
+  /** Of a run that goes on: what its agent had said, since its last whole event, when that was last noted. */
+  text?: string | undefined;
 }
 
 /**

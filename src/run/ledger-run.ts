@@ -52,7 +52,7 @@ async function viewOf(ledger: RunLedger, ref: SessionRef, record: RunRecord): Pr
     invocationId: record.invocationId,
     sessionId: ref.sessionId,
     events: said.events,
-    text: said.text,
+    text: [said.text, record.text ?? ''].filter((text) => text !== '').join('\n'),
     truncated: said.truncated,
     ...(record.status === 'failed' ? { error: toError(record.error) } : {}),
   };

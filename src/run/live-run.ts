@@ -50,14 +50,19 @@ export function startLive(config: LiveConfig): LiveRun {
   const listeners = new Set<(text: string) => void>();
   const controller = new AbortController();
   let stop: Stop | undefined;
+  let onStop: () => void = () => {};
   let outcome: Pick<RunView, 'status' | 'error'> = { status: 'running' };
   let waiting = 0;
 
   const halt = (why: Stop) => {
     stop ??= why;
     controller.abort();
+    onStop();
   };
-  const release = keepLease(config, () => halt('lost'));
+  const release = keepLease(config, {
+    unfinished: () => said.unfinished,
+    onLost: () => halt('lost'),
+  });
   const ended = drive();
 
   async function drive(): Promise<void> {
@@ -76,12 +81,9 @@ export function startLive(config: LiveConfig): LiveRun {
 
   async function takeAll(): Promise<void> {
     const events = required(backend.query?.stream, backend, 'run an agent')(ref, input, controller.signal);
-    const stopped = new Promise<undefined>((resolve) => {
-      controller.signal.addEventListener('abort', () => resolve(undefined), { once: true });
-    });
     for (;;) {
       const coming = events.next();
-      const next = await Promise.race([coming, stopped]);
+      const next = await unlessStopped(coming);
       if (next === undefined) {
         // It is told by the signal; how long it takes to listen is not our caller's business.
         coming.catch(() => {});
@@ -99,10 +101,26 @@ export function startLive(config: LiveConfig): LiveRun {
       });
   }
 
+  /** Not a race with one promise for the whole run: it would keep every event that it was raced with. */
+  function unlessStopped<T>(coming: Promise<T>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      onStop = () => resolve(undefined);
+      if (stop !== undefined) onStop();
+      coming.then(resolve, reject);
+    });
+  }
+
   async function settle(ending: RunEnding, failure?: unknown): Promise<void> {
     const full: RunEnding =
       ending.status === 'completed' || said.unfinished === '' ? ending : { ...ending, text: said.unfinished };
     let record: RunRecord | undefined;
+    if (ending.status === 'interrupted' && backend.runs === undefined)
+      config.log.warn('This server closes while an agent runs on a service, which may go on with it.', {
+        backend: backend.name,
+        app: ref.app,
+        sessionId: ref.sessionId,
+        invocationId,
+      });
     try {
       record = await ledger.end(ref, invocationId, full);
       if (backend.runs === undefined && full.status !== 'completed') await storeEnd(full);
@@ -177,16 +195,19 @@ export function startLive(config: LiveConfig): LiveRun {
 }
 
 /**
- * Renews a run's lease until it is released, and tells when the run is no longer ours: somebody cancelled it
+ * Renews a run's lease until it is released, with what the agent has said since its last event, and tells when the run is no longer ours: somebody cancelled it
  * from elsewhere, its session is gone, or we were asleep for too long.
  */
-function keepLease({ backend, ledger, ref, input }: LiveConfig, onLost: () => void): () => void {
+function keepLease(
+  { backend, ledger, ref, input }: LiveConfig,
+  { unfinished, onLost }: { unfinished(): string; onLost(): void },
+): () => void {
   const { invocationId } = input;
   let held = Date.now() + ledger.leaseMs;
   const renew = async () => {
     const asked = Date.now();
     try {
-      if (await ledger.renew(ref, invocationId)) held = asked + ledger.leaseMs;
+      if (await ledger.renew(ref, invocationId, unfinished())) held = asked + ledger.leaseMs;
       else onLost();
     } catch {
       // The store may be busy for a moment; the lease says how long that may take.

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Backend, type RunLedger, required, type SessionRef } from '../backend/types.ts';
-import { invalidArgument } from '../errors.ts';
+import { invalidArgument, SessionError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Content } from '../model/event.ts';
 import { newId } from '../model/ids.ts';
@@ -10,7 +10,7 @@ import { followRun } from './ledger-run.ts';
 import { type LiveRun, startLive } from './live-run.ts';
 import { memoryLedger } from './memory-ledger.ts';
 import { openRunSlots } from './run-slots.ts';
-import type { Run } from './types.ts';
+import type { Run, StartedRun } from './types.ts';
 
 /** Ended runs whose result this process keeps, for backends that keep no account of runs. */
 const maxPast = 200;
@@ -33,7 +33,7 @@ export interface RunManager {
    * @throws SessionError ABORTED with the `invocationId` of the run that goes on, NOT_FOUND, ALREADY_EXISTS,
    * FAILED_PRECONDITION, RESOURCE_EXHAUSTED
    */
-  start(backend: Backend, ref: SessionRef, request: RunRequest): Promise<Run>;
+  start(backend: Backend, ref: SessionRef, request: RunRequest): Promise<StartedRun>;
   /** A run by its id, whichever process began it. */
   find(backend: Backend, ref: SessionRef, invocationId: string): Promise<Run | undefined>;
   /** Ends the runs of this process on a backend that is about to be closed, each noted as interrupted. */
@@ -46,7 +46,7 @@ interface BackendRuns {
   live: Map<string, LiveRun>;
   past: Map<string, LiveRun>;
   /** Calls that may still begin a run. */
-  starting: Set<Promise<Run>>;
+  starting: Set<Promise<StartedRun>>;
   closing: boolean;
 }
 
@@ -80,19 +80,20 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     return record === undefined ? undefined : followRun(backend, ledger, ref, record);
   }
 
-  async function start(backend: Backend, ref: SessionRef, request: RunRequest): Promise<Run> {
+  async function start(backend: Backend, ref: SessionRef, request: RunRequest): Promise<StartedRun> {
     required(backend.query?.stream, backend, 'run an agent');
     const invocationId =
       request.invocationId === undefined ? newId('i') : checkInvocationId(request.invocationId);
-    if (request.message === undefined) {
-      const run = request.invocationId === undefined ? undefined : await find(backend, ref, invocationId);
-      if (run !== undefined) return run;
-      if (backend.runs === undefined)
-        throw invalidArgument(
-          request.invocationId === undefined ? 'message is missing.' : 'This server knows no such run.',
-          'Pass a message; answers to tool calls go into content as functionResponse parts.',
-        );
+    if (request.message === undefined && request.invocationId !== undefined) {
+      const run = await find(backend, ref, invocationId);
+      if (run === undefined) throw runNotFound();
+      return { ...run, begun: false };
     }
+    if (request.message === undefined && backend.runs === undefined)
+      throw invalidArgument(
+        'message is missing.',
+        'Pass a message; answers to tool calls go into content as functionResponse parts.',
+      );
     const release = slots.take(ref.userId);
     const { starting } = runsOf(backend);
     const beginning = begin(backend, ref, { ...request, invocationId }, release);
@@ -112,7 +113,7 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     ref: SessionRef,
     request: RunRequest & { invocationId: string },
     release: () => void,
-  ): Promise<Run> {
+  ): Promise<StartedRun> {
     const known = runsOf(backend);
     const { ledger, live, past } = known;
     const { message, stateDelta, invocationId, classMethod, input } = request;
@@ -123,7 +124,8 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     const name = nameOf(ref, invocationId);
     if (!begun) {
       release();
-      return live.get(name) ?? past.get(name) ?? followRun(backend, ledger, ref, run);
+      const found = live.get(name) ?? past.get(name) ?? followRun(backend, ledger, ref, run);
+      return { ...found, begun: false };
     }
     const started = startLive({
       backend,
@@ -140,7 +142,7 @@ export function openRunManager({ log }: { log: Log }): RunManager {
       if (backend.runs === undefined) remember(past, name, started);
     });
     if (known.closing) await started.interrupt();
-    return started;
+    return { ...started, begun: true };
   }
 
   return {
@@ -155,6 +157,12 @@ export function openRunManager({ log }: { log: Log }): RunManager {
       ]);
     },
   };
+}
+
+export function runNotFound(): SessionError {
+  return new SessionError('NOT_FOUND', 'This session has no run with this invocationId.', {
+    hint: 'Check the id; list_events shows what past runs said. Leave invocationId out to begin a new run.',
+  });
 }
 
 function remember(past: Map<string, LiveRun>, name: string, run: LiveRun): void {

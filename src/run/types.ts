@@ -38,3 +38,9 @@ export interface Run {
   /** Ends the run and resolves when that is stored. What the agent had said by then is kept. */
   cancel(): Promise<void>;
 }
+
+/** A run as the call sees it that asked for it. */
+export interface StartedRun extends Run {
+  /** Whether this call began the run; else it found one that another call began. */
+  readonly begun: boolean;
+}

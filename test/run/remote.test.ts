@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Backend, RunInput, SessionRef } from '../../src/backend/types.ts';
 import { SessionError } from '../../src/errors.ts';
 import type { Event, NewEvent } from '../../src/model/event.ts';
-import { forever, owner, patiently, runs, user } from './support.ts';
+import { forever, logged, owner, patiently, runs, user } from './support.ts';
 
 const ref: SessionRef = { ...owner, sessionId: 's' };
 const event = (text: string, more: Partial<Event> = {}): Event => ({
@@ -103,11 +103,20 @@ describe('runs of a service that keeps no account of them', () => {
     expect(await run.wait(patiently)).toMatchObject({ status: 'cancelled' });
   });
 
-  it('are interrupted with the server', async () => {
-    const { backend } = hanging();
+  it('are interrupted with the server, and not without a word', async () => {
+    const { backend, appended } = hanging();
     const run = await runs.start(backend, ref, { message: user('hi') });
+    await run.wait({ ms: 20, signal: forever });
+    logged.splice(0);
     await runs.endAll(backend);
     expect(await run.wait(patiently)).toMatchObject({ status: 'interrupted' });
+    // Said in the session, where the service takes events, and to the operator in any case.
+    expect(appended).toMatchObject([
+      { interrupted: true, errorCode: 'ABORTED', content: { parts: [{ text: 'so ' }] } },
+    ]);
+    expect(logged).toMatchObject([
+      { level: 'warn', fields: { backend: 'remote', sessionId: 's', invocationId: run.invocationId } },
+    ]);
   });
 
   it('fail with the service’s error, and may be tried again', async () => {
@@ -125,8 +134,11 @@ describe('runs of a service that keeps no account of them', () => {
 
   it('need a message', async () => {
     const { backend } = hanging();
-    for (const request of [{}, { invocationId: 'unknown' }])
-      await expect(runs.start(backend, ref, request)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    for (const [request, code] of [
+      [{}, 'INVALID_ARGUMENT'],
+      [{ invocationId: 'unknown' }, 'NOT_FOUND'],
+    ] as const)
+      await expect(runs.start(backend, ref, request)).rejects.toMatchObject({ code });
   });
 
   it('keep no more than an answer needs of a run without end', async () => {

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AgentEvent, Agents } from '../../src/agent/types.ts';
 import type { Backend, SessionRef } from '../../src/backend/types.ts';
@@ -70,6 +72,39 @@ const codeOf = async (promise: Promise<unknown>) =>
   );
 
 describe('a run', () => {
+  it('that nobody knows is not found, and none is begun in its name', async () => {
+    const { backend, ref } = await withSession(gated().agents);
+    await backend.events?.append?.(ref, { author: 'planner', content: { parts: [{ text: 'do it' }] } });
+    expect(await codeOf(runs.start(backend, ref, { invocationId: 'mistyped' }))).toMatchObject({
+      code: 'NOT_FOUND',
+    });
+    expect(await eventsOf(backend, ref)).toHaveLength(1);
+  });
+
+  it('keeps nothing of what it has sent', { timeout: 30_000 }, async () => {
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    const pieces = 60_000;
+    let used = 0;
+    const { backend, ref } = await withSession(
+      agentOf(async function* () {
+        yield said('first ', { partial: true });
+        gc();
+        const before = process.memoryUsage().heapUsed;
+        for (let i = 0; i < pieces; i += 1) yield said(`${i} ${'x'.repeat(200)}`, { partial: true });
+        gc();
+        used = process.memoryUsage().heapUsed - before;
+        yield said('whole', { turnComplete: true });
+      }),
+    );
+    const run = await start(backend, ref);
+    let heard = 0;
+    const view = await run.wait({ ms: 25_000, signal: forever, onText: () => (heard += 1) });
+    expect(view.status).toBe('completed');
+    expect(heard).toBeGreaterThan(pieces);
+    expect(used / 1e6).toBeLessThan(5);
+  });
+
   it('is one at a time in a session; another is told which one goes on', async () => {
     const gate = gated();
     const { backend, ref } = await withSession(gate.agents);
@@ -468,6 +503,61 @@ describe('runs of several processes over one store', () => {
     }
     gate.open();
     expect(await run.wait(patiently)).toMatchObject({ status: 'completed' });
+  });
+
+  it('what a run has said is kept at each renewal: a kill and a cancel from elsewhere lose none of it', async () => {
+    const store = await memoryStore();
+    const dead = await open({ store, agents: gated().agents, process: machine(1), leaseMs: 90 });
+    const looking = await open({ store, agents: gated().agents, process: machine(2), leaseMs: 90 });
+    const ref = await newSession(dead);
+    await start(dead, ref, 'hi', 'one');
+    const seen = await runs.find(looking, ref, 'one');
+    await expect
+      .poll(async () => (await seen?.wait({ ms: 0, signal: forever }))?.text, { timeout: 3000 })
+      .toBe('so far ');
+    const after = await open({ store, agents: gated().agents, process: machine(3, [1]) });
+    expect(textsOf(await eventsOf(after, ref))).toEqual(['user: hi', 'tested: so far ']);
+
+    const other = await newSession(dead);
+    await start(dead, other, 'hi', 'two');
+    const foreign = await runs.find(looking, other, 'two');
+    await expect
+      .poll(async () => (await foreign?.wait({ ms: 0, signal: forever }))?.text, { timeout: 3000 })
+      .toBe('so far ');
+    await foreign?.cancel();
+    const [, end] = await eventsOf(looking, other);
+    expect(end).toMatchObject({ errorCode: 'CANCELLED', content: { parts: [{ text: 'so far ' }] } });
+  });
+
+  it('what is stored as an event is not kept a second time as what was said on the way', async () => {
+    const store = await memoryStore();
+    const { backend, ref } = await withSession(
+      agentOf(async function* () {
+        yield said('half', { partial: true });
+        await sleep(120);
+        yield said('half and whole');
+        await sleep(10_000, undefined, { ref: false });
+      }),
+      { store, process: machine(1), leaseMs: 90 },
+    );
+    await start(backend, ref, 'hi', 'one');
+    await expect.poll(async () => (await eventsOf(backend, ref)).length, { timeout: 3000 }).toBe(2);
+    const next = await open({ store, agents: gated().agents, process: machine(2, [1]) });
+    expect(textsOf(await eventsOf(next, ref))).toEqual(['user: hi', 'tested: half and whole', 'tested: ']);
+  });
+
+  it('a run that was cancelled before its first word writes none', async () => {
+    const { backend, ref } = await withSession(
+      agentOf(async function* () {
+        yield said('never', { turnComplete: true });
+      }),
+    );
+    const begun = await backend.runs?.begin(ref, { invocationId: 'one', digest: 'd' });
+    expect(begun).toMatchObject({ begun: true });
+    await backend.runs?.end(ref, 'one', { status: 'cancelled' });
+    const stream = backend.query?.stream?.(ref, { message: user('hi'), invocationId: 'one' }, forever);
+    expect(await codeOf(stream?.next() ?? Promise.resolve())).toMatchObject({ code: 'ABORTED' });
+    expect(textsOf(await eventsOf(backend, ref))).toEqual(['tested: ']);
   });
 
   it('a run whose last word is stored is complete, though its process died before it could say so', async () => {

@@ -187,6 +187,46 @@ it('query ends a run on request, and only with both its names', async () => {
   });
 });
 
+describe('cancelling a call', () => {
+  const hanging = () =>
+    agentOf(async function* (_turn, signal) {
+      yield said('so far', { partial: true });
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    });
+  const cancelling = () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    return { controller, more: { signal, cancelled: () => signal.aborted } };
+  };
+
+  it.each(['query', 'stream_query'])('%s: ends the run that the call began', async (tool) => {
+    await reopen(hanging());
+    const { controller, more } = cancelling();
+    const { session } = await call('create_session');
+    const sessionId = (session as Json).id;
+    const asking = call(tool, { sessionId, message: 'hi', invocationId: 'one' }, more);
+    await expect
+      .poll(async () => (await call('query', { sessionId, invocationId: 'one', waitSeconds: 0 })).text)
+      .toBe('so far');
+    controller.abort();
+    expect(await asking).toMatchObject({ status: 'cancelled' });
+  });
+
+  it.each([
+    ['looks at it', {}],
+    ['was the second to begin it', { message: 'hi' }],
+  ])('ends no run where the call only %s', async (_how, args) => {
+    await reopen(hanging());
+    const { sessionId } = await call('query', { message: 'hi', invocationId: 'one', waitSeconds: 0 });
+    const { controller, more } = cancelling();
+    const looking = call('query', { sessionId, invocationId: 'one', ...args }, more);
+    setTimeout(() => controller.abort(), 50);
+    expect(await looking).toMatchObject({ status: 'running' });
+    const look = { sessionId, invocationId: 'one', waitSeconds: 0 };
+    expect(await call('query', look)).toMatchObject({ status: 'running' });
+  });
+});
+
 describe('methods of an agent', () => {
   const surface = { toolsets: undefined, readOnly: false, admin: true };
   const argsOf = (backends: Backend[], name: string) =>

@@ -1,8 +1,8 @@
 import { SessionError } from '../../errors.ts';
-import type { Event, NewEvent } from '../../model/event.ts';
+import type { Content, Event, NewEvent } from '../../model/event.ts';
 import type { RunRecord } from '../../model/run.ts';
 import type { Store, Write } from '../../store/types.ts';
-import type { RunEnding } from '../types.ts';
+import type { RunEnding, SessionRef } from '../types.ts';
 import { addEvent, type EventRecord } from './event-record.ts';
 import type { Head } from './session-record.ts';
 
@@ -41,6 +41,7 @@ export const toRecord = (row: RunRow): RunRecord => ({
   status: row.status,
   author: row.author,
   error: row.error,
+  text: row.text,
 });
 
 /** Whether the agent had said its last word, so that only the mark of its end is missing. */
@@ -60,11 +61,14 @@ export function withEvent(
   return event === undefined ? { head, writes: [] } : addEvent(head, event, now);
 }
 
+/** What the agent had said when its run ended. */
+export const saidContent = (text: string | undefined): Content | undefined =>
+  text ? { role: 'model', parts: [{ text }] } : undefined;
+
 export function endEvent(invocationId: string, ending: RunEnding): NewEvent {
   return {
     author: '',
     invocationId,
-    ...(ending.text ? { content: { role: 'model', parts: [{ text: ending.text }] } } : {}),
     ...(ending.status === 'failed' ? {} : { interrupted: true }),
     turnComplete: true,
     errorCode: ending.error?.code ?? (ending.status === 'cancelled' ? 'CANCELLED' : 'INTERNAL'),
@@ -86,17 +90,41 @@ export function busy(invocationId: string): SessionError {
   });
 }
 
-export function fencedStore(store: Store, key: string, owner: string): Store {
+/** A run that this process runs, as long as its record names this owner. */
+export interface OwnRun {
+  ref: SessionRef;
+  invocationId: string;
+  /** The session's. */
+  uid: string;
+  owner: string;
+  /** Counts what the run has written: text from before a write is not what was said since. */
+  writes: number;
+}
+
+/** The store as a run may use it: a write is refused once the run is not ours, and unsays what was unfinished. */
+export function fencedStore(store: Store, key: string, mine: OwnRun): Store {
   return {
     ...store,
     update: (wanted, decide) =>
       store.update([key, ...wanted], ([value, ...values]) => {
         const row = parseRow(value);
-        if (row === undefined || !isHeld(row, owner))
-          throw new SessionError('ABORTED', 'The run has been ended.', {
-            hint: 'Read the session with list_events, then send the message again.',
-          });
-        return decide(values);
+        if (row === undefined || !isHeld(row, mine.owner)) throw runEnded();
+        mine.writes += 1;
+        const decision = decide(values);
+        if (row.text === undefined) return decision;
+        const { text: _said, ...rest } = row;
+        return { ...decision, writes: [...decision.writes, { key, value: JSON.stringify(rest) }] };
       }),
   };
+}
+
+/** The store for a run that has been ended before it could begin to write. */
+export function closedStore(store: Store): Store {
+  return { ...store, update: () => Promise.reject(runEnded()) };
+}
+
+function runEnded(): SessionError {
+  return new SessionError('ABORTED', 'The run has been ended.', {
+    hint: 'Read the session with list_events, then send the message again.',
+  });
 }

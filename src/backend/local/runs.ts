@@ -6,13 +6,16 @@ import * as keys from './keys.ts';
 import {
   busy,
   checkDigest,
+  closedStore,
   endEvent,
   fencedStore,
   interruption,
   isComplete,
   isHeld,
+  type OwnRun,
   parseRow,
   type RunRow,
+  saidContent,
   toRecord,
   withEvent,
 } from './run-record.ts';
@@ -62,8 +65,7 @@ export interface RunsConfig {
 export function openRuns(config: RunsConfig): LocalRuns {
   const { local, leaseMs } = config;
   const { store } = local;
-  /** Runs of this process: the session's uid and the owner's mark. */
-  const ours = new Map<string, { ref: SessionRef; invocationId: string; uid: string; owner: string }>();
+  const ours = new Map<string, OwnRun>();
   const nameOf = (ref: SessionRef, invocationId: string) =>
     JSON.stringify([ref.app, ref.userId, ref.sessionId, invocationId]);
 
@@ -118,7 +120,13 @@ export function openRuns(config: RunsConfig): LocalRuns {
       );
       if (begun === undefined) continue;
       if (begun.begun)
-        ours.set(nameOf(ref, invocationId), { ref, invocationId, uid: seen.uid, owner: row.owner });
+        ours.set(nameOf(ref, invocationId), {
+          ref,
+          invocationId,
+          uid: seen.uid,
+          owner: row.owner,
+          writes: 0,
+        });
       return begun;
     }
   }
@@ -133,9 +141,10 @@ export function openRuns(config: RunsConfig): LocalRuns {
     return row === undefined ? undefined : { row, uid: head.uid };
   }
 
-  async function renew(ref: SessionRef, invocationId: string): Promise<boolean> {
+  async function renew(ref: SessionRef, invocationId: string, text: string): Promise<boolean> {
     const mine = ours.get(nameOf(ref, invocationId));
     if (mine === undefined) return false;
+    const writes = mine.writes;
     const now = local.now();
     return updateNamed<'head' | 'run', boolean>(
       store,
@@ -145,7 +154,9 @@ export function openRuns(config: RunsConfig): LocalRuns {
         const head = values.head === undefined ? undefined : (JSON.parse(values.head) as Head);
         if (row === undefined || head?.uid !== mine.uid || !isHeld(row, mine.owner))
           return { result: false, writes: [] };
-        const value = JSON.stringify({ ...row, expires: now + leaseMs } satisfies RunRow);
+        // What was unfinished when the renewal began may be a whole event by now.
+        const said = text === '' || mine.writes !== writes ? undefined : text;
+        const value = JSON.stringify({ ...row, expires: now + leaseMs, text: said } satisfies RunRow);
         return { result: true, writes: [{ key: keys.runKey(mine.uid, invocationId), value }] };
       },
     );
@@ -186,11 +197,14 @@ export function openRuns(config: RunsConfig): LocalRuns {
             return { result: { head: free, row }, writes: headWrites(head, free) };
           }
           const ended: RunEnding = isComplete(values.last, row) ? { status: 'completed' } : ending;
+          const content = saidContent(ending.text ?? row.text);
           const event =
-            ended.status === 'completed' ? undefined : toEvent({ ...made, author: row.author }, head);
+            ended.status === 'completed'
+              ? undefined
+              : toEvent({ ...made, author: row.author, content }, head);
           const { head: next, writes } = withEvent(head, event, now);
           const after: Head = { ...next, run: undefined };
-          const { error: _, ...rest } = row;
+          const { error: _error, text: _text, ...rest } = row;
           const done: RunRow = { ...rest, status: ended.status, error: ended.error, end: after.next };
           return {
             result: { head: after, row: done },
@@ -256,8 +270,8 @@ export function openRuns(config: RunsConfig): LocalRuns {
     },
     fenced(ref, invocationId) {
       const mine = ours.get(nameOf(ref, invocationId));
-      if (mine === undefined) return local;
-      return { ...local, store: fencedStore(store, keys.runKey(mine.uid, invocationId), mine.owner) };
+      const key = mine && keys.runKey(mine.uid, invocationId);
+      return { ...local, store: key ? fencedStore(store, key, mine) : closedStore(store) };
     },
     async close() {
       const open = [...ours.values()];

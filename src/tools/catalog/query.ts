@@ -6,7 +6,8 @@ import { type Content, contentFault, contentSchema, type Event } from '../../mod
 import { type JsonObject, jsonBytes } from '../../model/json.ts';
 import { type RunStatus, runStatuses } from '../../model/run.ts';
 import { textFlow } from '../../run/coalesce-text.ts';
-import type { Run, RunView } from '../../run/types.ts';
+import { runNotFound } from '../../run/manager.ts';
+import type { RunView, StartedRun } from '../../run/types.ts';
 import { sessionId, state } from '../support/args.ts';
 import { defineTool, refOf, type ToolContext } from '../support/define.ts';
 
@@ -96,7 +97,8 @@ export const query = defineTool({
 
 /**
  * Runs an agent for a tool, or looks at a run, and answers how it stands when it has ended or the time is up.
- * A cancelled call ends the run, a lost connection does not.
+ * Cancelling the call that began a run ends the run; a call that only looks ends its look, and a lost
+ * connection ends nothing.
  */
 export async function runAgent(
   args: RunArgs,
@@ -117,8 +119,11 @@ export async function runAgent(
   });
   try {
     const ms = args.waitSeconds * 1000;
-    const view = await run.wait({ ms, signal: ctx.signal, onText: (text) => flow.push(text) });
-    if (ctx.signal.aborted && ctx.cancelled()) await run.cancel();
+    let view = await run.wait({ ms, signal: ctx.signal, onText: (text) => flow.push(text) });
+    if (run.begun && ctx.signal.aborted && ctx.cancelled()) {
+      await run.cancel();
+      view = await run.wait({ ms: 0, signal: ctx.signal });
+    }
     flow.flush();
     return show(view);
   } finally {
@@ -126,7 +131,7 @@ export async function runAgent(
   }
 }
 
-async function begin(args: RunArgs, ctx: ToolContext): Promise<Run> {
+async function begin(args: RunArgs, ctx: ToolContext): Promise<StartedRun> {
   const { content, stateDelta, invocationId, classMethod } = args;
   // Agent Engine's own examples write the message into the input.
   const { message: inInput, ...others } = args.input ?? {};
@@ -166,19 +171,16 @@ async function begin(args: RunArgs, ctx: ToolContext): Promise<Run> {
   }
 }
 
-async function cancelledRun(args: RunArgs, ctx: ToolContext): Promise<Run> {
+async function cancelledRun(args: RunArgs, ctx: ToolContext): Promise<StartedRun> {
   if (args.sessionId === undefined || args.invocationId === undefined)
     throw invalidArgument(
       'cancel needs sessionId and invocationId.',
       'Give both; status "running" came with them.',
     );
   const run = await ctx.runs.find(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), args.invocationId);
-  if (run === undefined)
-    throw new SessionError('NOT_FOUND', 'There is no such run.', {
-      hint: 'It may have ended long ago; list_events shows what it said.',
-    });
+  if (run === undefined) throw runNotFound();
   await run.cancel();
-  return run;
+  return { ...run, begun: false };
 }
 
 /** The answer within its budget: the text, and as many of the last events as fit beside it. */
