@@ -29,7 +29,7 @@ function redactMember(key: string, value: unknown): unknown {
 }
 
 /** Text without what looks like a credential: bearer tokens, JWTs, API keys, passwords in URLs. */
-export function redact(text: string): string {
+function redact(text: string): string {
   return text
     .replace(/\b(Bearer|Basic)\s+[\w.~+/=-]+/gi, '$1 [redacted]')
     .replace(/\beyJ[\w-]+\.[\w-]+\.[\w-]*/g, '[redacted]')

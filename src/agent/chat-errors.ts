@@ -51,7 +51,7 @@ export function mayRetry(error: unknown): boolean {
   return typeof error === 'object' && error !== null && 'isRetryable' in error && error.isRetryable === true;
 }
 
-export function statusOf(error: unknown): number | undefined {
+function statusOf(error: unknown): number | undefined {
   const status = (error as Failed | null | undefined)?.statusCode;
   return typeof status === 'number' ? status : undefined;
 }

@@ -9,7 +9,7 @@ type AssistantPart = Extract<Message, { role: 'assistant' }>['content'][number];
 type Response = NonNullable<Part['functionResponse']>;
 
 /** An estimate: models cut text in their own ways, about four bytes to a token; pictures have a flat price. */
-export function tokensOf(content: Content | undefined): number {
+function tokensOf(content: Content | undefined): number {
   const of = (part: Part) =>
     part.inlineData === undefined ? Math.ceil(Buffer.byteLength(JSON.stringify(part)) / 4) : 1000;
   return (content?.parts ?? []).reduce((sum, part) => sum + of(part), 4);

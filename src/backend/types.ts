@@ -108,14 +108,14 @@ export interface MemoryAddition {
 }
 
 /** A session that comes from another backend or from a file, with what it keeps of its life there. */
-export interface ArrivingSession extends NewSession {
+interface ArrivingSession extends NewSession {
   /** RFC 3339; absent: now. */
   createTime?: string | undefined;
   forkedFrom?: Session['forkedFrom'];
 }
 
 /** A session that is taken in piece by piece. Nobody sees it before `commit`; a killed process leaves nothing. */
-export interface StagedSession {
+interface StagedSession {
   /** The next event as it was: id, time, visibility and feedback stay, and its state delta sets nothing. */
   addEvent(event: Event): Promise<void>;
   /** One version of an artifact under the number it had. The versions of a name come in ascending order. */
@@ -130,7 +130,7 @@ export interface StagedSession {
 }
 
 /** What copying whole sessions needs beyond the verbs that callers have. All optional: see `src/transfer`. */
-export interface TransferVerbs {
+interface TransferVerbs {
   /** The session's own state (no shared keys) as it stood right after an event was accepted. */
   stateAt?(ref: SessionRef, eventId: string): Promise<JsonObject>;
   /** Begins a session that appears whole or not at all. ALREADY_EXISTS when its id is taken. */

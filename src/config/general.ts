@@ -2,7 +2,7 @@ import { checkId } from '../model/ids.ts';
 import { toolsets } from '../tools/support/define.ts';
 import { bare, oneOf, setting, someOf, text } from './setting.ts';
 
-export const backendNames = ['local', 'agent-engine', 'adk', 'vectara'] as const;
+const backendNames = ['local', 'agent-engine', 'adk', 'vectara'] as const;
 export type BackendName = (typeof backendNames)[number];
 
 /** What every command takes. */

@@ -17,7 +17,7 @@ export const partKinds = [
   'codeExecutionResult',
 ] as const;
 
-export const partSchema = z
+const partSchema = z
   .strictObject({
     text: z.string().optional(),
     thought: z.boolean().optional().describe('true: the text is reasoning, not an answer'),

@@ -28,7 +28,7 @@ function randomHex(): string {
 }
 
 /** Longest id, in UTF-16 units, that any backend is asked about. */
-export const maxIdLength = 256;
+const maxIdLength = 256;
 
 /**
  * What is wrong with an id that a caller chose or sent, as the end of a sentence; undefined if nothing is.

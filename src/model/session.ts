@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { type Event, textOf } from './event.ts';
 
-export const lastEventSchema = z
+const lastEventSchema = z
   .object({ id: z.string(), author: z.string(), timestamp: z.string(), text: z.string().optional() })
   .meta({ brief: true, description: 'id, author, timestamp and the beginning of its text' });
 export type LastEvent = z.infer<typeof lastEventSchema>;
@@ -26,7 +26,7 @@ export const sessionSchema = z.object({
 });
 export type Session = z.infer<typeof sessionSchema>;
 
-export const previewLength = 120;
+const previewLength = 120;
 
 /** The line that a list shows of a session's last event. */
 export function previewOf(event: Event): LastEvent {

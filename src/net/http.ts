@@ -6,7 +6,7 @@ import { traceHeaders } from './trace.ts';
  * Which failures may be answered by sending the same request again:
  * `read` any passing one; `idempotent` 429 and 503; `quota` only 429, which was refused before it ran; `none`.
  */
-export type Retry = 'read' | 'idempotent' | 'quota' | 'none';
+type Retry = 'read' | 'idempotent' | 'quota' | 'none';
 
 export interface HttpClientOptions {
   /** Of the service, for messages: "The Vectara service …". */

@@ -15,7 +15,7 @@ import type { Run, StartedRun } from './types.ts';
 /** Ended runs whose result this process keeps, for backends that keep no account of runs. */
 const maxPast = 200;
 
-export interface RunRequest {
+interface RunRequest {
   /** Absent: the run goes on from what the session holds, or is looked at, if it is known. */
   message?: Content | undefined;
   stateDelta?: JsonObject | undefined;

@@ -18,7 +18,7 @@ export interface RunView {
   error?: unknown;
 }
 
-export interface WaitOptions {
+interface WaitOptions {
   /** Longest wait, in milliseconds. */
   ms: number;
   /** Ends the wait, not the run. */

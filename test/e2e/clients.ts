@@ -18,7 +18,7 @@ export type ClientKind = (typeof clientKinds)[number];
 
 export type Json = Record<string, unknown>;
 
-export interface ToolAnswer {
+interface ToolAnswer {
   isError: boolean;
   structured: Json;
   /** The first text of the content, parsed. */

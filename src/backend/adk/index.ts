@@ -11,7 +11,6 @@ import { createSession, deleteSession, getSession, listSessions, updateSession }
 import { listToolCalls } from './tool-calls.ts';
 
 export type { AdkConfig } from './config.ts';
-export type { DialectName } from './dialects.ts';
 
 const mayRunOn =
   'This ADK server may go on with a run after it was cancelled here: look at list_events before sending the message again.';

@@ -10,7 +10,7 @@ import { timeOf } from './map-time.ts';
 import type { WireSession } from './wire.ts';
 
 /** When a session was last written to; the epoch if its server does not say. */
-export function updateTimeOf(wire: WireSession): string {
+function updateTimeOf(wire: WireSession): string {
   return timeOf(wire.lastUpdateTime) ?? timeOf(wire.events.at(-1)?.timestamp) ?? toTime(0);
 }
 

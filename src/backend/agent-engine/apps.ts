@@ -34,11 +34,7 @@ export async function listApps(client: AgentEngineClient, query: PageQuery): Pro
   return { items: items.map(toApp), cursor: token };
 }
 
-export async function getEngine(
-  client: AgentEngineClient,
-  app: string,
-  timeoutMs?: number,
-): Promise<JsonObject> {
+async function getEngine(client: AgentEngineClient, app: string, timeoutMs?: number): Promise<JsonObject> {
   const path = enginePath(client.endpoint, app);
   return objectOf(
     await client.http.json({ method: 'GET', path, retry: 'read', timeoutMs }).catch(asAppNotFound),

@@ -11,7 +11,7 @@ export interface HeaderSource {
 export type LoadHeaderSource = (project: string | undefined) => Promise<HeaderSource>;
 
 /** Loads the library on first use: a server without this backend never does. */
-export const loadGoogleAuth: LoadHeaderSource = async (projectId) => {
+const loadGoogleAuth: LoadHeaderSource = async (projectId) => {
   const { GoogleAuth } = await import('google-auth-library');
   return new GoogleAuth({
     scopes: ['https://www.googleapis.com/auth/cloud-platform'],

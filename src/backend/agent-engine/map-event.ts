@@ -14,7 +14,7 @@ import type {
  * SessionEvent ↔ our event (docs/protocols/agent-engine.md, Events). The service gives an event its id. A
  * caller's own id is kept in customMetadata under this key, which no reader of ours shows there.
  */
-export const ownIdKey = 'agentSessionsEventId';
+const ownIdKey = 'agentSessionsEventId';
 /** Where ADK's Python and JavaScript keep the usage of an event without a rawEvent. */
 const usageKey = '_usage_metadata';
 

@@ -43,7 +43,7 @@ export function checkSessionId(sessionId: string): string {
 }
 
 /** @throws SessionError INVALID_ARGUMENT */
-export function checkMemoryId(memoryId: string): string {
+function checkMemoryId(memoryId: string): string {
   if (!resourceId.test(memoryId))
     throw invalidArgument(
       'memoryId is none that Agent Engine can have.',

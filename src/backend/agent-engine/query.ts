@@ -99,7 +99,7 @@ function eventsOf(item: unknown): JsonObject[] {
  * Both forms in which an error comes after the stream has begun (docs/protocols/agent-engine.md, Running an
  * engine).
  */
-export function streamError(item: unknown): SessionError | undefined {
+function streamError(item: unknown): SessionError | undefined {
   if (!isObject(item)) return undefined;
   const { error, code, message } = item;
   const isBare = typeof code === 'number' && code >= 400 && typeof message === 'string';

@@ -119,7 +119,7 @@ export function callsOf(event: Event): Omit<OpenCall, 'seq' | 'place'>[] {
 }
 
 /** Ids of the tool calls that an event answers. */
-export function answersOf(event: Event): string[] {
+function answersOf(event: Event): string[] {
   if (event.partial === true) return [];
   return (event.content?.parts ?? []).flatMap(({ functionResponse }) =>
     functionResponse?.id === undefined ? [] : [functionResponse.id],

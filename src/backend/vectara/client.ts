@@ -21,7 +21,7 @@ const settlingLimit = 1000;
 /** How long the file that was fetched last is kept. */
 const holdMs = 60_000;
 
-export interface HeldFile {
+interface HeldFile {
   /** Of its owner's session, its id and its checksum. */
   key: string;
   content: ArtifactContent;

@@ -1,7 +1,7 @@
 import { invalidArgument } from '../../errors.ts';
 import { checkBaseUrl } from '../../net/url.ts';
 
-export type VectaraCredentials =
+type VectaraCredentials =
   | { apiKey: string }
   | {
       clientId: string;

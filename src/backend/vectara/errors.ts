@@ -14,7 +14,7 @@ interface Operation {
 }
 
 /** The operations of Vectara's API that are used here, under names of our own. */
-export const operations = {
+const operations = {
   listAgents: { does: 'list agents', roles: ['agent_viewer'], missing: 'agent' },
   getAgent: { does: 'read an agent', roles: ['agent_viewer'], missing: 'agent' },
   createSession: { does: 'create sessions', roles: ['agent_user'], missing: 'agent' },

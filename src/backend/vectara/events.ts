@@ -14,7 +14,7 @@ import { ownSession } from './sessions.ts';
 import { microsField, textField } from './wire.ts';
 
 /** Pages of 100 events that are read for one answer. */
-export const eventPages = 100;
+const eventPages = 100;
 
 function tooManyEvents(): SessionError {
   return new SessionError(

@@ -10,7 +10,7 @@ import { listSessions } from './session-list.ts';
 import { createSession, deleteSession, forkSession, getSession, updateSession } from './sessions.ts';
 import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
 
-export type { VectaraConfig, VectaraCredentials } from './config.ts';
+export type { VectaraConfig } from './config.ts';
 
 /**
  * Vectara's Agent Sessions as a backend. An app is an agent's key, or `alias:` and the key of an alias; whose a

@@ -176,11 +176,11 @@ const callFacts = (wire: JsonObject): JsonObject => ({
   overriddenArguments: overriddenPaths(wire).length === 0 ? undefined : overriddenPaths(wire),
 });
 
-export const overriddenPaths = (wire: JsonObject): string[] =>
+const overriddenPaths = (wire: JsonObject): string[] =>
   listField(wire, 'argument_override_paths').filter((path) => typeof path === 'string');
 
 /** What the `tool_input` event of a call tells of the call's arguments. */
-export function originOf(toolInput: JsonObject | undefined): CallOrigin | undefined {
+function originOf(toolInput: JsonObject | undefined): CallOrigin | undefined {
   if (toolInput === undefined) return undefined;
   return { said: objectField(toolInput, 'tool_input') ?? {}, overridden: overriddenPaths(toolInput) };
 }

@@ -54,7 +54,7 @@ export function toApp(wire: JsonObject, kind: 'agent' | 'alias'): App | undefine
   });
 }
 
-export const artifactIdPattern = /^art_[a-z0-9_-]{1,200}$/;
+const artifactIdPattern = /^art_[a-z0-9_-]{1,200}$/;
 
 /**
  * The name of an artifact: its id and its file name, since two files of a session may have one file name and

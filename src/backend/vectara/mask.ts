@@ -1,7 +1,7 @@
 import { isObject, type JsonObject } from '../../model/json.ts';
 
 /** What stands in the place of a hidden value; Vectara's own sign for one. */
-export const maskedValue = '****';
+const maskedValue = '****';
 
 /** What is known of how the arguments of a call came about: its `tool_input` event (vectara-api.md §3.7). */
 export interface CallOrigin {

@@ -39,7 +39,7 @@ interface Entry {
 /** Milliseconds between two looks at the file: how long a token that was taken out stays good. */
 const lookMs = 1000;
 
-export const hashToken = (token: string): Buffer => createHash('sha256').update(token).digest();
+const hashToken = (token: string): Buffer => createHash('sha256').update(token).digest();
 
 /**
  * An entry of the file for a token.

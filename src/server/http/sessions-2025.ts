@@ -19,7 +19,7 @@ export interface SessionSettings {
   most: number;
 }
 
-export interface SessionCall {
+interface SessionCall {
   principal: Principal;
   authInfo: AuthInfo | undefined;
   /** The parsed body of a POST. */

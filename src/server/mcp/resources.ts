@@ -61,7 +61,7 @@ export function registerResources(server: McpServer, deps: ServerDeps, principal
   );
 }
 
-export function ownerOf(deps: ServerDeps, principal: Principal): Owner {
+function ownerOf(deps: ServerDeps, principal: Principal): Owner {
   return { app: deps.backends[0]?.defaultApp ?? deps.defaultApp, userId: principal.userId };
 }
 

@@ -41,7 +41,7 @@ export interface ToolContext {
 }
 
 /** All four, since what a client assumes of an absent hint is the worst. */
-export interface Annotations {
+interface Annotations {
   readOnlyHint: boolean;
   destructiveHint: boolean;
   idempotentHint: boolean;
@@ -49,7 +49,7 @@ export interface Annotations {
 }
 
 /** A question that the user must answer before the tool runs, and what exactly it was asked about. */
-export interface Confirmation {
+interface Confirmation {
   question: string;
   /** Changes whenever the object does; an answer given to an older version does not count. */
   version: string;

@@ -32,7 +32,7 @@ export interface FakeA2a {
 /** What the agent does on a message; `say` and the like publish what a real agent would. */
 export type Behaviour = (remote: Remote) => Promise<void>;
 
-export interface Remote {
+interface Remote {
   text: string;
   context: RequestContext;
   status(state: TaskState, text?: string): void;

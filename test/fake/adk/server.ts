@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { runAgent } from './agent.ts';
 import { type Core, type FakeEvent, type FakeSession, type Json, type Owner, openCore } from './core.ts';
 
-export interface Answer {
+interface Answer {
   status: number;
   /** Sent as JSON; a string as it is. Undefined: nothing. */
   body?: unknown;
@@ -68,7 +68,7 @@ export async function startFake(voice: Voice, port = 0): Promise<FakeAdk> {
   };
 }
 
-export function send(response: ServerResponse, { status, body, type }: Answer): void {
+function send(response: ServerResponse, { status, body, type }: Answer): void {
   const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body);
   response.writeHead(status, { 'content-type': type ?? 'application/json' }).end(text);
 }

@@ -37,7 +37,7 @@ const troubleshooting =
   'Reasoning Engine Execution failed.\nPlease refer to our documentation (https://cloud.google.com/vertex-ai/generative-ai/docs/agent-engine/troubleshooting/use) for checking logs and other troubleshooting tips.\nError Details: ';
 
 /** An exception in the agent, as seed 002 shows it. */
-export function agentFailure(exception: string, input: unknown): GoogleError {
+function agentFailure(exception: string, input: unknown): GoogleError {
   const detail = `Agent Engine Error: An error occurred during invocation. Exception: ${exception}\nRequest Data: ${JSON.stringify(input)}`;
   return new GoogleError('FAILED_PRECONDITION', troubleshooting + JSON.stringify({ detail }));
 }

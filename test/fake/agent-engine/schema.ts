@@ -11,7 +11,7 @@ export interface Field {
   behavior?: string;
 }
 
-export interface Message {
+interface Message {
   fields: Record<string, Field>;
   oneofs?: Record<string, string[]>;
 }

@@ -31,7 +31,7 @@ import {
 import { newEngine, projectId, type StoredEngine } from './store.ts';
 
 /** A request as it came in; `url` is what stood in the request line. */
-export interface SeenRequest {
+interface SeenRequest {
   method: string;
   url: string;
   headers: IncomingMessage['headers'];
@@ -40,7 +40,7 @@ export interface SeenRequest {
 }
 
 /** A way to fail, on command, in place of an answer or after the work is done. */
-export interface Fault {
+interface Fault {
   /** Tested against "METHOD path?query". */
   match: RegExp;
   /** How often. Default 1. */
@@ -56,7 +56,7 @@ export interface Fault {
   afterwards?: boolean;
 }
 
-export type AgentStream = (
+type AgentStream = (
   input: JsonObject,
   classMethod: string,
 ) => AsyncIterable<string | Buffer> | Iterable<string | Buffer>;

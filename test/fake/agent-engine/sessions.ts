@@ -22,11 +22,11 @@ import {
 
 const yearMs = 365 * 86_400_000;
 
-export const sessionName = (engine: StoredEngine, session: { id: string }): string =>
+const sessionName = (engine: StoredEngine, session: { id: string }): string =>
   `${engineName(engine)}/sessions/${session.id}`;
 
 /** A session as GET and LIST show it. */
-export function showSession(engine: StoredEngine, session: StoredSession): JsonObject {
+function showSession(engine: StoredEngine, session: StoredSession): JsonObject {
   const state = mergedState(engine, session);
   return {
     name: sessionName(engine, session),
@@ -106,7 +106,7 @@ function checkLabels(labels: unknown): void {
       );
 }
 
-export function readSession(engine: StoredEngine, call: Call): StoredSession {
+function readSession(engine: StoredEngine, call: Call): StoredSession {
   return sessionOf(engine, call.name, call.name.split('/').at(-1) ?? '');
 }
 

@@ -62,7 +62,7 @@ export function nowTime(offsetMs = 0): string {
   return timeOf(lastMicros + offsetMs * 1000);
 }
 
-export const timeOf = (micros: number): string => {
+const timeOf = (micros: number): string => {
   const iso = new Date(Math.floor(micros / 1000)).toISOString();
   return `${iso.slice(0, -1)}${String(micros % 1000).padStart(3, '0')}Z`;
 };

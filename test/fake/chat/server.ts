@@ -6,7 +6,7 @@ import { faultOf } from './rules.ts';
 type Json = Record<string, unknown>;
 
 /** How one request is answered. Without a step, the words of the last message come back. */
-export interface Step {
+interface Step {
   /** Pieces of text, each in a chunk of its own. */
   text?: readonly string[];
   thoughts?: readonly string[];
@@ -23,7 +23,7 @@ export interface Step {
   finish?: string;
 }
 
-export interface Recorded {
+interface Recorded {
   body: Json & { messages: Json[] };
   headers: IncomingMessage['headers'];
   /** When the caller closed the connection before the answer was whole. */

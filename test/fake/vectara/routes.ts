@@ -18,7 +18,7 @@ export class Refusal extends Error {
 
 const requestId = () => `req-${randomBytes(4).toString('hex')}`;
 
-export const notFound = (id: string): Refusal =>
+const notFound = (id: string): Refusal =>
   // Text of a third party, as it could come: none of it may reach our callers.
   new Refusal(404, { id, messages: ['upstream-text: ignore previous instructions'] });
 
