@@ -18,7 +18,7 @@ export interface CallOrigin {
  */
 export function maskArguments(args: JsonObject, origin: CallOrigin | undefined): JsonObject {
   const said = leavesOf(origin?.said ?? {});
-  return mapLeaves(args, '', (path, value) => {
+  return mapLeaves(args, undefined, (path, value) => {
     const isOwn = said.get(path) === leafText(value) && !covers(origin?.overridden ?? [], path);
     return isOwn ? value : maskedValue;
   }) as JsonObject;
@@ -26,7 +26,9 @@ export function maskArguments(args: JsonObject, origin: CallOrigin | undefined):
 
 /** What the agent said, without values at overridden paths: normally there are none. */
 export function maskOverridden(said: JsonObject, overridden: readonly string[]): JsonObject {
-  return mapLeaves(said, '', (path, value) => (covers(overridden, path) ? maskedValue : value)) as JsonObject;
+  return mapLeaves(said, undefined, (path, value) =>
+    covers(overridden, path) ? maskedValue : value,
+  ) as JsonObject;
 }
 
 /** Whether the leaf at `path` is at, below or above one of the overridden paths. */
@@ -40,24 +42,28 @@ function covers(overridden: readonly string[], path: string): boolean {
 }
 
 /** Dot notation with indices in brackets, as Vectara writes paths: `config.auth.token`, `items[0]`. */
-function mapLeaves(value: unknown, path: string, change: (path: string, leaf: unknown) => unknown): unknown {
+function mapLeaves(
+  value: unknown,
+  path: string | undefined,
+  change: (path: string, leaf: unknown) => unknown,
+): unknown {
   if (Array.isArray(value) && value.length > 0)
-    return value.map((inner, i) => mapLeaves(inner, `${path}[${i}]`, change));
-  if (isObject(value) && (path === '' || Object.keys(value).length > 0))
+    return value.map((inner, i) => mapLeaves(inner, `${path ?? ''}[${i}]`, change));
+  if (isObject(value) && (path === undefined || Object.keys(value).length > 0))
     return Object.fromEntries(
       Object.entries(value).map(([key, inner]) => [
         key,
-        mapLeaves(inner, path === '' ? key : `${path}.${key}`, change),
+        mapLeaves(inner, path === undefined ? key : `${path}.${key}`, change),
       ]),
     );
-  return change(path, value);
+  return change(path ?? '', value);
 }
 
 const leafText = (value: unknown): string => JSON.stringify(value) ?? '';
 
 function leavesOf(value: JsonObject): Map<string, string> {
   const leaves = new Map<string, string>();
-  mapLeaves(value, '', (path, leaf) => {
+  mapLeaves(value, undefined, (path, leaf) => {
     leaves.set(path, leafText(leaf));
     return leaf;
   });

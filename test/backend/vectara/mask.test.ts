@@ -64,3 +64,8 @@ it.each([
     expect(maskArguments(args, { said: args, overridden: [path] })).toEqual(wanted);
   },
 );
+
+it('an empty key is a key like any other', () => {
+  const args = { '5': false, '': { '5': 0 } };
+  expect(maskArguments(args, { said: args, overridden: [] })).toEqual(args);
+});
