@@ -1,6 +1,7 @@
 import { readConfig, usage } from '../config/index.ts';
 import { SessionError } from '../errors.ts';
 import { createLog, type Log } from '../log.ts';
+import { useProxyFromEnvironment } from '../net/proxy.ts';
 import { version } from '../version.ts';
 import { StartFailure } from './command.ts';
 import { commands } from './commands.ts';
@@ -15,6 +16,9 @@ export async function run(io: Io): Promise<number> {
     else if (invocation.kind === 'version') io.print(`${version}\n`);
     else {
       const { command, config, operands, values } = invocation;
+      await useProxyFromEnvironment(io.machine.env).catch((error: unknown) => {
+        throw new StartFailure(error);
+      });
       return await command.run({ config, operands, values, io, log });
     }
     return 0;
