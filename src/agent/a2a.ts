@@ -8,10 +8,10 @@ import {
 } from '@a2a-js/sdk/client';
 import { SessionError } from '../errors.ts';
 import type { JsonObject } from '../model/json.ts';
+import { timeLimit } from '../net/time-limit.ts';
 import { toMessage } from './a2a-map.ts';
 import { type RemoteTurn, remoteTurn } from './a2a-task.ts';
 import type { Agent, AgentEvent, Turn } from './types.ts';
-import { watchdog } from './watchdog.ts';
 
 export interface A2aConfig {
   kind: 'a2a';
@@ -52,7 +52,7 @@ async function* converse(
   turn: Turn,
   signal: AbortSignal,
 ): AsyncGenerator<AgentEvent, void> {
-  const watch = watchdog(config.timeoutMs, signal);
+  const watch = timeLimit({ ms: config.timeoutMs, follow: [signal] });
   const keys = { contextId: `a2a:${config.name}:context`, taskId: `a2a:${config.name}:task` };
   const remote = remoteTurn();
   let client: Client | undefined;
@@ -64,7 +64,7 @@ async function* converse(
     const request = { tenant: '', message, configuration: undefined, metadata: undefined };
     let held: StreamResponse | undefined;
     for await (const piece of client.sendMessageStream(request, { signal: watch.signal })) {
-      watch.pet();
+      watch.restart();
       // A stream on a task that waited begins with the task as it stood, which we have heard already. From an
       // agent that cannot stream it is all there is.
       const repeats = piece.payload?.$case === 'task' && piece.payload.value.id === known.taskId;
@@ -105,7 +105,7 @@ async function* converse(
       cause: error,
     });
   } finally {
-    watch.stop();
+    watch.end();
   }
 }
 

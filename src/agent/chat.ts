@@ -4,10 +4,10 @@ import { SessionError } from '../errors.ts';
 import type { Event, Part } from '../model/event.ts';
 import { newId } from '../model/ids.ts';
 import { isObject, type JsonObject } from '../model/json.ts';
+import { timeLimit } from '../net/time-limit.ts';
 import { chatError, mayRetry, retryAfterOf } from './chat-errors.ts';
 import { type CallOptions, questionOf, recentEvents, systemText, toPrompt } from './prompt.ts';
 import type { Agent, AgentEvent, Turn } from './types.ts';
-import { watchdog } from './watchdog.ts';
 
 export interface ChatConfig {
   kind: 'chat';
@@ -65,15 +65,15 @@ async function* answer(
   turn: Turn,
   signal: AbortSignal,
 ): AsyncGenerator<AgentEvent, void> {
-  const watch = watchdog(config.timeoutMs, signal);
+  const watch = timeLimit({ ms: config.timeoutMs, follow: [signal] });
   try {
     const options = await optionsFor(config, turn, watch.signal);
     const known = new Set(options.prompt.flatMap(callIds));
-    watch.pet();
+    watch.restart();
     const { stream } = await openStream(model, options);
     const made = turnParts(known);
     for await (const part of stream) {
-      watch.pet();
+      watch.restart();
       const partial = made.take(part);
       if (partial !== undefined) yield { partial: true, content: { role: 'model', parts: [partial] } };
     }
@@ -87,7 +87,7 @@ async function* answer(
       });
     throw chatError(error);
   } finally {
-    watch.stop();
+    watch.end();
   }
 }
 

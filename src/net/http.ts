@@ -1,12 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionError } from '../errors.ts';
+import { chunksOf, type OpenAnswer, parseJson, readText } from './answer.ts';
+import { currentDeadline } from './deadline.ts';
+import {
+  type Failure,
+  failedToConnect,
+  isPassing,
+  isRefusal,
+  lostAnswer,
+  mayHaveRun,
+  mayRetry,
+  pauseBefore,
+  type Retry,
+} from './retry.ts';
+import { timeLimit } from './time-limit.ts';
 import { traceHeaders } from './trace.ts';
-
-/**
- * Which failures may be answered by sending the same request again:
- * `read` any passing one; `idempotent` 429 and 503; `quota` only 429, which was refused before it ran; `none`.
- */
-type Retry = 'read' | 'idempotent' | 'quota' | 'none';
 
 export interface HttpClientOptions {
   /** Of the service, for messages: "The Vectara service …". */
@@ -37,6 +45,11 @@ export interface HttpRequest {
   /** Sent as JSON; a FormData and URLSearchParams as they are. */
   body?: unknown;
   retry: Retry;
+  /**
+   * For a write: the tool that shows whether it took effect, named in the error when its answer is lost. Every
+   * request other than GET that is not retried as a read counts as a write.
+   */
+  lookWith?: string | undefined;
   headers?: Record<string, string> | undefined;
   signal?: AbortSignal | undefined;
   timeoutMs?: number | undefined;
@@ -44,188 +57,169 @@ export interface HttpRequest {
   onRetry?: ((status: number) => void) | undefined;
 }
 
+/**
+ * Requests to one service. Each ends with its own time-out, with its signal, and with the deadline of the tool
+ * call that it is made for, retries and waits included.
+ */
 export interface HttpClient {
-  /** The answer's JSON; undefined for an empty answer. */
+  /** The answer's JSON; undefined where there is nothing to answer: 204, or the end of a DELETE. */
   json(request: HttpRequest): Promise<unknown>;
   /** The answer's bytes as they come. Leaving the loop or the signal closes the connection. */
   stream(request: HttpRequest): Promise<{ headers: Headers; chunks: AsyncGenerator<Uint8Array, void> }>;
 }
 
-type Sent = { response: Response; end: AbortController; done: () => void; pulse: () => void };
-
+/** Milliseconds for all attempts of a request outside of a call with a deadline. */
 const totalMs = 30_000;
 
 /** An HTTP client for one service: time-outs, bounded retries with jitter, capped answers, no redirects. */
 export function httpClient(options: HttpClientOptions): HttpClient {
-  async function send(request: HttpRequest): Promise<Sent> {
-    const deadline = Date.now() + totalMs;
+  const { service, maxBytes } = options;
+
+  /** Undefined: what was to be deleted is gone, and the answer that said so was lost. */
+  async function send(request: HttpRequest): Promise<OpenAnswer | undefined> {
+    const until = performance.now() + totalMs;
     let fresh = false;
+    let lost = false;
     for (let attempt = 1; ; attempt += 1) {
       const tried = await attemptOnce(request, fresh);
       if ('response' in tried && tried.response.ok) return tried;
-      const status = 'response' in tried ? tried.response.status : 0;
-      const error = 'error' in tried ? tried.error : await refusal(tried);
+      const failed = 'response' in tried ? await refusal(tried) : tried;
+      const { status, error } = failed;
       if (status === 401 && !fresh) {
         fresh = true;
         continue;
       }
-      const delay =
-        error.retryAfter === undefined
-          ? Math.random() * Math.min(8000, 500 * 2 ** attempt)
-          : error.retryAfter * 1000;
-      if (
-        attempt >= (options.attempts ?? 4) ||
-        !mayRetry(request.retry, status, error) ||
-        Date.now() + delay > deadline
-      )
-        throw error;
-      await sleep(delay, undefined, request.signal ? { signal: request.signal } : {}).catch(() => {
-        throw cancelled();
-      });
+      if (request.method === 'DELETE' && lost && error.code === 'NOT_FOUND') return undefined;
+      lost ||= isWrite(request) && mayHaveRun(failed);
+      const pause = pauseBefore(attempt, error);
+      const left = currentDeadline()?.left() ?? until - performance.now();
+      if (attempt >= (options.attempts ?? 4) || !mayRetry(request.retry, failed) || pause > left)
+        throw lost && !isRefusal(error) ? lostAnswer(error, request.lookWith) : error;
+      await wait(pause, request);
       request.onRetry?.(status);
     }
   }
 
-  async function refusal(sent: Sent): Promise<SessionError> {
-    const text = await readText(sent, options).catch(() => '');
-    return options.toError(sent.response.status, parse(text), sent.response.headers, text);
+  async function wait(ms: number, request: HttpRequest): Promise<void> {
+    const limit = timeLimit({ ms: Number.POSITIVE_INFINITY, follow: endingsOf(request) });
+    try {
+      await sleep(ms, undefined, { signal: limit.signal });
+    } catch {
+      throw endedBy(limit.signal);
+    } finally {
+      limit.end();
+    }
   }
 
-  async function attemptOnce(request: HttpRequest, fresh: boolean): Promise<Sent | { error: SessionError }> {
-    const end = new AbortController();
-    const onAbort = () => end.abort(cancelled());
-    if (request.signal?.aborted) throw cancelled();
-    request.signal?.addEventListener('abort', onAbort, { once: true });
-    const wait = request.timeoutMs ?? options.timeoutMs;
-    const timer = setTimeout(() => end.abort(late(options.service, wait)), wait);
-    timer.unref();
-    const done = () => {
-      clearTimeout(timer);
-      request.signal?.removeEventListener('abort', onAbort);
+  async function refusal(answer: OpenAnswer): Promise<Failure> {
+    const { status, headers } = answer.response;
+    const text = await readText(answer, maxBytes).catch(() => '');
+    return { status, error: options.toError(status, parseJson(text), headers, text), sent: true };
+  }
+
+  async function attemptOnce(request: HttpRequest, fresh: boolean): Promise<OpenAnswer | Failure> {
+    const ms = request.timeoutMs ?? options.timeoutMs;
+    const limit = timeLimit({ ms, reason: () => late(service, ms), follow: endingsOf(request) });
+    const closing = new AbortController();
+    const abandon = () => {
+      limit.end();
+      closing.abort();
     };
-    end.signal.addEventListener('abort', done);
+    limit.signal.addEventListener('abort', () => closing.abort(limit.signal.reason), { once: true });
+    const failure = (error: unknown) => failureOf(service, error, limit.signal);
+    let sent = false;
     try {
-      await options.admit?.(request.method, request.path, end.signal);
-      const form =
-        request.body instanceof FormData || request.body instanceof URLSearchParams
-          ? request.body
-          : undefined;
+      if (limit.signal.aborted) throw endedBy(limit.signal);
+      await options.admit?.(request.method, request.path, limit.signal);
+      const headers = {
+        accept: 'application/json',
+        ...(request.body === undefined || isForm(request.body) ? {} : { 'content-type': 'application/json' }),
+        ...traceHeaders(),
+        ...(await options.headers(fresh)),
+        ...request.headers,
+      };
+      if (limit.signal.aborted) throw endedBy(limit.signal);
+      sent = true;
       const response = await fetch(options.baseUrl + request.path, {
         method: request.method,
         redirect: 'manual',
-        signal: end.signal,
-        headers: {
-          accept: 'application/json',
-          ...(request.body === undefined || form ? {} : { 'content-type': 'application/json' }),
-          ...traceHeaders(),
-          ...(await options.headers(fresh)),
-          ...request.headers,
-        },
-        ...(request.body === undefined ? {} : { body: form ?? JSON.stringify(request.body) }),
+        signal: closing.signal,
+        headers,
+        ...(request.body === undefined
+          ? {}
+          : { body: isForm(request.body) ? request.body : JSON.stringify(request.body) }),
       });
-      return { response, end, done, pulse: () => timer.refresh() };
+      return { service, response, limit, abandon, failure };
     } catch (error) {
-      end.abort();
-      return { error: failure(options.service, error, end.signal) };
+      abandon();
+      return { status: 0, error: failure(error), sent: sent && !failedToConnect(error) };
     }
   }
 
   return {
     async json(request) {
-      const text = await readText(await send(request), options).catch(async (error: unknown) => {
-        // Broken off under way: what may be read again is, once.
-        const again =
-          request.retry === 'read' && error instanceof SessionError && error.code === 'UNAVAILABLE';
-        if (again) return readText(await send(request), options);
-        throw error;
+      const answer = await send(request);
+      if (answer === undefined) return undefined;
+      const text = await textOf(answer, request, maxBytes).catch(async (error: unknown) => {
+        if (!(error instanceof SessionError)) throw error;
+        if (isWrite(request)) throw lostAnswer(error, request.lookWith);
+        // Broken off under way, or empty: what may be read again is, once.
+        const again = request.retry === 'read' && isPassing(error) ? await send(request) : undefined;
+        if (again === undefined) throw error;
+        return textOf(again, request, maxBytes);
       });
       if (text === '') return undefined;
-      const body = parse(text);
-      if (body === undefined)
-        throw new SessionError('UNAVAILABLE', `The ${options.service} answered something that is not JSON.`, {
-          hint: 'Check that the configured address is that of the service itself.',
-        });
-      return body;
+      const value = parseJson(text);
+      if (value !== undefined) return value;
+      const error = notJson(service);
+      throw isWrite(request) ? lostAnswer(error, request.lookWith) : error;
     },
     async stream(request) {
-      const sent = await send(request);
-      return { headers: sent.response.headers, chunks: chunksOf(sent, options) };
+      const answer = await send(request);
+      if (answer === undefined) return { headers: new Headers(), chunks: nothing() };
+      return { headers: answer.response.headers, chunks: chunksOf(answer, maxBytes) };
     },
   };
 }
 
-async function* chunksOf(sent: Sent, options: HttpClientOptions): AsyncGenerator<Uint8Array, void> {
-  let whole = false;
-  try {
-    let bytes = 0;
-    for await (const chunk of sent.response.body ?? []) {
-      sent.pulse();
-      bytes += chunk.byteLength;
-      if (bytes > options.maxBytes)
-        throw new SessionError(
-          'RESOURCE_EXHAUSTED',
-          `The ${options.service} answered more than ${options.maxBytes} bytes.`,
-          {
-            hint: 'Ask for a smaller page.',
-          },
-        );
-      yield chunk;
-    }
-    whole = true;
-  } catch (error) {
-    throw failure(options.service, error, sent.end.signal);
-  } finally {
-    // An abort costs as much as half a request: only for what is still coming.
-    if (whole) sent.done();
-    else sent.end.abort();
-  }
+async function* nothing(): AsyncGenerator<Uint8Array, void> {}
+
+const isWrite = ({ method, retry }: HttpRequest): boolean =>
+  method === 'DELETE' || (method !== 'GET' && retry !== 'read');
+
+const isForm = (body: unknown): body is FormData | URLSearchParams =>
+  body instanceof FormData || body instanceof URLSearchParams;
+
+const endingsOf = (request: HttpRequest) => [request.signal, currentDeadline()?.signal];
+
+/** A whole answer. Nothing at all is an answer only where there is nothing to say. */
+async function textOf(answer: OpenAnswer, request: HttpRequest, maxBytes: number): Promise<string> {
+  const text = await readText(answer, maxBytes);
+  const { status } = answer.response;
+  if (text !== '' || request.method === 'DELETE' || status === 204 || status === 205) return text;
+  throw new SessionError('UNAVAILABLE', `The ${answer.service} answered with nothing.`, {
+    hint: 'Try again later; if it stays so, check that the configured address is that of the service itself.',
+  });
 }
 
-async function readText(sent: Sent, options: HttpClientOptions): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  // The time limit is for the whole answer: one that trickles in does not push it back.
-  for await (const chunk of chunksOf({ ...sent, pulse: () => {} }, options)) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+function notJson(service: string): SessionError {
+  return new SessionError('UNAVAILABLE', `The ${service} answered something that is not JSON.`, {
+    hint: 'Check that the configured address is that of the service itself.',
+  });
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
-}
-
-// Some services answer 500 to what will never succeed; `toError` then knows better than the status.
-const final: readonly string[] = ['CANCELLED', 'NOT_FOUND', 'ALREADY_EXISTS', 'FAILED_PRECONDITION'];
-
-function mayRetry(retry: Retry, status: number, error: SessionError): boolean {
-  if (final.includes(error.code)) return false;
-  if (retry === 'none') return false;
-  if (status === 429) return true;
-  if (retry === 'quota') return false;
-  if (status === 503) return true;
-  return (
-    retry === 'read' &&
-    ((status === 0 && passing(error)) || status === 408 || status === 500 || status === 502 || status === 504)
-  );
-}
-
-/** Without an answer: the network may heal, credentials that cannot be had will not. */
-function passing(error: SessionError): boolean {
-  return error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED';
-}
-
-function failure(service: string, error: unknown, signal: AbortSignal): SessionError {
+function failureOf(service: string, error: unknown, signal: AbortSignal): SessionError {
   if (error instanceof SessionError) return error;
-  if (signal.reason instanceof SessionError) return signal.reason;
+  if (signal.aborted) return endedBy(signal);
   return new SessionError('UNAVAILABLE', `The ${service} cannot be reached, or broke off its answer.`, {
     hint: 'Check that it runs and that the configured address is right, then try again.',
     cause: error,
   });
 }
 
-function cancelled(): SessionError {
+/** Time-outs and deadlines say why they end a request; any other signal is a caller's. */
+function endedBy(signal: AbortSignal): SessionError {
+  if (signal.reason instanceof SessionError) return signal.reason;
   return new SessionError('CANCELLED', 'The call was cancelled.', {
     hint: 'Call again if it is still wanted.',
   });
@@ -233,7 +227,7 @@ function cancelled(): SessionError {
 
 function late(service: string, ms: number): SessionError {
   return new SessionError('DEADLINE_EXCEEDED', `The ${service} did not answer within ${ms / 1000} s.`, {
-    hint: 'Try again later; if it was a write, read first whether it took effect.',
+    hint: 'Try again later.',
   });
 }
 

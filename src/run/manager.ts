@@ -6,6 +6,7 @@ import type { Content } from '../model/event.ts';
 import { newId } from '../model/ids.ts';
 import { canonicalJson, type JsonObject } from '../model/json.ts';
 import { checkInvocationId } from '../model/run.ts';
+import { withoutDeadline } from '../net/deadline.ts';
 import { followRun } from './ledger-run.ts';
 import { type LiveRun, startLive } from './live-run.ts';
 import { memoryLedger } from './memory-ledger.ts';
@@ -127,13 +128,16 @@ export function openRunManager({ log }: { log: Log }): RunManager {
       const found = live.get(name) ?? past.get(name) ?? followRun(backend, ledger, ref, run);
       return { ...found, begun: false };
     }
-    const started = startLive({
-      backend,
-      ledger,
-      ref,
-      input: { message: message ?? { parts: [] }, stateDelta, invocationId, classMethod, input },
-      log,
-    });
+    // A run outlives the call that begins it, and has limits of its own.
+    const started = withoutDeadline(() =>
+      startLive({
+        backend,
+        ledger,
+        ref,
+        input: { message: message ?? { parts: [] }, stateDelta, invocationId, classMethod, input },
+        log,
+      }),
+    );
     live.set(name, started);
     past.delete(name);
     void started.ended.then(() => {

@@ -3,6 +3,7 @@ import type { Backend } from '../backend/types.ts';
 import { invalidArgument, quote } from '../errors.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Principal } from '../model/principal.ts';
+import { withDeadline } from '../net/deadline.ts';
 import type { RunManager } from '../run/manager.ts';
 import type { ListedTool } from './index.ts';
 import type { ResourceLink, Tool, ToolContext } from './support/define.ts';
@@ -18,7 +19,12 @@ export interface CallEnvironment {
   defaultApp: string;
   /** Signs page tokens and open questions; the same in every process over one store. */
   secret: Buffer;
+  /** Milliseconds for one call, shared by all its requests to services. Default 45,000. */
+  callMs?: number | undefined;
 }
+
+/** Clients give up on a call after 60 s, and nobody would hear what comes later. */
+const defaultCallMs = 45_000;
 
 /** Who calls, and how the call hears of its caller and the caller of the call. */
 export interface Caller extends Pick<ToolContext, 'signal' | 'cancelled' | 'progress'> {
@@ -49,10 +55,13 @@ export async function runCall<Q>(
 ): Promise<CallOutcome<Q>> {
   const args = parseArgs(input, raw);
   const context = contextOf(environment, tool, args, caller);
-  const question = await settleConfirmation(tool, args, context);
-  if (question !== undefined) return { question };
-  const result = await tool.run(args, context);
-  return { result, links: tool.links?.(result, context) ?? [] };
+  const ms = tool.waits === true ? Number.POSITIVE_INFINITY : (environment.callMs ?? defaultCallMs);
+  return withDeadline({ ms, signal: caller.signal }, async () => {
+    const question = await settleConfirmation(tool, args, context);
+    if (question !== undefined) return { question };
+    const result = await tool.run(args, context);
+    return { result, links: tool.links?.(result, context) ?? [] };
+  });
 }
 
 function parseArgs(input: z.ZodObject, args: unknown): JsonObject {

@@ -1,5 +1,6 @@
 import { invalidArgument } from '../../errors.ts';
 import { type HttpClient, httpClient } from '../../net/http.ts';
+import { type Semaphore, semaphore } from '../../net/semaphore.ts';
 import { checkBaseUrl } from '../../net/url.ts';
 import { type AdkConfig, defaults } from './config.ts';
 import { type Detected, detect } from './detect.ts';
@@ -25,7 +26,7 @@ export interface Adk {
   dialect(): Promise<Dialect>;
   readonly sessionCache: SessionCache;
   /** Runs `work` when fewer than `parallelReads` others run. */
-  gate<T>(work: () => Promise<T>): Promise<T>;
+  readonly gate: Semaphore;
 }
 
 /** @throws SessionError INVALID_ARGUMENT when the configuration is wrong */
@@ -75,23 +76,6 @@ export async function connect(config: AdkConfig): Promise<Adk> {
       }
       return current();
     },
-    gate: gateOf(parallelReads),
-  };
-}
-
-function gateOf(limit: number): Adk['gate'] {
-  let running = 0;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
-    else running += 1;
-    try {
-      return await work();
-    } finally {
-      // The place goes to the next in line; only without one is it free again.
-      const next = waiting.shift();
-      if (next === undefined) running -= 1;
-      else next();
-    }
+    gate: semaphore(parallelReads),
   };
 }

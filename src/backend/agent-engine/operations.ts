@@ -16,6 +16,8 @@ export interface Settled {
  * @throws SessionError what the operation failed with
  */
 export async function settle(client: AgentEngineClient, body: unknown, waitMs = 30_000): Promise<Settled> {
+  // A delete that was sent twice and found nothing the second time.
+  if (body === undefined) return { done: true, response: undefined };
   let operation = objectOf(body);
   const until = client.now() + waitMs;
   for (let pause = 200; ; pause = Math.min(2000, pause * 1.5)) {

@@ -18,6 +18,7 @@ export const forkSession = defineTool({
     (backends.some((from) => supports(from, 'events.list')) &&
       backends.some((to) => supports(to, 'events.append'))),
   reach: 'user',
+  waits: true,
   input: {
     sessionId,
     upToEventId: idText().optional().describe('Last event to copy; default: all'),

@@ -67,6 +67,7 @@ export const query = defineTool({
   toolset: 'query',
   needs: ['query.stream'],
   reach: 'user',
+  waits: true,
   input: {
     ...runInput,
     cancel: z.boolean().optional().describe('true: end that run'),

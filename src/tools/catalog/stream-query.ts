@@ -9,6 +9,7 @@ export const streamQuery = defineTool({
   toolset: 'query',
   needs: ['query.stream'],
   reach: 'user',
+  waits: true,
   input: {
     ...runInput,
     classMethod: z.string().optional().describe('Streaming method of the agent; default: its usual one'),

@@ -17,6 +17,7 @@ export const waitForEvents = defineTool({
   toolset: 'events',
   needs: ['events.list'],
   reach: 'user',
+  waits: true,
   input: {
     sessionId,
     afterEventId: idText().optional().describe('Last event you know; default: none, so any event counts'),

@@ -78,6 +78,8 @@ export interface Tool {
    * backend where there are several; `server` nothing at all.
    */
   reach: 'user' | 'backend' | 'server';
+  /** The tool waits as long as its arguments, or the work itself, want: the time limit of a call is not for it. */
+  waits?: true;
   input: z.ZodRawShape;
   output: z.ZodObject;
   annotations: Annotations;

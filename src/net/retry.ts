@@ -1,0 +1,80 @@
+import { SessionError } from '../errors.ts';
+
+/**
+ * Which failures may be answered by sending the same request again: `read` any passing one; `idempotent` 429 and
+ * 503; `quota` only 429, which was refused before it ran; `none`. A request that never left may always go again,
+ * except with `none`. Kept by hand, because whether a repetition may do harm is knowledge of each single request
+ * that no library has.
+ */
+export type Retry = 'read' | 'idempotent' | 'quota' | 'none';
+
+/** How an attempt failed. */
+export interface Failure {
+  /** 0: no answer. */
+  status: number;
+  error: SessionError;
+  /** Whether the service may have seen the request. */
+  sent: boolean;
+}
+
+// Some services answer 500 to what will never succeed; the backend's `toError` then knows better than the status.
+const final: readonly string[] = ['CANCELLED', 'NOT_FOUND', 'ALREADY_EXISTS', 'FAILED_PRECONDITION'];
+
+export function mayRetry(retry: Retry, { status, error, sent }: Failure): boolean {
+  if (retry === 'none' || final.includes(error.code)) return false;
+  if (status === 429 || (!sent && isPassing(error))) return true;
+  if (retry === 'quota') return false;
+  if (status === 503) return true;
+  if (retry !== 'read') return false;
+  return status === 0 ? isPassing(error) : [408, 500, 502, 504].includes(status);
+}
+
+/** Milliseconds before the next attempt: what the service asked for, else doubling, with jitter against herds. */
+export function pauseBefore(attempt: number, error: SessionError): number {
+  return error.retryAfter === undefined
+    ? Math.random() * Math.min(8000, 500 * 2 ** attempt)
+    : error.retryAfter * 1000;
+}
+
+/** Without an answer: the network may heal, credentials that cannot be had will not. */
+export function isPassing(error: SessionError): boolean {
+  return error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED';
+}
+
+const beforeSending =
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ERR_TLS|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO)/;
+
+/** Whether fetch failed before anything of the request could reach the service: no connection was made. */
+export function failedToConnect(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  return typeof code === 'string' && beforeSending.test(code);
+}
+
+/** Refusals after which a write has surely not happened. */
+const refused: readonly string[] = [
+  'INVALID_ARGUMENT',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'FAILED_PRECONDITION',
+  'PERMISSION_DENIED',
+  'UNAUTHENTICATED',
+  'ABORTED',
+  'UNIMPLEMENTED',
+];
+
+export const isRefusal = (error: SessionError): boolean => refused.includes(error.code);
+
+/** Whether the service may have carried out a request that failed so. */
+export const mayHaveRun = ({ status, error, sent }: Failure): boolean =>
+  sent && (status === 0 || status === 408 || status >= 500) && !isRefusal(error);
+
+/** The error of a write whose answer was lost. Repeating it blindly could do it twice. */
+export function lostAnswer(error: SessionError, lookWith: string | undefined): SessionError {
+  return new SessionError(error.code, `${error.message} The change may have been made all the same.`, {
+    hint: `Look with ${lookWith ?? 'a tool that reads it'} whether it was made before you repeat it.`,
+    retryAfter: error.retryAfter,
+    details: { ...error.details, outcome: 'unknown' },
+    cause: error.cause,
+  });
+}
