@@ -71,25 +71,45 @@ export interface Lane {
   idle(): Promise<void>;
 }
 
+/** What became of a batch: the outcomes in the order of its jobs, or why it was kept waiting until the deadline. */
+export type Committed = readonly Outcome[] | { busy: unknown };
+
 /**
  * Group commit: updates that arrive while one transaction is under way share the next one. `commit` runs a
- * batch as one transaction and resolves, once it is durable, to the outcomes in the order of the jobs; when
- * it rejects, the jobs of this batch reject with the same error, and no others do.
+ * batch as one transaction and resolves once it is durable; when it rejects, the jobs of this batch reject
+ * with the same error, and no others do. No job waits longer than `patience` milliseconds for a lock, however
+ * many batches that takes: `deadline` (of `performance.now()`) is that of the job that has waited longest.
  */
-export function groupCommit(commit: (jobs: readonly Job[]) => Promise<readonly Outcome[]>): Lane {
-  let waiting: (Job & { settle: (outcome: Outcome) => void })[] = [];
+export function groupCommit(
+  commit: (jobs: readonly Job[], deadline: number) => Promise<Committed>,
+  patience: number,
+): Lane {
+  interface Waiting extends Job {
+    deadline: number;
+    settle: (outcome: Outcome) => void;
+  }
+  let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
 
   async function run(): Promise<void> {
-    while (waiting.length > 0) {
+    for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
       // Lets the callers that the last batch woke, and whatever came in meanwhile, join this one.
       await new Promise<void>((resolve) => setImmediate(resolve));
       const batch = waiting.slice(0, maxBatch);
       waiting = waiting.slice(maxBatch);
-      const outcomes = await commit(batch).catch((error: unknown) => batch.map(() => ({ error })));
-      for (const [i, job] of batch.entries()) job.settle(outcomes[i] ?? { result: undefined });
+      const { deadline } = first;
+      const done = await commit(batch, deadline).catch((error: unknown) => batch.map(() => ({ error })));
+      if ('busy' in done) giveUp(batch, deadline, done.busy);
+      else for (const [i, job] of batch.entries()) job.settle(done[i] ?? { result: undefined });
     }
     running = undefined;
+  }
+
+  /** Those who have not waited their time yet go on waiting. */
+  function giveUp(batch: readonly Waiting[], deadline: number, error: unknown): void {
+    const over = Math.max(deadline, performance.now());
+    for (const job of batch) if (job.deadline <= over) job.settle({ error });
+    waiting = [...batch.filter((job) => job.deadline > over), ...waiting];
   }
 
   return {
@@ -97,7 +117,7 @@ export function groupCommit(commit: (jobs: readonly Job[]) => Promise<readonly O
       new Promise<T>((resolve, reject) => {
         const settle = (outcome: Outcome) =>
           'error' in outcome ? reject(outcome.error) : resolve(outcome.result as T);
-        waiting.push({ keys, decide, settle });
+        waiting.push({ keys, decide, settle, deadline: performance.now() + patience });
         running ??= run();
       }),
     idle: async () => {

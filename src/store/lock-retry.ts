@@ -1,21 +1,18 @@
 import { isBusy, sqliteError } from './sqlite-errors.ts';
 
-/** Milliseconds that a call waits for other processes before it gives up with UNAVAILABLE. */
-const patience = 20_000;
-
 /**
- * Runs `attempt`, again and again while another process holds the lock. It waits on timers, since SQLite's
+ * Runs `attempt`, again and again while another process holds the lock, until `deadline` (of
+ * `performance.now()`). It waits on timers, since SQLite's
  * own waiting would stop the event loop. The pauses do not grow, or whoever has waited longest would have
  * the least chance to meet the moment in which the lock is free.
- * @throws SessionError for everything that SQLite reports
+ * @throws SessionError for everything that SQLite reports; UNAVAILABLE when the deadline has passed
  */
-export async function whenFree<T>(attempt: () => T): Promise<T> {
-  const start = performance.now();
+export async function retryWhileLocked<T>(attempt: () => T, deadline: number): Promise<T> {
   for (;;) {
     try {
       return attempt();
     } catch (error) {
-      if (!isBusy(error) || performance.now() - start > patience) throw sqliteError(error);
+      if (!isBusy(error) || performance.now() > deadline) throw sqliteError(error);
     }
     await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 2));
   }

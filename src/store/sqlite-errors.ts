@@ -42,6 +42,13 @@ export function damaged(cause: unknown): SessionError {
   });
 }
 
+export function notOurs(cause?: unknown): SessionError {
+  return new SessionError('FAILED_PRECONDITION', 'The file is not a session database.', {
+    hint: 'It was left as it is. Choose another file with --store.',
+    cause,
+  });
+}
+
 /** What SQLite reports, as an error for callers. Anything else is returned as it is. */
 export function sqliteError(error: unknown): unknown {
   const kind = kindOf(error);

@@ -1,15 +1,19 @@
 import { resolve } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { SessionError } from '../errors.ts';
-import { decideAll, groupCommit, type Job, type Outcome } from './group-commit.ts';
+import { type Committed, decideAll, groupCommit, type Job } from './group-commit.ts';
 import { compareKeys, keyAfter, prefixEnd } from './keys.ts';
-import { takeTurns, whenFree } from './lock-retry.ts';
-import { damaged, isMisfit } from './sqlite-errors.ts';
-import { migrate, prepareFile } from './sqlite-file.ts';
-import { textIndex } from './text-index.ts';
+import { retryWhileLocked, takeTurns } from './lock-retry.ts';
+import { slices } from './slices.ts';
+import { damaged, isBusy, isMisfit } from './sqlite-errors.ts';
+import { prepareFile } from './sqlite-file.ts';
+import { givesRoomBack, migrate, pragma, rewriteOldFile } from './sqlite-schema.ts';
+import { statements } from './sqlite-statements.ts';
+import { termList, textIndex } from './text-index.ts';
 import type { Entry, Put, Range, Store, Write } from './types.ts';
 import { watchKeys } from './watch.ts';
 import { indexTerms } from './words.ts';
+import { writeAheadLog } from './write-ahead-log.ts';
 
 export interface SqliteOptions {
   /** A file, created with its folder where it is missing, or `:memory:`. */
@@ -21,12 +25,17 @@ export interface SqliteOptions {
   durability: 'full' | 'normal';
   /** The clock that entries expire by, in milliseconds. */
   now?: (() => number) | undefined;
+  /** Milliseconds that a call waits for other processes' writes to end; 20,000 where it is not given. */
+  patience?: number | undefined;
   /** Largest file, in pages of 4 KiB; beyond it the disk counts as full. */
   maxPages?: number | undefined;
 }
 
-/** Expired entries that one call of `sweep` deletes at most. */
-const sweepSlice = 500;
+/** Milliseconds that a call waits for other processes before it gives up with UNAVAILABLE. */
+const patience = 20_000;
+
+/** Pages of 4 KiB that deleted entries leave behind and new ones soon fill; what is more goes back to the disk. */
+const sparePages = 1024;
 
 /**
  * The store on an SQLite file that any number of processes may share, each with one connection. All calls of
@@ -41,24 +50,30 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   const inMemory = options.path === ':memory:';
   const path = inMemory ? options.path : resolve(options.path);
   if (!inMemory) prepareFile(path, (url) => new DatabaseSync(url, { readOnly: true }));
-  const { db, ...sql } = await whenFree(() => {
+  const whenFree = <T>(attempt: () => T, deadline = performance.now() + (options.patience ?? patience)) =>
+    retryWhileLocked(attempt, deadline);
+  const { db, log, ...sql } = await whenFree(() => {
     const opened = new DatabaseSync(path, { timeout: 0 });
     try {
       configure(opened, options);
       migrate(opened);
-      return { db: opened, ...statements(opened), text: textIndex(opened) };
+      if (!inMemory) rewriteOldFile(opened);
+      return { db: opened, log: writeAheadLog(opened), ...statements(opened), text: textIndex(opened) };
     } catch (error) {
       opened.close();
       throw isMisfit(error) ? damaged(error) : error;
     }
   });
   const turns = takeTurns();
-  const lane = groupCommit(commitBatch);
+  const lane = groupCommit(commitBatch, options.patience ?? patience);
   const watch = watchKeys({
     version: () => (sql.dataVersion.get() as unknown as { data_version: number }).data_version,
     value: (key) => read(key, now()),
   });
+  const sweeps = slices();
   let closed: Promise<void> | undefined;
+  // What a process that was killed had deleted may still be in the log.
+  log.written();
 
   function read(key: string, at: number): string | undefined {
     return (sql.select.get(key, at) as unknown as { value: string } | undefined)?.value;
@@ -78,19 +93,27 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     }
   }
 
-  async function commitBatch(jobs: readonly Job[]): Promise<readonly Outcome[]> {
+  async function commitBatch(jobs: readonly Job[], deadline: number): Promise<Committed> {
     await turns.begin();
     const keys = new Set(jobs.flatMap((job) => job.keys));
-    const { outcomes, writes } = await whenFree(() =>
-      transaction(sql.beginWrite, () => {
-        const at = now();
-        const values = new Map(Array.from(keys, (key) => [key, read(key, at)]));
-        const decided = decideAll(jobs, values, at);
-        for (const write of decided.writes) apply(write);
-        return decided;
-      }),
-    );
+    const committed = await whenFree(
+      () =>
+        transaction(sql.beginWrite, () => {
+          const at = now();
+          const values = new Map(Array.from(keys, (key) => [key, read(key, at)]));
+          const decided = decideAll(jobs, values, at);
+          for (const write of decided.writes) apply(write);
+          return decided;
+        }),
+      deadline,
+    ).catch((error: unknown) => {
+      if (error instanceof SessionError && isBusy(error.cause)) return { busy: error };
+      throw error;
+    });
     turns.end();
+    if ('busy' in committed) return committed;
+    const { outcomes, writes } = committed;
+    if (writes.length > 0) log.written();
     watch.written(
       writes.flatMap((write) => ('dropPrefix' in write ? [] : 'drop' in write ? write.drop : write.key)),
       writes.flatMap((write) => ('dropPrefix' in write ? write.dropPrefix : [])),
@@ -106,10 +129,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 
   function put({ key, value, expires, text: indexed }: Put): void {
     const terms = indexed === undefined ? undefined : indexTerms(indexed.body);
-    sql.upsert.run(key, value, expires ?? null, indexed?.scope ?? null, terms?.length ?? null);
-    if (indexed === undefined || terms === undefined) return;
-    const row = sql.idOf.get(key) as unknown as { id: number };
-    sql.text.add(row.id, indexed.scope, terms);
+    const list = indexed === undefined ? undefined : termList(indexed.scope, terms ?? []);
+    sql.upsert.run(key, value, expires ?? null, indexed?.scope ?? null, terms?.length ?? null, list ?? null);
   }
 
   function selectRange({ prefix, after, before, limit, reverse }: Range): Entry[] {
@@ -122,6 +143,28 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 
   function open(): void {
     if (closed !== undefined) throw new SessionError('UNAVAILABLE', 'The session database is closed.');
+  }
+
+  /** Deletes a slice of what has expired. Resolves to whether more is left. */
+  async function dropExpired(): Promise<boolean> {
+    const limit = sweeps.size();
+    const dropped = await whenFree(() => {
+      const start = performance.now();
+      const { changes } = transaction(sql.beginWrite, () => sql.dropExpired.run(now(), limit));
+      sweeps.took(performance.now() - start);
+      return Number(changes);
+    });
+    if (dropped > 0) log.written();
+    return dropped === limit;
+  }
+
+  /** Cuts some free pages off the file. Resolves to whether there are more than it should keep. */
+  async function giveRoomBack(): Promise<boolean> {
+    const spare = () => pragma(db, 'freelist_count') - sparePages;
+    if (inMemory || !givesRoomBack(db) || spare() <= 0) return false;
+    await whenFree(() => db.exec(`pragma incremental_vacuum(${Math.min(sparePages / 4, spare())})`));
+    log.written();
+    return spare() > 0;
   }
 
   return {
@@ -160,15 +203,14 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       // Whoever calls it in a loop must not keep everybody else waiting until the last slice.
       await new Promise<void>((resolve) => setImmediate(resolve));
       await turns.begin();
-      const swept = await whenFree(() =>
-        transaction(sql.beginWrite, () => sql.dropExpired.run(now(), sweepSlice)),
-      );
-      return Number(swept.changes) === sweepSlice;
+      const more = (await dropExpired()) || (await giveRoomBack());
+      return more;
     },
 
     close() {
       closed ??= lane.idle().then(() => {
         watch.stop();
+        log.stop();
         db.close();
       });
       return closed;
@@ -177,41 +219,14 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 }
 
 function configure(db: DatabaseSync, options: SqliteOptions): void {
-  db.exec(`pragma journal_mode = wal;
+  // auto_vacuum first: it must be known before the first page of a new file is written.
+  db.exec(`pragma auto_vacuum = incremental;
+    pragma journal_mode = wal;
     pragma synchronous = ${options.durability};
+    pragma secure_delete = on;
     pragma journal_size_limit = 67108864;
     pragma cache_size = -32768;
     ${options.maxPages === undefined ? '' : `pragma max_page_count = ${options.maxPages}`}`);
-}
-
-/** Prepared once: parsing takes longer than running them. */
-function statements(db: DatabaseSync) {
-  const alive = '(expires is null or expires > ?)';
-  const between = `select key, value from kv where key >= ? and key < ? and ${alive} order by key`;
-  const forward = db.prepare(`${between} limit ?`);
-  const backward = db.prepare(`${between} desc limit ?`);
-  forward.setReturnArrays(true);
-  backward.setReturnArrays(true);
-  return {
-    begin: db.prepare('begin'),
-    beginWrite: db.prepare('begin immediate'),
-    commit: db.prepare('commit'),
-    rollback: db.prepare('rollback'),
-    dataVersion: db.prepare('pragma data_version'),
-    select: db.prepare(`select value from kv where key = ? and ${alive}`),
-    forward,
-    backward,
-    upsert: db.prepare(
-      `insert into kv (key, value, expires, scope, terms) values (?, ?, ?, ?, ?) on conflict (key) do update set
-       value = excluded.value, expires = excluded.expires, scope = excluded.scope, terms = excluded.terms`,
-    ),
-    idOf: db.prepare('select id from kv where key = ?'),
-    drop: db.prepare('delete from kv where key = ?'),
-    dropBetween: db.prepare('delete from kv where key >= ? and key < ?'),
-    dropExpired: db.prepare(
-      'delete from kv where id in (select id from kv where expires <= ? order by expires limit ?)',
-    ),
-  };
 }
 
 /** SQLite sorts a blob after every text, so the empty one is above all keys. */

@@ -4,14 +4,12 @@ import type { Hit } from './types.ts';
 import { queryCharacters, queryWords } from './words.ts';
 
 /**
- * Full-text search on FTS5, which is used as a plain inverted index: it stems English, keeps the lists of
- * entries and merges them. Every term is prefixed with its scope, so that a scope's lists are its own and
+ * Full-text search on FTS5, which is used as a plain inverted index: it keeps the lists of entries and merges
+ * them; the triggers of the schema fill it from the term lists of the rows. Every term is prefixed with its scope, so that a scope's lists are its own and
  * other scopes, however large, cost nothing. Ranking is done here and looks at a bounded number of entries:
  * `bm25()` would walk the whole list of every word.
  */
 export interface TextIndex {
-  /** Indexes the terms of a row that has nothing in the index. */
-  add(id: number, scope: string, terms: readonly string[]): void;
   /** Reads more than once: call it in a transaction. `now` is the time that entries expire by. */
   search(scope: string, query: string, limit: number, now: number): Hit[];
 }
@@ -41,9 +39,10 @@ interface Word {
 }
 
 export function textIndex(db: DatabaseSync): TextIndex {
-  const insert = db.prepare('insert into words (rowid, terms) values (?, ?)');
-  const newest = db.prepare('select rowid from words where words match ? order by rowid desc limit ?');
-  const oldest = db.prepare('select rowid from words where words match ? order by rowid limit 1');
+  const newest = db.prepare(
+    'select rowid from term_index where term_index match ? order by rowid desc limit ?',
+  );
+  const oldest = db.prepare('select rowid from term_index where term_index match ? order by rowid limit 1');
   const rowOf = db.prepare('select key, value, scope, terms, expires from kv where id = ?');
   newest.setReturnArrays(true);
   oldest.setReturnArrays(true);
@@ -122,20 +121,19 @@ export function textIndex(db: DatabaseSync): TextIndex {
     return hits.slice(0, limit);
   }
 
-  return {
-    add: (id, scope, terms) => {
-      const prefix = prefixOf(scope);
-      // The bare prefix is the list of all entries of the scope.
-      insert.run(id, [prefix, ...terms.map((term) => prefix + term)].join(' '));
-    },
-    search,
-  };
+  return { search };
 }
 
-/** Digits, because the stemmer changes no word that ends in one and takes them for consonants. */
+/** Digits of the prefix that keeps the terms of a scope apart from those of others. */
+export const scopeDigits = 16;
+
+/** What a row keeps of its text: the prefix of its scope, which is the list of all entries of it, and the terms. */
+export const termList = (scope: string, terms: readonly string[]): string =>
+  [prefixOf(scope), ...terms].join(' ');
+
 function prefixOf(scope: string): string {
   const digest = createHash('sha256').update(scope).digest().readBigUInt64BE();
-  return (digest % 10n ** 16n).toString().padStart(16, '0');
+  return (digest % 10n ** BigInt(scopeDigits)).toString().padStart(scopeDigits, '0');
 }
 
 /** Sums, for each entry, how telling the words are that it holds. Best first, newest first among equals. */

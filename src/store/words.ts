@@ -1,5 +1,7 @@
+import { stemmer } from 'stemmer';
+
 /**
- * Words of any script, for an index that knows only exact terms. Terms are runs of ASCII letters and digits
+ * Words of any script, for an index that knows only exact terms. English ones are stemmed. Terms are runs of ASCII letters and digits
  * and of non-ASCII characters: no space, no quote, no punctuation.
  */
 
@@ -20,7 +22,7 @@ const accents = /[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0640]/g;
 export function indexTerms(text: string): string[] {
   const terms = new Set<string>();
   for (const run of runs(fold(text))) {
-    if (!run.dense) terms.add(run.text);
+    if (!run.dense) terms.add(stem(run.text));
     else {
       const chars = Array.from(run.text);
       for (const char of chars) terms.add(char);
@@ -33,7 +35,7 @@ export function indexTerms(text: string): string[] {
 /** The words of a query, each once. A word is found where all of its terms are. */
 export function queryWords(query: string): string[][] {
   const found: string[][] = [];
-  for (const run of runs(fold(query))) found.push(...(run.dense ? denseWords(run.text) : [[run.text]]));
+  for (const run of runs(fold(query))) found.push(...(run.dense ? denseWords(run.text) : [[stem(run.text)]]));
   return mostTelling(found);
 }
 
@@ -61,6 +63,12 @@ function fold(text: string): string {
   // Back to composed forms at the end: a Korean syllable is one character, not three.
   return small.normalize('NFKD').toLowerCase().replace(accents, '').replaceAll('ς', 'σ').normalize('NFC');
 }
+
+/**
+ * "running" → "run". The digit in front counts as a consonant, as the prefix of a scope did when FTS5 stemmed:
+ * stores of that time go on finding their words, and "use" stays apart from "us".
+ */
+const stem = (text: string): string => stemmer(`0${text}`).slice(1);
 
 function* runs(text: string): Generator<{ dense: boolean; text: string }> {
   for (const [found] of text.matchAll(word)) {

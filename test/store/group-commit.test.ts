@@ -16,7 +16,7 @@ function engine() {
     if (failure !== undefined) throw failure;
     for (const write of writes) if ('key' in write) data.set(write.key, write.value);
     return outcomes;
-  });
+  }, 20_000);
   return {
     ...lane,
     data,

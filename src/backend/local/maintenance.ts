@@ -1,23 +1,24 @@
+import { slices } from '../../store/slices.ts';
 import * as keys from './keys.ts';
 import type { Local } from './session-record.ts';
 import { deleteExpired } from './sessions.ts';
 
-/** Small enough that no other write waits long behind a slice. */
-const slice = 500;
-
-/** Drops all keys under a prefix, a slice at a time. */
+/** Drops all keys under a prefix, a slice at a time: others write in between. */
 export async function dropSlices(
   local: Local,
   prefix: string,
   stopped: () => boolean = () => false,
 ): Promise<void> {
+  const pace = slices();
   while (!stopped()) {
-    const rows = await local.store.range({ prefix, limit: slice });
+    const rows = await local.store.range({ prefix, limit: pace.size() });
     if (rows.length === 0) return;
+    const start = performance.now();
     await local.store.update([], () => ({
       result: undefined,
       writes: rows.map((row) => ({ drop: row.key })),
     }));
+    pace.took(performance.now() - start);
   }
 }
 

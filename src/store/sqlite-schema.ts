@@ -1,0 +1,139 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { SessionError } from '../errors.ts';
+import { notOurs } from './sqlite-errors.ts';
+import { scopeDigits } from './text-index.ts';
+
+/** "asms", in the field of the file's header that says whose a database is. */
+const applicationId = 0x61736d73;
+
+/** The terms of a row as the index holds them: each after the digits of its scope, which begin the list. */
+const indexText = (row: 'old' | 'new') =>
+  `replace(${row}.term_list, ' ', ' ' || substr(${row}.term_list, 1, ${scopeDigits}))`;
+
+const addToIndex = `insert into term_index (rowid, terms) select new.id, ${indexText('new')}`;
+const takeFromIndex = `insert into term_index (term_index, rowid, terms) select 'delete', old.id, ${indexText('old')}`;
+
+/**
+ * The schema, as the steps that lead to it. A file's `user_version` is the number of steps that it has taken.
+ * Steps are only ever added.
+ */
+const steps: readonly string[] = [
+  // The rows have ids, since `without rowid` makes large values costly and the text index needs a number.
+  `create table kv (
+     id integer primary key,
+     key text not null unique,
+     value text not null,
+     expires integer
+   );
+   create index kv_expires on kv (expires) where expires is not null;
+   pragma application_id = ${applicationId};`,
+
+  // A row with a scope has its terms in the index. The triggers take them out when the row goes or changes,
+  // whatever statement does it.
+  `alter table kv add column scope text;
+   alter table kv add column terms integer;
+   create virtual table words using fts5 (
+     terms, content = '', contentless_delete = 1, detail = none, tokenize = 'porter ascii'
+   );
+   create trigger kv_dropped after delete on kv when old.scope is not null begin
+     delete from words where rowid = old.id;
+   end;
+   create trigger kv_changed after update on kv when old.scope is not null begin
+     delete from words where rowid = old.id;
+   end;`,
+
+  // The index of step 2 only marks deleted rows: their words stay in the file for months. With the list of its
+  // terms beside each row, FTS5 can take them out at once ('secure-delete', sqlite.org/fts5.html). The terms
+  // of existing rows are read from the old index, stemmed as they are there; words.ts stems them from now on.
+  // Under a new name, so that a process of an older version fails instead of writing what is never taken out.
+  `drop trigger kv_dropped;
+   drop trigger kv_changed;
+   alter table kv add column term_list text;
+   create virtual table temp.old_terms using fts5vocab (main, words, instance);
+   update kv set term_list = found.list from (
+     select doc, group_concat(iif(length(term) = ${scopeDigits}, term, substr(term, ${scopeDigits + 1})), ' '
+       order by length(term) > ${scopeDigits}) as list
+     from old_terms group by doc
+   ) as found where kv.id = found.doc and kv.scope is not null;
+   drop table temp.old_terms;
+   drop table words;
+   create virtual table term_index using fts5 (terms, content = '', detail = none, tokenize = 'ascii');
+   insert into term_index (term_index, rank) values ('secure-delete', 1);
+   ${addToIndex} from kv as new where new.term_list is not null;
+   create trigger kv_added after insert on kv when new.term_list is not null begin
+     ${addToIndex};
+   end;
+   create trigger kv_dropped after delete on kv when old.term_list is not null begin
+     ${takeFromIndex};
+   end;
+   create trigger kv_changed after update on kv
+     when old.term_list is not null or new.term_list is not null
+   begin
+     ${takeFromIndex} where old.term_list is not null;
+     ${addToIndex} where new.term_list is not null;
+   end;`,
+];
+
+/** The number of steps that the database has taken. @throws SessionError FAILED_PRECONDITION */
+export function checkOwner(db: DatabaseSync): number {
+  const owner = pragma(db, 'application_id');
+  const version = pragma(db, 'user_version');
+  const tables = db.prepare('select count(*) as n from sqlite_schema').get() as unknown as { n: number };
+  if (owner !== applicationId && (owner !== 0 || tables.n > 0)) throw notOurs();
+  if (version > steps.length)
+    throw new SessionError(
+      'FAILED_PRECONDITION',
+      'The session database was written by a newer version of this program.',
+      {
+        hint: 'Update agent-sessions-mcp, or choose another file with --store.',
+        details: { version, supportedVersion: steps.length },
+      },
+    );
+  return version;
+}
+
+/** Brings the schema up to date. Throws SQLite's own error while another process is doing so. */
+export function migrate(db: DatabaseSync): void {
+  // Taken even when there is nothing to do: it shows whether the file can be written at all.
+  db.exec('begin immediate');
+  try {
+    for (let version = checkOwner(db); version < steps.length; version++)
+      db.exec(`${steps[version]}; pragma user_version = ${version + 1};`);
+    db.exec('commit');
+  } catch (error) {
+    if (db.isTransaction) db.exec('rollback');
+    throw error;
+  }
+}
+
+/** Bytes of the largest file that is rewritten when it is opened: it takes about a second for 100 MB. */
+const rewriteLimit = 256 * 1024 * 1024;
+
+/**
+ * Rewrites a file of the first version, whose free space still holds what was deleted and cannot be given
+ * back to the disk. A larger one stays as it is until a backup of it is restored.
+ */
+export function rewriteOldFile(db: DatabaseSync): void {
+  if (givesRoomBack(db) || pragma(db, 'page_count') * pragma(db, 'page_size') > rewriteLimit) return;
+  try {
+    db.exec('pragma auto_vacuum = incremental; vacuum');
+  } catch {
+    // Another process is writing, or the disk has no room for a second copy: the next opening tries again.
+  }
+}
+
+/** Whether the file can shrink, as files do that this version made or rewrote. */
+export const givesRoomBack = (db: DatabaseSync): boolean => pragma(db, 'auto_vacuum') === 2;
+
+type NumberPragma =
+  | 'application_id'
+  | 'user_version'
+  | 'auto_vacuum'
+  | 'page_count'
+  | 'page_size'
+  | 'freelist_count';
+
+export function pragma(db: DatabaseSync, name: NumberPragma): number {
+  const row = db.prepare(`pragma ${name}`).get() as unknown as Record<string, number>;
+  return row[name] ?? 0;
+}

@@ -1,0 +1,31 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+/** Prepared once: parsing takes longer than running them. */
+export function statements(db: DatabaseSync) {
+  const alive = '(expires is null or expires > ?)';
+  const between = `select key, value from kv where key >= ? and key < ? and ${alive} order by key`;
+  const forward = db.prepare(`${between} limit ?`);
+  const backward = db.prepare(`${between} desc limit ?`);
+  forward.setReturnArrays(true);
+  backward.setReturnArrays(true);
+  return {
+    begin: db.prepare('begin'),
+    beginWrite: db.prepare('begin immediate'),
+    commit: db.prepare('commit'),
+    rollback: db.prepare('rollback'),
+    dataVersion: db.prepare('pragma data_version'),
+    select: db.prepare(`select value from kv where key = ? and ${alive}`),
+    forward,
+    backward,
+    upsert: db.prepare(
+      `insert into kv (key, value, expires, scope, terms, term_list) values (?, ?, ?, ?, ?, ?)
+       on conflict (key) do update set value = excluded.value, expires = excluded.expires,
+       scope = excluded.scope, terms = excluded.terms, term_list = excluded.term_list`,
+    ),
+    drop: db.prepare('delete from kv where key = ?'),
+    dropBetween: db.prepare('delete from kv where key >= ? and key < ?'),
+    dropExpired: db.prepare(
+      'delete from kv where id in (select id from kv where expires <= ? order by expires limit ?)',
+    ),
+  };
+}
