@@ -1,6 +1,8 @@
+import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { SessionError } from '../errors.ts';
+import { fileIdentity } from './file-identity.ts';
 import { type Committed, decideAll, groupCommit, type Job } from './group-commit.ts';
 import { compareKeys, keyAfter, prefixEnd } from './keys.ts';
 import { retryWhileLocked, takeTurns } from './lock-retry.ts';
@@ -64,6 +66,9 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       throw isMisfit(error) ? damaged(error) : error;
     }
   });
+  // The log exists from the first transaction on, and stays as long as a connection is open. SQLite puts it
+  // beside the file that a link leads to.
+  const file = fileIdentity(inMemory ? [] : [path, `${realpathSync(path)}-wal`]);
   const turns = takeTurns();
   const lane = groupCommit(commitBatch, options.patience ?? patience);
   const watch = watchKeys({
@@ -94,6 +99,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   }
 
   async function commitBatch(jobs: readonly Job[], deadline: number): Promise<Committed> {
+    file.check();
     await turns.begin();
     const keys = new Set(jobs.flatMap((job) => job.keys));
     const committed = await whenFree(
@@ -114,6 +120,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     if ('busy' in committed) return committed;
     const { outcomes, writes } = committed;
     if (writes.length > 0) log.written();
+    file.check();
     watch.written(
       writes.flatMap((write) => ('dropPrefix' in write ? [] : 'drop' in write ? write.drop : write.key)),
       writes.flatMap((write) => ('dropPrefix' in write ? write.dropPrefix : [])),
@@ -143,6 +150,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 
   function open(): void {
     if (closed !== undefined) throw new SessionError('UNAVAILABLE', 'The session database is closed.');
+    file.checkNowAndThen();
   }
 
   /** Deletes a slice of what has expired. Resolves to whether more is left. */
@@ -204,6 +212,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       await new Promise<void>((resolve) => setImmediate(resolve));
       await turns.begin();
       const more = (await dropExpired()) || (await giveRoomBack());
+      file.check();
       return more;
     },
 
