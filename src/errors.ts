@@ -1,3 +1,5 @@
+import { escapeUnseen, preview } from './model/text.ts';
+
 /** The codes of google.rpc.Code that callers of our tools can meet. Stable: clients may branch on them. */
 export const errorCodes = [
   'NOT_FOUND',
@@ -52,11 +54,7 @@ export function invalidArgument(message: string, hint?: string): SessionError {
   return new SessionError('INVALID_ARGUMENT', message, { hint });
 }
 
-/** A caller's own value, made safe to show back: quoted, control characters escaped, cut at 80 characters. */
+/** A caller's own value, made safe to show back: quoted, what cannot be seen escaped, cut at 80 characters. */
 export function quote(value: string): string {
-  const shown = JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-  return shown.replace(
-    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return escapeUnseen(JSON.stringify(preview(value, 80)));
 }

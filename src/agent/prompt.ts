@@ -1,5 +1,6 @@
 import type { OpenAICompatibleChatLanguageModel } from '@ai-sdk/openai-compatible';
 import { type Content, type Event, type Part, textOf } from '../model/event.ts';
+import { cutEnd } from '../model/text.ts';
 
 export type CallOptions = Parameters<OpenAICompatibleChatLanguageModel['doStream']>[0];
 export type Prompt = CallOptions['prompt'];
@@ -155,4 +156,4 @@ export function systemText(instruction: string | undefined, facts: readonly stri
 }
 
 /** What memory is searched for before a turn. */
-export const questionOf = (message: Content): string => textOf({ content: message }).slice(0, 2000);
+export const questionOf = (message: Content): string => cutEnd(textOf({ content: message }), 2000);

@@ -1,51 +1,155 @@
-import { isObject, jsonBytes } from './json.ts';
+import { isObject, type JsonObject } from './json.ts';
+import { cutEnd, escapeUnseen } from './text.ts';
 
 /** Bytes of JSON that one answer holds unless the caller asks for more (Claude Code refuses > 25k tokens). */
 export const answerBytes = 20_000;
+
+/**
+ * Arrays and objects within one another that an answer holds at most, whatever it was asked for. The door
+ * takes less; older stores and other people's services may hold what no JSON library can write.
+ */
+const deepest = 200;
 
 export interface Fitted<T> {
   value: T;
   truncated: boolean;
 }
 
+/** How much is left of a value: units of a text, members of a container, containers within one another. */
+interface Cut {
+  length: number;
+  members: number;
+  depth: number;
+}
+
+const everything = Number.POSITIVE_INFINITY;
+
+const cuts: readonly Cut[] = [
+  { length: 4000, members: 1000, depth: 100 },
+  { length: 1000, members: 200, depth: 50 },
+  { length: 250, members: 50, depth: 20 },
+  { length: 60, members: 20, depth: 10 },
+  { length: 20, members: 5, depth: 6 },
+  { length: 12, members: 2, depth: 3 },
+];
+
 /**
- * Cuts long strings, and then long lists and objects, until the value's JSON has at most `maxBytes`. What
+ * Cuts long texts, and then long lists and objects, until the value's JSON has at most `maxBytes`. What
  * is cut says so in its place, with `how` as the way to the rest. A value that fits comes back as it is.
+ * Its own members always stay: the schema of the answer needs them.
  */
 export function fitTo<T>(value: T, maxBytes: number, how: string): Fitted<T> {
-  if (jsonBytes(value) <= maxBytes) return { value, truncated: false };
-  for (const [length, members] of [
-    [4000, 1000],
-    [1000, 200],
-    [250, 50],
-    [60, 20],
-    [20, 5],
-  ] as const) {
-    const cut = shorten(value, length, members, how, 0) as T;
-    if (jsonBytes(cut) <= maxBytes) return { value: cut, truncated: true };
+  const { deep, broken } = faultsOf(value);
+  const whole =
+    deep || broken
+      ? (shorten(value, { length: everything, members: everything, depth: deepest }, how) as T)
+      : value;
+  if (maxBytes === everything || shownBytes(whole) <= maxBytes) return { value: whole, truncated: deep };
+  for (const cut of cuts) {
+    const shorter = shorten(whole, cut, how) as T;
+    if (shownBytes(shorter) <= maxBytes) return { value: shorter, truncated: true };
   }
-  return { value: shorten(value, 12, 2, how, 0) as T, truncated: true };
+  return { value: shorten(whole, { length: 12, members: 2, depth: 1 }, how) as T, truncated: true };
 }
 
-// Top-level members are the object's own fields, which the caller's schema needs: only what is below is dropped.
-function shorten(value: unknown, length: number, members: number, how: string, depth: number): unknown {
-  if (typeof value === 'string') return cutText(value, length, how);
-  if (Array.isArray(value)) {
-    const kept = value.slice(0, members).map((v) => shorten(v, length, members, how, depth + 1));
-    return kept;
-  }
-  if (!isObject(value)) return value;
-  const entries = Object.entries(value);
-  const kept = depth === 0 ? entries : entries.slice(0, members);
-  return Object.fromEntries([
-    ...kept.map(([k, v]) => [k, shorten(v, length, members, how, depth + 1)]),
-    ...(kept.length < entries.length ? [['…', `${entries.length - kept.length} more; ${how}`]] : []),
-  ]);
+/** The bytes that a value has in an answer: its compact JSON with the unseen escaped, in UTF-8. */
+export function shownBytes(value: unknown): number {
+  return Buffer.byteLength(escapeUnseen(JSON.stringify(value) ?? ''));
 }
 
-/** The first `length` characters with a note of how many are missing and how to get them. */
+/** As many items as have room together, the long ones cut; the first is always there. */
+export function fitItems<T>(
+  items: readonly T[],
+  maxBytes: number,
+  itemBytes: number,
+  how: string,
+): Fitted<T[]> {
+  const fitted = items.map((item) => fitTo(item, itemBytes, how));
+  let bytes = 0;
+  const over = fitted.findIndex(({ value }, i) => {
+    bytes += shownBytes(value) + 1;
+    return bytes > maxBytes && i > 0;
+  });
+  const shown = over < 0 ? fitted : fitted.slice(0, over);
+  return {
+    value: shown.map(({ value }) => value),
+    truncated: over >= 0 || shown.some((one) => one.truncated),
+  };
+}
+
+/** What no strict JSON reader takes: containers too deep within one another, and half characters. */
+function faultsOf(value: unknown): { deep: boolean; broken: boolean } {
+  let broken = typeof value === 'string' && !value.isWellFormed();
+  let level: object[] = typeof value === 'object' && value !== null ? [value] : [];
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > deepest) return { deep: true, broken };
+    const next: object[] = [];
+    for (const container of level)
+      for (const [key, member] of Object.entries(container)) {
+        if (typeof member === 'object' && member !== null) next.push(member);
+        else if (typeof member === 'string') broken ||= !member.isWellFormed();
+        broken ||= !key.isWellFormed();
+      }
+    level = next;
+  }
+  return { deep: false, broken };
+}
+
+type Container = JsonObject | unknown[];
+
+// Iterative, like all that walks what others have nested.
+function shorten(root: unknown, cut: Cut, how: string): unknown {
+  if (typeof root === 'string') return cutText(root, cut.length, how);
+  const isContainer = (value: unknown): value is Container => Array.isArray(value) || isObject(value);
+  if (!isContainer(root)) return root;
+  const copy: Container = Array.isArray(root) ? [] : {};
+  const work: { from: Container; to: Container; depth: number }[] = [{ from: root, to: copy, depth: 0 }];
+  for (let item = work.pop(); item !== undefined; item = work.pop()) {
+    const { from, to, depth } = item;
+    const entries = Object.entries(from);
+    const kept = depth === 0 ? entries : entries.slice(0, cut.members);
+    for (const [key, value] of kept) {
+      const name = Array.isArray(to) || depth === 0 ? key : cutText(key, cut.length, how);
+      if (!isContainer(value))
+        put(to, name, typeof value === 'string' ? cutText(value, cut.length, how) : value);
+      else if (depth + 1 >= cut.depth) put(to, name, leaf(value, depth, how));
+      else {
+        const below: Container = Array.isArray(value) ? [] : {};
+        put(to, name, below);
+        work.push({ from: value, to: below, depth: depth + 1 });
+      }
+    }
+    if (kept.length < entries.length) mark(from, to, depth, `${entries.length - kept.length} more; ${how}`);
+  }
+  return copy;
+}
+
+/** What stands for a container of which nothing is shown: of the same kind, as its schema may want. */
+function leaf(value: Container, depth: number, how: string): Container {
+  const size = Object.keys(value).length;
+  const empty: Container = Array.isArray(value) ? [] : {};
+  if (size > 0) mark(value, empty, depth + 1, `${size} more; ${how}`);
+  return empty;
+}
+
+/**
+ * Says what is missing. In a list the mark is of the kind of its neighbours, since readers take all items for
+ * the same; the list of an answer itself has none, since its items have a schema.
+ */
+function mark(from: Container, to: Container, depth: number, text: string): void {
+  if (!Array.isArray(to)) put(to, '…', text);
+  else if (depth > 1) to.push(Array.isArray(from) && isObject(from[0]) ? { '…': text } : text);
+}
+
+/** Adds a member. Assigning a key `__proto__` would change the object's kind in place of its content. */
+function put(to: Container, key: string, value: unknown): void {
+  if (Array.isArray(to)) to.push(value);
+  else Object.defineProperty(to, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+/** The first `length` units with a note of how many are missing and how to get them. Half characters become U+FFFD. */
 export function cutText(text: string, length: number, how: string): string {
-  if (text.length <= length + how.length + 24) return text;
-  const end = /[\ud800-\udbff]/.test(text.charAt(length - 1)) ? length - 1 : length;
-  return `${text.slice(0, end)}…[${text.length - end} more characters; ${how}]`;
+  if (text.length <= length + how.length + 24) return text.toWellFormed();
+  const kept = cutEnd(text, length).toWellFormed();
+  return `${kept}…[${text.length - kept.length} more characters; ${how}]`;
 }

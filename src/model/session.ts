@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type Event, textOf } from './event.ts';
+import { cutEnd, preview } from './text.ts';
 
 const lastEventSchema = z
   .object({ id: z.string(), author: z.string(), timestamp: z.string(), text: z.string().optional() })
@@ -31,12 +32,12 @@ const previewLength = 120;
 /** The line that a list shows of a session's last event. */
 export function previewOf(event: Event): LastEvent {
   // Cut before it is tidied: a text may have megabytes, and this runs with every append.
-  const text = textOf(event).slice(0, 1000).replace(/\s+/g, ' ').trim();
+  const text = cutEnd(textOf(event), 1000).replace(/\s+/g, ' ').trim();
   return {
     id: event.id,
     author: event.author,
     timestamp: event.timestamp,
-    ...(text === '' ? {} : { text: text.length > previewLength ? `${text.slice(0, previewLength)}…` : text }),
+    ...(text === '' ? {} : { text: preview(text, previewLength) }),
   };
 }
 

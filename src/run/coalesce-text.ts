@@ -1,3 +1,5 @@
+import { cutStart } from '../model/text.ts';
+
 export interface TextFlow {
   push(text: string): void;
   /** Sends what is still held back. */
@@ -18,7 +20,7 @@ export function textFlow(send: (text: string) => void, intervalMs = 50): TextFlo
     clearTimeout(timer);
     timer = undefined;
     if (held === '') return;
-    const text = held.length > maxPiece ? `…${held.slice(-maxPiece)}` : held;
+    const text = held.length > maxPiece ? `…${cutStart(held, maxPiece)}` : held;
     held = '';
     send(text);
   };

@@ -1,5 +1,6 @@
 import { fitTo } from '../model/budget.ts';
 import { type Event, textOf } from '../model/event.ts';
+import { cutEnd } from '../model/text.ts';
 
 /** What is kept of a run in memory: enough for an answer, however long the run. */
 const maxEvents = 200;
@@ -33,7 +34,7 @@ export function transcript(): Transcript {
     if (words === '') return;
     const room = maxTextLength - text.length;
     if (words.length > room) truncated = true;
-    text += (text === '' ? '' : '\n') + words.slice(0, Math.max(0, room));
+    text += (text === '' ? '' : '\n') + cutEnd(words, Math.max(0, room));
   }
 
   return {
@@ -41,7 +42,7 @@ export function transcript(): Transcript {
       const words = textOf(event);
       author = event.author;
       if (event.partial === true) {
-        unfinished = (unfinished + words).slice(0, maxTextLength);
+        unfinished = cutEnd(unfinished + words, maxTextLength);
         return words;
       }
       const heard = unfinished !== '';

@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { Backend } from '../backend/types.ts';
 import { invalidArgument, quote } from '../errors.ts';
+import { checkIncoming } from '../model/incoming.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Principal } from '../model/principal.ts';
 import { withDeadline } from '../net/deadline.ts';
@@ -65,6 +66,7 @@ export async function runCall<Q>(
 }
 
 function parseArgs(input: z.ZodObject, args: unknown): JsonObject {
+  checkIncoming(args ?? {});
   const parsed = input.safeParse(args ?? {});
   if (parsed.success) return parsed.data;
   const faults = parsed.error.issues.slice(0, 3).map((issue) => {

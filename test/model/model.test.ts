@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { quote, SessionError } from '../../src/errors.ts';
-import { answerBytes, cutText, fitTo } from '../../src/model/budget.ts';
+import { answerBytes, cutText, fitItems, fitTo } from '../../src/model/budget.ts';
 import { contentFault, contentSchema, partKinds, textOf } from '../../src/model/event.ts';
 import { matchesFilter, parseFilter } from '../../src/model/filter.ts';
 import { checkId, idFault, newId } from '../../src/model/ids.ts';
 import { canonicalJson, jsonBytes } from '../../src/model/json.ts';
 import { openPageToken, sealPageToken } from '../../src/model/page.ts';
 import { applyDelta, mergeState, splitState } from '../../src/model/state.ts';
+import { escapeUnseen } from '../../src/model/text.ts';
 import { parseTime } from '../../src/model/time.ts';
 import { artifactUri, eventsUri, parseUri, sessionUri } from '../../src/model/uri.ts';
 
@@ -145,9 +146,66 @@ describe('answer budgets', () => {
     }
   });
 
+  it('hold for keys, for trees that branch everywhere, for what is nested beyond reason, and for what cannot be seen', () => {
+    const tree = (depth: number): unknown =>
+      depth === 0 ? 'leaf' : [tree(depth - 1), { a: tree(depth - 1) }];
+    let deep: unknown = 'end';
+    for (let i = 0; i < 100_000; i += 1) deep = i % 2 === 0 ? [deep] : { a: deep };
+    const nasty = [
+      { state: { ['k'.repeat(1_000_000)]: 1 } },
+      { state: Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`${i}${'k'.repeat(10_000)}`, i])) },
+      { state: tree(14) },
+      { state: { deep } },
+      { state: { text: '\u{e0041}'.repeat(5000) } },
+      { a: tree(8), b: tree(8), c: tree(8), d: ['x'.repeat(400_000)] },
+    ];
+    for (const value of nasty) {
+      const fitted = fitTo(value, answerBytes, 'ask get_session');
+      expect(Buffer.byteLength(escapeUnseen(JSON.stringify(fitted.value)))).toBeLessThanOrEqual(answerBytes);
+      expect(fitted.truncated).toBe(true);
+      expect(JSON.stringify(fitted.value)).toContain('ask get_session');
+      expect(Object.keys(fitted.value)).toEqual(Object.keys(value));
+    }
+  });
+
+  it('of any size leave an answer that can be written, with no half characters', () => {
+    let deep: unknown = 'end';
+    for (let i = 0; i < 100_000; i += 1) deep = { a: deep };
+    const { value, truncated } = fitTo({ deep, text: 'a\ud83d' }, Number.POSITIVE_INFINITY, 'too deep');
+    expect(JSON.stringify(value).length).toBeLessThan(2000);
+    expect([value.text, truncated]).toEqual(['a\ufffd', true]);
+  });
+
+  it('keep a key __proto__ a key', () => {
+    const state = JSON.parse('{"__proto__":{"x":1}}') as object;
+    const { value } = fitTo({ state, long: 'x'.repeat(30_000) }, answerBytes, 'how');
+    expect(Object.hasOwn(value.state, '__proto__')).toBe(true);
+  });
+
+  it('mark what a list lacks, in its own kind', () => {
+    const { value } = fitTo(
+      { content: { parts: Array.from({ length: 3000 }, () => ({ text: 'x'.repeat(20) })) } },
+      answerBytes,
+      'how',
+    );
+    expect(value.content.parts.at(-1)).toEqual({ '…': expect.stringMatching(/^\d+ more; how$/) });
+  });
+
   it('never cut a character in half', () => {
     expect(cutText('a😀'.repeat(200), 100, 'how').isWellFormed()).toBe(true);
     expect(cutText('a😀'.repeat(200), 101, 'how').isWellFormed()).toBe(true);
+  });
+});
+
+describe('items of an answer', () => {
+  it('are as many as have room, each cut to its share', () => {
+    const items = Array.from({ length: 100 }, (_, i) => ({ id: `${i}`, fact: 'x'.repeat(10_000) }));
+    const { value, truncated } = fitItems(items, answerBytes, 3000, 'how');
+    expect(truncated).toBe(true);
+    expect(jsonBytes(value)).toBeLessThanOrEqual(answerBytes);
+    expect(value.length).toBeGreaterThan(3);
+    expect(value.every(({ id, fact }) => id !== '' && fact.includes('how'))).toBe(true);
+    expect(fitItems([{ a: 1 }], 1, 1, 'how')).toMatchObject({ value: [{ a: 1 }] });
   });
 });
 

@@ -4,6 +4,7 @@ import { checkId, newId } from '../../model/ids.ts';
 import { canonicalJson } from '../../model/json.ts';
 import type { Memory, MemoryScope } from '../../model/memory.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
+import { preview } from '../../model/text.ts';
 import { toTime } from '../../model/time.ts';
 import type { Put } from '../../store/types.ts';
 import { memoryNotFound } from '../shared/errors.ts';
@@ -164,7 +165,7 @@ function factsOf(head: Head, { event }: EventRecord, scope: MemoryScope, now: nu
   return [
     {
       id: `m${keys.fixed(Math.max(0, Date.parse(event.timestamp)))}${digest}`,
-      fact: text.length > maxFactLength ? `${text.slice(0, maxFactLength - 1)}…` : text,
+      fact: preview(text, maxFactLength - 1),
       scope,
       createTime: event.timestamp,
       updateTime: time,

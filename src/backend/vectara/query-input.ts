@@ -1,6 +1,7 @@
 import { invalidArgument } from '../../errors.ts';
 import type { Content, Part } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
+import { cutEnd } from '../../model/text.ts';
 
 export interface InputOptions {
   stream: boolean;
@@ -76,7 +77,7 @@ function fileOf(
       'Send a smaller file, or ask the operator to raise the limit for artifacts.',
     );
   // A name is a name: no folders, and nothing that could end a header.
-  const name = (data.displayName ?? '').replace(/[\\/"\p{Cc}]/gu, '_').slice(0, 200);
+  const name = cutEnd((data.displayName ?? '').replace(/[\\/"\p{Cc}]/gu, '_'), 200);
   return {
     name: /^[. _]*$/.test(name) ? `file-${index + 1}` : name,
     blob: new Blob([new Uint8Array(bytes)], { type: data.mimeType }),

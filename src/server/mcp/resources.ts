@@ -1,12 +1,14 @@
+import { isUtf8 } from 'node:buffer';
 import { type McpServer, ResourceNotFoundError, ResourceTemplate } from '@modelcontextprotocol/server';
 import { type Owner, required, type SessionRef } from '../../backend/types.ts';
 import { SessionError } from '../../errors.ts';
 import { isTextType } from '../../model/artifact.ts';
-import { fitTo } from '../../model/budget.ts';
+import { fitItems, fitTo } from '../../model/budget.ts';
 import type { Principal } from '../../model/principal.ts';
+import { hasUnseen } from '../../model/text.ts';
 import { parseUri, sessionUri } from '../../model/uri.ts';
 import type { ServerDeps } from './deps.ts';
-import { toSessionError } from './results.ts';
+import { toSessionError, visibleJson } from './results.ts';
 
 /** Sessions that resources/list and completion show: the SDK cannot page them. */
 const listed = 50;
@@ -92,23 +94,27 @@ async function readJson(deps: ServerDeps, ref: SessionRef, kind: 'session' | 'ev
   const backend = backendOf(deps);
   if (kind === 'session') {
     const session = await required(backend.sessions?.get, backend, 'get a session')(ref);
-    return asJson({ session });
+    const { value, truncated } = fitTo(session, readBytes, 'get_session with view: "full" has all');
+    return asJson({ session: value, truncated: truncated || undefined });
   }
   const list = required(backend.events?.list, backend, 'list events');
   const page = await list(ref, { pageSize: readEvents, order: 'desc' });
-  const { value, truncated } = fitTo({ events: page.items.reverse() }, readBytes, 'get_event has all');
-  return asJson({ ...value, earlierEvents: page.cursor !== undefined, truncated });
+  const { value, truncated } = fitItems(page.items, readBytes, readBytes / 10, 'get_event has all');
+  const earlierEvents = page.cursor !== undefined || value.length < page.items.length;
+  return asJson({ events: value.reverse(), earlierEvents, truncated });
 }
 
-const asJson = (value: unknown) => ({ mimeType: 'application/json', text: JSON.stringify(value) });
+const asJson = (value: unknown) => ({ mimeType: 'application/json', text: visibleJson(value) });
 
 async function readArtifact(deps: ServerDeps, ref: SessionRef, name: string) {
   const backend = backendOf(deps);
   const { artifact, data } = await required(backend.artifacts?.get, backend, 'get an artifact')(ref, name);
   const { mimeType } = artifact;
-  return isTextType(mimeType)
-    ? { mimeType, text: data.toString('utf8') }
-    : { mimeType, blob: data.toString('base64') };
+  // A file is shown as it is, so what its reader could not see, or a text must not hold, goes as bytes.
+  const text = isTextType(mimeType) && isUtf8(data) ? data.toString('utf8') : undefined;
+  return text === undefined || hasUnseen(text)
+    ? { mimeType, blob: data.toString('base64') }
+    : { mimeType, text };
 }
 
 function backendOf(deps: ServerDeps) {

@@ -1,16 +1,20 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { SessionError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { fitTo } from '../../model/budget.ts';
 import { newId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
+import { escapeUnseen } from '../../model/text.ts';
 import type { ResourceLink } from '../../tools/support/define.ts';
 
 /** A result as clients get it: structured, the same whole as compact JSON text, and links to what it names. */
 export function toResult(result: JsonObject, links: readonly ResourceLink[] = []): CallToolResult {
+  // Older stores and other services may hold what JSON cannot carry, and one such value must not fail a list.
+  const { value } = fitTo(result, Number.POSITIVE_INFINITY, 'nested too deep for an answer');
   return {
-    structuredContent: result,
+    structuredContent: value,
     content: [
-      { type: 'text', text: visibleJson(result) },
+      { type: 'text', text: visibleJson(value) },
       ...links.map((link) => ({ type: 'resource_link' as const, ...link })),
     ],
   };
@@ -47,10 +51,7 @@ export function toSessionError(error: unknown, log: Log, where: string): Session
   });
 }
 
-/** JSON text in which characters that a reader cannot see, or that reorder text, are escaped. */
-function visibleJson(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+/** Compact JSON text in which what a reader cannot see, or what reorders text, is escaped. */
+export function visibleJson(value: unknown): string {
+  return escapeUnseen(JSON.stringify(value));
 }
