@@ -29,6 +29,7 @@ process.exitCode = await run({
     process: { machine: machineName(), pid: process.pid, isAlive },
   },
   stdin: process.stdin,
+  stdout: process.stdout,
   print: (text) => process.stdout.write(text),
   report: (text) => process.stderr.write(text),
   onSignal: (stop) => {

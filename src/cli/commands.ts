@@ -9,7 +9,7 @@ export const commands: readonly Command[] = [
     help: 'serve one client over stdin and stdout (default)',
     run: (call) =>
       serve(call, async (deps, principal) =>
-        (await import('../server/stdio.ts')).startStdio(deps, principal),
+        (await import('../server/stdio.ts')).startStdio(deps, principal, call.io),
       ),
   }),
   defineCommand({

@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream';
 import type { Machine } from '../config/index.ts';
 
 /** The process, as the command line needs it. */
@@ -5,7 +6,8 @@ export interface Io {
   argv: readonly string[];
   nodeVersion: string;
   machine: Machine;
-  stdin: AsyncIterable<Uint8Array | string>;
+  stdin: Readable;
+  stdout: Writable;
   print(text: string): void;
   report(text: string): void;
   onSignal(stop: () => void): void;

@@ -1,10 +1,11 @@
 import type { JSONRPCMessage, McpServer, Transport } from '@modelcontextprotocol/server';
-import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { isObject } from '../model/json.ts';
 import type { Principal } from '../model/principal.ts';
 import type { ServerDeps } from './mcp/deps.ts';
 import { serverBuilder } from './mcp/server.ts';
 import { watchResources } from './mcp/subscriptions.ts';
+import { openLineTransport, type Streams } from './stdio-transport.ts';
 
 /** A message may be as long as the largest artifact in base64, and then some. */
 const maxMessageBytes = 32 * 1024 * 1024;
@@ -15,8 +16,8 @@ export interface StdioServer {
   close(): Promise<void>;
 }
 
-/** Serves one client of either protocol era over this process's stdin and stdout. */
-export function startStdio(deps: ServerDeps, principal: Principal): StdioServer {
+/** Serves one client of either protocol era over the stdin and stdout of this process. */
+export function startStdio(deps: ServerDeps, principal: Principal, streams: Streams): StdioServer {
   const build = serverBuilder(deps);
   let current: McpServer | undefined;
   const watch = watchResources(deps, principal, (uri) => {
@@ -26,7 +27,7 @@ export function startStdio(deps: ServerDeps, principal: Principal): StdioServer 
   const closed = new Promise<void>((resolve) => {
     gone = resolve;
   });
-  const wire = new StdioServerTransport(undefined, undefined, { maxBufferSize: maxMessageBytes });
+  const wire = openLineTransport(streams, maxMessageBytes);
   const handle = serveStdio(
     () => {
       current = build(principal);
@@ -73,11 +74,7 @@ function watchListening(message: JSONRPCMessage, hold: (key: string, uris: strin
 }
 
 /** The same transport, with every incoming message shown to `see` first, and its end to `end`. */
-function tapped(
-  wire: StdioServerTransport,
-  see: (message: JSONRPCMessage) => void,
-  end: () => void,
-): Transport {
+function tapped(wire: Transport, see: (message: JSONRPCMessage) => void, end: () => void): Transport {
   const tap: Transport = {
     start() {
       wire.onmessage = (message) => {

@@ -4,6 +4,7 @@ import type { Log } from '../../log.ts';
 import { isObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
 import type { Authenticate } from '../auth/index.ts';
+import { decodeMessage } from '../mcp/decode.ts';
 import type { ServedApp } from '../mcp/served-app.ts';
 import { createTurns } from './admission-queue.ts';
 import { type Asked, type Exchange, refuse, refuseMethod } from './exchange.ts';
@@ -103,8 +104,9 @@ export function createProtocol(options: ProtocolOptions): Protocol {
       // Parsing holds up everybody, so what takes as long as many requests counts as many.
       const late = limits.spend(userId, Math.floor(body.length / requestBytes));
       if (late > 0) return void exhausted(exchange, 'rate', late);
-      const value = parse(body);
-      if (value === undefined) return refused(400, 'Parse error: the body is not valid JSON', -32700);
+      const decoded = decodeMessage(body);
+      if ('fault' in decoded) return refused(400, decoded.fault.message, decoded.fault.code);
+      const { value } = decoded;
       // A batch is one request for each of its messages.
       const wait = Array.isArray(value) ? limits.spend(userId, value.length - 1) : 0;
       return wait > 0 ? void exhausted(exchange, 'rate', wait) : { value };
@@ -192,14 +194,6 @@ export function createProtocol(options: ProtocolOptions): Protocol {
 function atEnd(res: ServerResponse, callback: () => void): void {
   if (res.closed) callback();
   else res.once('close', callback);
-}
-
-function parse(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8')) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 function askedOf(body: unknown): Asked | undefined {

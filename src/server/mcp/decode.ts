@@ -1,0 +1,56 @@
+import { isUtf8 } from 'node:buffer';
+import { isObject } from '../../model/json.ts';
+
+/** A refusal by JSON-RPC's rules, for what is not even a message. */
+export interface WireFault {
+  code: number;
+  message: string;
+}
+
+/** JSON-RPC's codes for what is no JSON, no request, and a request with wrong parameters. */
+const parseError = -32700;
+export const invalidRequest = -32600;
+const invalidParams = -32602;
+
+/** What came, or why it is refused and under which id. */
+type Decoded = { value: unknown } | { fault: WireFault; id: string | number | null };
+
+/**
+ * Bytes from the wire as a value. Bytes that are no UTF-8 are refused: a decoder would put U+FFFD in their
+ * place, and the caller would believe that what it sent is stored.
+ */
+export function decodeMessage(bytes: Buffer): Decoded {
+  if (!isUtf8(bytes)) return unreadable('the message is not UTF-8');
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return unreadable('the message is not valid JSON');
+  }
+  const all: unknown[] = Array.isArray(value) ? value : [value];
+  // The protocol's library drops such an argument before anyone could refuse it; deeper ones reach the tool.
+  if (!all.some(hasLostArgument)) return { value };
+  const message =
+    'INVALID_ARGUMENT: "arguments.__proto__" is a key that programs drop or obey. Use another key.';
+  return { fault: { code: invalidParams, message }, id: idOf(value) };
+}
+
+const unreadable = (why: string): Decoded => ({
+  fault: { code: parseError, message: `Parse error: ${why}` },
+  id: null,
+});
+
+function hasLostArgument(message: unknown): boolean {
+  if (!isObject(message) || !isObject(message.params)) return false;
+  const { params } = message;
+  return (
+    Object.hasOwn(params, '__proto__') ||
+    (isObject(params.arguments) && Object.hasOwn(params.arguments, '__proto__'))
+  );
+}
+
+/** The id to answer a message under, where one can be told. */
+export function idOf(message: unknown): string | number | null {
+  const id = isObject(message) ? message.id : undefined;
+  return typeof id === 'string' || typeof id === 'number' ? id : null;
+}

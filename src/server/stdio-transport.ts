@@ -1,0 +1,181 @@
+import type { Readable, Writable } from 'node:stream';
+import {
+  type JSONRPCMessage,
+  parseJSONRPCMessage,
+  serializeMessage,
+  type Transport,
+} from '@modelcontextprotocol/server';
+import { decodeMessage, idOf, invalidRequest, type WireFault } from './mcp/decode.ts';
+
+/** Bytes that are kept of either end of a message that is too long, to find its id in. */
+const endBytes = 4096;
+
+export interface Streams {
+  stdin: Readable;
+  stdout: Writable;
+}
+
+/**
+ * Messages as lines of JSON over two streams, in place of the SDK's own transport, whose cost grows with the
+ * square of a message's length and which ends when a message is too long. Here each byte is touched once; what
+ * is no message, and what is longer than `maxBytes`, gets an answer, and the next message is served.
+ */
+export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number): Transport {
+  let closed = false;
+  const transport: Transport = {
+    async start() {
+      stdin.on('data', onData);
+      stdin.on('error', onError);
+      stdin.on('end', close);
+      stdin.on('close', close);
+      stdout.on('error', onStdoutError);
+      if (stdin.readableEnded || stdin.destroyed) setImmediate(close);
+    },
+    send: (message) => write(serializeMessage(message)),
+    close: async () => close(),
+  };
+  const read = lineReader(maxBytes, onLine, (ends) =>
+    refuse(idIn(ends), {
+      code: invalidRequest,
+      message: `Invalid Request: a message has at most ${maxBytes} bytes`,
+    }),
+  );
+
+  function onData(chunk: Buffer): void {
+    read(chunk);
+  }
+
+  function onLine(line: Buffer): void {
+    if (closed || isBlank(line)) return;
+    const decoded = decodeMessage(line);
+    if ('fault' in decoded) {
+      refuse(decoded.id, decoded.fault);
+      return;
+    }
+    let message: JSONRPCMessage;
+    try {
+      message = parseJSONRPCMessage(decoded.value);
+    } catch {
+      refuse(idOf(decoded.value), { code: invalidRequest, message: 'Invalid Request: no JSON-RPC message' });
+      return;
+    }
+    transport.onmessage?.(message);
+  }
+
+  function refuse(id: string | number | null, error: WireFault): void {
+    write(`${JSON.stringify({ jsonrpc: '2.0', id, error })}\n`).catch(() => {});
+    onError(new Error(error.message));
+  }
+
+  function onError(error: Error): void {
+    transport.onerror?.(error);
+  }
+
+  function onStdoutError(error: Error): void {
+    if (closed) return;
+    onError(error);
+    close();
+  }
+
+  function close(): void {
+    if (closed) return;
+    closed = true;
+    stdin.off('data', onData);
+    stdin.off('error', onError);
+    stdin.off('end', close);
+    stdin.off('close', close);
+    // The listener for errors of stdout stays: answers that are still on their way out may fail unheard.
+    if (stdin.listenerCount('data') === 0) stdin.pause();
+    transport.onclose?.();
+  }
+
+  /** Resolves when the stream takes more. */
+  function write(text: string): Promise<void> {
+    if (closed) return Promise.reject(new Error('The connection is closed.'));
+    return new Promise((resolve, reject) => {
+      const done = (error?: Error | null) => {
+        stdout.off('error', done);
+        stdout.off('drain', done);
+        if (error) reject(error);
+        else resolve();
+      };
+      stdout.once('error', done);
+      if (stdout.write(text)) done();
+      else stdout.once('drain', done);
+    });
+  }
+
+  return transport;
+}
+
+/** Both ends of a line that was not kept. */
+interface Ends {
+  head: Buffer;
+  tail: Buffer;
+}
+
+/** A function that takes chunks and hands on whole lines; of those that are too long only their ends. */
+function lineReader(maxBytes: number, onLine: (line: Buffer) => void, onTooLong: (ends: Ends) => void) {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  let skipped: Ends | undefined;
+
+  function take(piece: Buffer): void {
+    if (piece.length === 0) return;
+    bytes += piece.length;
+    if (skipped !== undefined) skipped.tail = tailOf([skipped.tail, piece]);
+    else if (bytes <= maxBytes) pieces.push(piece);
+    else {
+      pieces.push(piece);
+      // A copy, since a part of a buffer keeps the whole.
+      skipped = { head: Buffer.concat(pieces, Math.min(endBytes, bytes)), tail: tailOf(pieces.slice(-2)) };
+      pieces = [];
+    }
+  }
+
+  function endLine(): void {
+    const [line, ends] = [pieces, skipped];
+    pieces = [];
+    bytes = 0;
+    skipped = undefined;
+    if (ends !== undefined) onTooLong(ends);
+    else onLine(line.length === 1 && line[0] ? line[0] : Buffer.concat(line));
+  }
+
+  return (chunk: Buffer) => {
+    let from = 0;
+    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
+      take(chunk.subarray(from, at));
+      from = at + 1;
+      endLine();
+    }
+    take(chunk.subarray(from));
+  };
+}
+
+const tailOf = (pieces: readonly Buffer[]): Buffer => Buffer.from(Buffer.concat(pieces).subarray(-endBytes));
+
+const isBlank = (line: Buffer) => line.length < 100 && line.toString('latin1').trim() === '';
+
+const scalar = '("(?:[^"\\\\]|\\\\.)*"|-?\\d+)';
+const leadingId = new RegExp(
+  `^\\s*\\{(?:\\s*"(?:jsonrpc|method)"\\s*:\\s*"[^"\\\\]*"\\s*,)*\\s*"id"\\s*:\\s*${scalar}\\s*,`,
+);
+const closingId = new RegExp(
+  `[,{]\\s*"id"\\s*:\\s*${scalar}\\s*(?:,\\s*"(?:jsonrpc|method)"\\s*:\\s*"[^"\\\\]*"\\s*)*\\}\\s*$`,
+);
+
+/**
+ * The id of a message of which only the ends are known. Clients write it before the parameters or as one of
+ * the last members, where a single brace after it shows that it is the message's own.
+ */
+function idIn({ head, tail }: Ends): string | number | null {
+  const found = leadingId.exec(head.toString('latin1'))?.[1] ?? closingId.exec(tail.toString('latin1'))?.[1];
+  try {
+    return found === undefined
+      ? null
+      : idOf({ id: JSON.parse(Buffer.from(found, 'latin1').toString('utf8')) });
+  } catch {
+    return null;
+  }
+}

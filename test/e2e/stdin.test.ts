@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import type { Json } from './clients.ts';
+import { run } from './run.ts';
+
+const meta = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+const request = (id: number, name: string, args: Json = {}) =>
+  `${JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args, _meta: meta } })}\n`;
+
+describe('a server on stdin', () => {
+  it('refuses a message of 40 MB, and serves the one of 16 MB after it', async () => {
+    const stdin = [
+      request(1, 'create_session', { sessionId: 's' }),
+      request(2, 'append_event', { sessionId: 's', text: 'x'.repeat(40_000_000) }),
+      request(3, 'append_event', { sessionId: 's', text: 'y'.repeat(16_000_000) }),
+      request(4, 'get_session', { sessionId: 's' }),
+    ].join('');
+    const ended = await run(['--store', 'memory:'], { stdin, hold: 8000 });
+    const answers = new Map(
+      ended.stdout
+        .trim()
+        .split('\n')
+        .map((text) => JSON.parse(text) as { id: number; result?: Json; error?: Json })
+        .map((answer) => [answer.id, answer]),
+    );
+    expect(ended.code).toBe(0);
+    expect(answers.get(2)?.error).toEqual({
+      code: -32600,
+      message: expect.stringMatching(/at most \d+ bytes/),
+    });
+    // Whether the store takes as much is its own matter; that there is an answer is not.
+    expect(answers.get(3)?.result).toBeDefined();
+    expect(answers.get(4)?.result).toMatchObject({ structuredContent: { session: { id: 's' } } });
+  }, 60_000);
+});
