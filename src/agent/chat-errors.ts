@@ -21,7 +21,7 @@ export function chatError(error: unknown): SessionError {
   if (status === 404)
     return new SessionError(
       'FAILED_PRECONDITION',
-      'The model’s endpoint knows neither such an address nor model.',
+      'The model’s endpoint has no such address, or no such model.',
       {
         hint: 'The operator checks baseUrl and model in the file of --config.',
         cause: error,
@@ -49,6 +49,11 @@ export function mayRetry(error: unknown): boolean {
   const status = statusOf(error);
   if (status !== undefined) return status === 408 || status === 429 || status >= 500;
   return typeof error === 'object' && error !== null && 'isRetryable' in error && error.isRetryable === true;
+}
+
+/** Whether the endpoint refused the request for what it holds, such as a file that the model cannot take. */
+export function refusesContent(error: unknown): boolean {
+  return [400, 413, 415, 422].includes(statusOf(error) ?? 0);
 }
 
 function statusOf(error: unknown): number | undefined {

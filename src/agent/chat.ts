@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { SessionError } from '../errors.ts';
-import type { Event, Part } from '../model/event.ts';
-import { newId } from '../model/ids.ts';
-import { isObject, type JsonObject } from '../model/json.ts';
+import type { Event } from '../model/event.ts';
+import type { JsonObject } from '../model/json.ts';
 import { timeLimit } from '../net/time-limit.ts';
-import { chatError, mayRetry, retryAfterOf } from './chat-errors.ts';
-import { type CallOptions, questionOf, recentEvents, systemText, toPrompt } from './prompt.ts';
+import { type Model, turnParts } from './chat-answer.ts';
+import { chatError, mayRetry, refusesContent, retryAfterOf } from './chat-errors.ts';
+import { mediaFault } from './media.ts';
+import { type CallOptions, hasFiles, type Prompt, questionOf, toPrompt } from './prompt.ts';
+import { recentTurns } from './turns.ts';
 import type { Agent, AgentEvent, Turn } from './types.ts';
 
 export interface ChatConfig {
@@ -29,15 +31,9 @@ export interface ChatConfig {
   timeoutMs: number;
 }
 
-type Model = ReturnType<ReturnType<typeof createOpenAICompatible>['chatModel']>;
-type StreamPart =
-  Awaited<ReturnType<Model['doStream']>>['stream'] extends ReadableStream<infer P> ? P : never;
-
 const attempts = 3;
 /** Longest pause before an attempt, in milliseconds; who asks for more gets an error and not a wait. */
 const longestPause = 10_000;
-/** Characters of one answer, thoughts included. */
-const maxLength = 2_000_000;
 
 /**
  * An agent of one model behind a chat-completions endpoint: OpenAI's, or the compatible one of Ollama, LM
@@ -55,6 +51,7 @@ export function chatAgent(config: ChatConfig): Agent {
   }).chatModel(config.model);
   return {
     name: config.name,
+    refusal: mediaFault,
     run: (turn, signal) => answer(config, model, turn, signal),
   };
 }
@@ -67,10 +64,10 @@ async function* answer(
 ): AsyncGenerator<AgentEvent, void> {
   const watch = timeLimit({ ms: config.timeoutMs, follow: [signal] });
   try {
-    const options = await optionsFor(config, turn, watch.signal);
-    const known = new Set(options.prompt.flatMap(callIds));
+    const { prompt, fallback } = await promptsFor(config, turn);
+    const known = new Set(prompt.flatMap(callIds));
     watch.restart();
-    const { stream } = await openStream(model, options);
+    const { stream } = await openStream(model, optionsFor(config, prompt, watch.signal), fallback);
     const made = turnParts(known);
     for await (const part of stream) {
       watch.restart();
@@ -91,14 +88,28 @@ async function* answer(
   }
 }
 
-async function optionsFor(config: ChatConfig, turn: Turn, abortSignal: AbortSignal): Promise<CallOptions> {
+/** The prompt, and a second one without the files of earlier turns, for a model that refuses them. */
+async function promptsFor(
+  config: ChatConfig,
+  turn: Turn,
+): Promise<{ prompt: Prompt; fallback: Prompt | undefined }> {
   const question = questionOf(turn.message);
-  const [facts, events] = await Promise.all([
+  const [facts, history] = await Promise.all([
     config.memories > 0 && question !== '' ? turn.recall(question, config.memories) : [],
-    recentEvents(earlier(turn, config.name), turn.message, config.historyTokens),
+    recentTurns(earlier(turn, config.name), config.name, config.historyTokens),
   ]);
+  const settings = { agentName: config.name, instruction: config.instruction, facts };
   return {
-    prompt: toPrompt(events, config.name, systemText(config.instruction, facts)),
+    prompt: toPrompt(history, settings),
+    fallback: hasFiles(history.earlier)
+      ? toPrompt(history, { ...settings, withoutEarlierFiles: true })
+      : undefined,
+  };
+}
+
+function optionsFor(config: ChatConfig, prompt: Prompt, abortSignal: AbortSignal): CallOptions {
+  return {
+    prompt,
     abortSignal,
     ...(config.temperature === undefined ? {} : { temperature: config.temperature }),
     ...(config.maxTokens === undefined ? {} : { maxOutputTokens: config.maxTokens }),
@@ -121,114 +132,26 @@ async function* earlier(turn: Turn, name: string): AsyncGenerator<Event, void> {
     if (event.invocationId !== turn.invocationId || event.author !== name) yield event;
 }
 
-/** Sends the request, and again where it was refused for now. Once an answer has begun, nothing is repeated. */
-async function openStream(model: Model, options: CallOptions) {
+/**
+ * Sends the request, and again where it was refused for now, or as the fallback where what it holds was
+ * refused. Once an answer has begun, nothing is repeated.
+ */
+async function openStream(model: Model, options: CallOptions, fallback: Prompt | undefined) {
+  let wanted = options;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await model.doStream(options);
+      return await model.doStream(wanted);
     } catch (error) {
+      if (fallback !== undefined && wanted.prompt !== fallback && refusesContent(error)) {
+        wanted = { ...options, prompt: fallback };
+        continue;
+      }
       const pause = (retryAfterOf(error) ?? 0.25 * 2 ** attempt) * 1000;
       if (attempt >= attempts || pause > longestPause || options.abortSignal?.aborted || !mayRetry(error))
         throw error;
       await sleep(pause, undefined, options.abortSignal === undefined ? {} : { signal: options.abortSignal });
     }
   }
-}
-
-/** Gathers the parts of an answer into the turn's one event. `known` are ids of calls that are taken. */
-function turnParts(known: Set<string>) {
-  let text = '';
-  let thoughts = '';
-  const calls: Part[] = [];
-  let usage: JsonObject | undefined;
-  let errorCode: string | undefined;
-  return {
-    /** What of the part is worth showing at once. */
-    take(part: StreamPart): Part | undefined {
-      if (text.length + thoughts.length > maxLength)
-        throw new SessionError('RESOURCE_EXHAUSTED', 'The model’s answer has no end.', {
-          hint: 'Ask for less; maxTokens in the file of --config bounds answers.',
-        });
-      switch (part.type) {
-        case 'text-delta':
-          text += part.delta;
-          return { text: part.delta };
-        case 'reasoning-delta':
-          thoughts += part.delta;
-          return { text: part.delta, thought: true };
-        case 'tool-call':
-          calls.push({
-            functionCall: {
-              id: freshId(known, part.toolCallId),
-              name: part.toolName,
-              args: argsOf(part.input),
-            },
-          });
-          return undefined;
-        case 'finish':
-          usage = usageOf(part.usage);
-          errorCode = { length: 'MAX_TOKENS', 'content-filter': 'SAFETY' }[
-            part.finishReason.unified as string
-          ];
-          return undefined;
-        case 'error':
-          throw part.error;
-        default:
-          return undefined;
-      }
-    },
-    event(): AgentEvent {
-      if (text === '' && calls.length === 0)
-        throw new SessionError('UNAVAILABLE', 'The model answered nothing.', {
-          hint: 'Send the message again, or say it in other words.',
-        });
-      const parts: Part[] = [
-        ...(thoughts === '' ? [] : [{ text: thoughts, thought: true }]),
-        ...(text === '' ? [] : [{ text }]),
-        ...calls,
-      ];
-      return {
-        content: { role: 'model', parts },
-        turnComplete: true,
-        ...(usage === undefined ? {} : { usageMetadata: usage }),
-        ...(errorCode === undefined ? {} : { errorCode }),
-      };
-    },
-  };
-}
-
-// Some servers count their calls anew with every answer, or give no ids at all.
-function freshId(known: Set<string>, given: string): string {
-  const id = given === '' || given.length > 200 || known.has(given) ? newId('c') : given;
-  known.add(id);
-  return id;
-}
-
-function argsOf(input: string): JsonObject {
-  let args: unknown;
-  try {
-    args = input.trim() === '' ? {} : JSON.parse(input);
-  } catch {
-    args = undefined;
-  }
-  if (isObject(args)) return args;
-  throw new SessionError('UNAVAILABLE', 'The model called a tool with arguments that are no JSON object.', {
-    hint: 'Send the message again.',
-  });
-}
-
-function usageOf(usage: {
-  inputTokens: { total?: number | undefined };
-  outputTokens: { total?: number | undefined };
-}): JsonObject | undefined {
-  const prompt = usage.inputTokens.total;
-  const answered = usage.outputTokens.total;
-  if (prompt === undefined && answered === undefined) return undefined;
-  return {
-    promptTokenCount: prompt ?? 0,
-    candidatesTokenCount: answered ?? 0,
-    totalTokenCount: (prompt ?? 0) + (answered ?? 0),
-  };
 }
 
 const callIds = (message: CallOptions['prompt'][number]): string[] =>

@@ -1,3 +1,4 @@
+import type { SessionError } from '../errors.ts';
 import type { Content, Event, NewEvent } from '../model/event.ts';
 import type { JsonObject } from '../model/json.ts';
 
@@ -25,6 +26,8 @@ export interface Turn {
 export interface Agent {
   /** The author of its events. */
   name: string;
+  /** Why the agent cannot take a message, if it cannot: asked before anything is stored. */
+  refusal?(message: Content): SessionError | undefined;
   /** Throws SessionError when it cannot answer; ends soon after the signal is aborted. */
   run(turn: Turn, signal: AbortSignal): AsyncGenerator<AgentEvent, void>;
 }

@@ -177,9 +177,12 @@ export interface RunLedger {
   /**
    * Notes a run, unless the session has one: ABORTED with its `invocationId`. A run of this id that goes on
    * or was completed is not begun again; `digest` tells whether it was begun with the same message, else
-   * ALREADY_EXISTS.
+   * ALREADY_EXISTS. INVALID_ARGUMENT when the agent cannot take the message.
    */
-  begin(ref: SessionRef, run: { invocationId: string; digest: string }): Promise<BegunRun>;
+  begin(
+    ref: SessionRef,
+    run: { invocationId: string; digest: string; message?: Content | undefined },
+  ): Promise<BegunRun>;
   /** Undefined where there is no such run. */
   get(ref: SessionRef, invocationId: string): Promise<RunRecord | undefined>;
   /**

@@ -121,7 +121,7 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     const digest = createHash('sha256')
       .update(canonicalJson({ message, stateDelta, classMethod, input }))
       .digest('hex');
-    const { begun, run } = await ledger.begin(ref, { invocationId, digest });
+    const { begun, run } = await ledger.begin(ref, { invocationId, digest, message });
     const name = nameOf(ref, invocationId);
     if (!begun) {
       release();

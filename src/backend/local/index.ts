@@ -39,7 +39,11 @@ export function openLocal(config: LocalConfig): Backend {
   const runs = openRuns({
     local,
     authorOf: (app) => agents.nameOf(app) ?? app,
-    ready: (app) => agents.open(app),
+    async ready(app, message) {
+      const { refusal } = await agents.open(app);
+      const refused = message === undefined ? undefined : refusal?.(message);
+      if (refused !== undefined) throw refused;
+    },
     process: config.process,
     leaseMs: config.leaseMs ?? 15_000,
   });

@@ -1,3 +1,4 @@
+import type { Content } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
 import type { RunRecord } from '../../model/run.ts';
 import type { BegunRun, RunEnding, RunLedger, SessionRef } from '../types.ts';
@@ -50,11 +51,13 @@ export interface RunsConfig {
   local: Local;
   /** Name of the agent of an app. */
   authorOf(app: string): string;
-  /** Rejects when the app has no agent to run. */
-  ready(app: string): Promise<unknown>;
+  /** Rejects when the app has no agent to run, or it cannot take the message. */
+  ready(app: string, message: Content | undefined): Promise<void>;
   process?: ProcessIdentity | undefined;
   leaseMs: number;
 }
+
+type NewRun = Parameters<RunLedger['begin']>[1];
 
 /**
  * Runs of the local backend. The session's head names the run that goes on, which makes two begins exclude
@@ -76,9 +79,9 @@ export function openRuns(config: RunsConfig): LocalRuns {
     return row.pid !== process.pid && !process.isAlive(row.pid);
   };
 
-  async function begin(ref: SessionRef, run: { invocationId: string; digest: string }): Promise<BegunRun> {
+  async function begin(ref: SessionRef, run: NewRun): Promise<BegunRun> {
     const { invocationId, digest } = run;
-    await config.ready(ref.app);
+    await config.ready(ref.app, run.message);
     for (;;) {
       const seen = await readHead(local, ref);
       const now = local.now();

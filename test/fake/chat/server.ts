@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { faultOf } from './rules.ts';
+import { faultOf, hasMedia } from './rules.ts';
 
 type Json = Record<string, unknown>;
 
@@ -39,7 +39,7 @@ export interface FakeChat {
 }
 
 /** A chat-completions endpoint on this machine: real HTTP, real SSE, refusing what real ones refuse. */
-export async function fakeChat(options: { key?: string } = {}): Promise<FakeChat> {
+export async function fakeChat(options: { key?: string; textOnly?: boolean } = {}): Promise<FakeChat> {
   const requests: Recorded[] = [];
   const steps: Step[] = [];
 
@@ -55,7 +55,9 @@ export async function fakeChat(options: { key?: string } = {}): Promise<FakeChat
     res.on('close', () => {
       if (!res.writableFinished) recorded.closedAt = performance.now();
     });
-    const fault = faultOf(body);
+    const fault =
+      faultOf(body) ??
+      (options.textOnly && body.messages.some(hasMedia) ? 'this model reads text only' : undefined);
     if (fault !== undefined) return refuse(res, 400, fault);
     const step = steps.shift() ?? { text: wordsOf(body.messages.at(-1)) };
     if (step.waitMs !== undefined) await sleep(step.waitMs);
