@@ -1,19 +1,15 @@
 import { SessionError } from '../../errors.ts';
-import type { JsonObject } from '../../model/json.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
+import { readAfterWrite } from '../../net/deadline.ts';
 import { queryString } from '../../net/url.ts';
+import { appNotFound } from '../shared/errors.ts';
 import type { App } from '../types.ts';
-import { type AgentEngineClient, isCode, objectOf, pageOf } from './client.ts';
+import { type AgentEngineClient, isCode, objectOf } from './client.ts';
+import { listPages } from './list-pages.ts';
 import { type ClassMethod, toApp, toClassMethods } from './map-session.ts';
-import { settled } from './operations.ts';
-import { enginePath, lastSegment } from './paths.ts';
-
-function appNotFound(cause: unknown): SessionError {
-  return new SessionError('NOT_FOUND', 'There is no such app.', {
-    hint: 'Call list_apps for the engines that there are.',
-    cause,
-  });
-}
+import { finishOperation } from './operations.ts';
+import { enginePath, idIn, lastSegment } from './paths.ts';
+import type { ReasoningEngine } from './wire-types.ts';
 
 function asAppNotFound(error: unknown): never {
   throw isCode(error, 'NOT_FOUND') ? appNotFound(error) : error;
@@ -24,17 +20,22 @@ const createMs = 60_000;
 
 /** All engines of the project: the service keeps none by user. */
 export async function listApps(client: AgentEngineClient, query: PageQuery): Promise<Page<App>> {
-  const params = queryString({ pageSize: query.pageSize, pageToken: query.cursor });
-  const page = await client.http.json({
-    method: 'GET',
-    path: `${client.endpoint.parent}/reasoningEngines${params}`,
-    retry: 'read',
+  const pages = listPages<ReasoningEngine>(client, {
+    path: `${client.endpoint.parent}/reasoningEngines`,
+    field: 'reasoningEngines',
+    params: { pageSize: query.pageSize },
+    token: query.cursor,
   });
-  const { items, token } = pageOf(page, 'reasoningEngines');
-  return { items: items.map(toApp), cursor: token };
+  for await (const { items, token } of pages)
+    if (items.length > 0 || token === undefined) return { items: items.map(toApp), cursor: token };
+  return { items: [], cursor: undefined };
 }
 
-async function getEngine(client: AgentEngineClient, app: string, timeoutMs?: number): Promise<JsonObject> {
+async function getEngine(
+  client: AgentEngineClient,
+  app: string,
+  timeoutMs?: number,
+): Promise<ReasoningEngine> {
   const path = enginePath(client.endpoint, app);
   return objectOf(
     await client.http.json({ method: 'GET', path, retry: 'read', timeoutMs }).catch(asAppNotFound),
@@ -53,23 +54,25 @@ export async function createApp(
   client: AgentEngineClient,
   app: { name: string; displayName?: string | undefined; description?: string | undefined },
 ): Promise<App> {
-  const operation = await client.http.json({
+  const body: ReasoningEngine = {
+    displayName: app.displayName ?? app.name,
+    ...(app.description === undefined ? {} : { description: app.description }),
+  };
+  const { name, response } = await finishOperation(client, {
     method: 'POST',
     path: `${client.endpoint.parent}/reasoningEngines`,
-    body: {
-      displayName: app.displayName ?? app.name,
-      ...(app.description === undefined ? {} : { description: app.description }),
-    },
+    body,
     retry: 'quota',
+    lookWith: 'list_apps',
+    waitMs: createMs,
   });
-  const made = await settled(client, operation, createMs);
-  const named = /\/reasoningEngines\/([^/]+)\/operations\//.exec(String(objectOf(operation).name))?.[1];
-  const id = named ?? lastSegment(made.name);
+  const id = idIn(name, 'reasoningEngines') || lastSegment(response?.name);
   if (id === '')
     throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which engine it made.', {
       hint: 'Look with list_apps whether there is a new one.',
     });
-  return getApp(client, id);
+  // It is made, even if it cannot be read yet.
+  return (await readAfterWrite(() => getApp(client, id))) ?? toApp({ ...body, name: id });
 }
 
 export async function deleteApp(
@@ -78,12 +81,13 @@ export async function deleteApp(
   options: { force: boolean },
 ): Promise<void> {
   try {
-    const operation = await client.http.json({
+    await finishOperation(client, {
       method: 'DELETE',
       path: enginePath(client.endpoint, app) + queryString({ force: options.force ? true : undefined }),
       retry: 'idempotent',
+      lookWith: 'list_apps',
+      waitMs: createMs,
     });
-    await settled(client, operation, createMs);
   } catch (error) {
     if (isCode(error, 'FAILED_PRECONDITION') && !options.force)
       throw new SessionError('FAILED_PRECONDITION', 'The app has sessions or memories.', {

@@ -2,19 +2,26 @@ import { invalidArgument, SessionError } from '../../errors.ts';
 import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
 import type { Memory, MemoryScope } from '../../model/memory.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
-import { queryString } from '../../net/url.ts';
+import { readAfterWrite } from '../../net/deadline.ts';
 import { memoryNotFound } from '../shared/errors.ts';
 import { checkFact, checkScope } from '../shared/rules.ts';
 import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
 import { classMethodsOf } from './apps.ts';
-import { type AgentEngineClient, isCode, objectOf, ownedSession, pageOf, retryWatch } from './client.ts';
-import { pagesOf } from './find-event.ts';
+import { type AgentEngineClient, isCode, objectOf, ownedSession, write } from './client.ts';
+import { eventPages } from './find-event.ts';
+import { listPages } from './list-pages.ts';
 import { idsOf, toEvent } from './map-event.ts';
 import { scopeOf, toFoundEntry, toGenerated, toMemory, toRetrieved } from './map-memory.ts';
 import { literal } from './map-session.ts';
-import { settle, settled } from './operations.ts';
-import { enginePath, lastSegment, memoryPath, nameOf, sessionPath } from './paths.ts';
+import { finishOperation, runOperation } from './operations.ts';
+import { enginePath, idIn, lastSegment, memoryPath, nameOf, sessionPath } from './paths.ts';
 import { checkOwner } from './sessions.ts';
+import type {
+  GenerateMemoriesRequest,
+  QueryReasoningEngineRequest,
+  RetrieveMemoriesRequest,
+  Memory as WireMemory,
+} from './wire-types.ts';
 
 /** Below the 60 s after which most clients give a call up. */
 const generateMs = 45_000;
@@ -70,7 +77,10 @@ export async function searchMemory(
   const body = await client.http.json({
     method: 'POST',
     path: `${memoriesPath(client, owner.app)}:retrieve`,
-    body: { scope, similaritySearchParams: { searchQuery: query.text, topK: Math.min(100, query.limit) } },
+    body: {
+      scope,
+      similaritySearchParams: { searchQuery: query.text, topK: Math.min(100, query.limit) },
+    } satisfies RetrieveMemoriesRequest,
     retry: 'read',
   });
   // Checked again: nothing of another user's comes out, however the service reads a scope.
@@ -87,13 +97,14 @@ function refuseScope(scope: MemoryScope | undefined): void {
 }
 
 async function callAgent(client: AgentEngineClient, app: string, classMethod: string, input: JsonObject) {
-  const body = await client.http.json({
+  const { output } = await write(client, {
     method: 'POST',
     path: `${enginePath(client.endpoint, app)}:query`,
-    body: { classMethod, input },
+    body: { classMethod, input } satisfies QueryReasoningEngineRequest,
     retry: 'quota',
+    lookWith: 'search_memory',
   });
-  return objectOf(body).output;
+  return output;
 }
 
 /** Makes memories of a session: by Memory Bank's generate or ingest, or by the engine's own method. */
@@ -120,13 +131,14 @@ export async function addSession(
     typeof session.name === 'string'
       ? session.name
       : nameOf(client.endpoint, sessionPath(client.endpoint, ref));
-  const operation = await client.http.json({
+  const { done, response } = await runOperation(client, {
     method: 'POST',
     path: `${memoriesPath(client, ref.app)}:generate`,
-    body: { vertexSessionSource: { session: name }, scope },
+    body: { vertexSessionSource: { session: name }, scope } satisfies GenerateMemoriesRequest,
     retry: 'quota',
+    lookWith: 'list_memories',
+    waitMs: generateMs,
   });
-  const { done, response } = await settle(client, operation, generateMs);
   if (!done)
     return {
       memories: [],
@@ -145,13 +157,9 @@ export async function addSession(
 /** A generated memory may hold no more than its name. */
 async function whole(client: AgentEngineClient, app: string, memory: Memory): Promise<Memory> {
   if (memory.fact !== '' && memory.createTime !== undefined) return memory;
-  try {
-    const path = memoryPath(client.endpoint, app, memory.id);
-    return toMemory(objectOf(await client.http.json({ method: 'GET', path, retry: 'read' })));
-  } catch {
-    // It is made; that it cannot be read at once is no failure of the call.
-    return memory;
-  }
+  const path = memoryPath(client.endpoint, app, memory.id);
+  const read = await readAfterWrite(() => client.http.json({ method: 'GET', path, retry: 'read' }));
+  return isObject(read) ? toMemory(read) : memory;
 }
 
 /** Hands the session's events over; each has an id, so that what is handed over again counts once. */
@@ -160,7 +168,7 @@ async function ingest(
   ref: SessionRef,
   scope: MemoryScope,
 ): Promise<MemoryAddition> {
-  for await (const { events } of pagesOf(client, ref, { pageSize: ingestPage })) {
+  for await (const { events } of eventPages(client, ref, { pageSize: ingestPage })) {
     const sent = events.flatMap((wire) => {
       const { content, timestamp, partial } = toEvent(wire);
       const says = content?.parts.some((part) => part.text || part.inlineData || part.fileData) ?? false;
@@ -169,11 +177,12 @@ async function ingest(
         : [];
     });
     if (sent.length === 0) continue;
-    await client.http.json({
+    await write(client, {
       method: 'POST',
       path: `${memoriesPath(client, ref.app)}:ingestEvents`,
       body: { streamId: ref.sessionId, scope, directContentsSource: { events: sent } },
       retry: 'idempotent',
+      lookWith: 'list_memories',
     });
   }
   return {
@@ -190,20 +199,19 @@ export async function createMemory(
 ): Promise<Memory> {
   const scope = ownScope(client, owner, input.scope);
   checkFact(input.fact);
-  const operation = await client.http.json({
+  const { name, response } = await finishOperation(client, {
     method: 'POST',
     path: memoriesPath(client, owner.app),
-    body: { fact: input.fact, scope },
+    body: { fact: input.fact, scope } satisfies WireMemory,
     retry: 'quota',
+    lookWith: 'list_memories',
   });
-  const response = await settled(client, operation);
-  const named = /\/memories\/([^/]+)\/operations\//.exec(String(objectOf(operation).name))?.[1];
-  const id = lastSegment(response.name) || named;
-  if (id === undefined)
+  const id = lastSegment(response?.name) || idIn(name, 'memories');
+  if (id === '')
     throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which memory it made.', {
       hint: 'Look with list_memories whether there is a new one.',
     });
-  const made = await whole(client, owner.app, { ...toMemory(response), id });
+  const made = await whole(client, owner.app, { ...toMemory(response ?? {}), id });
   return { ...made, fact: made.fact || input.fact, scope: made.scope ?? scope };
 }
 
@@ -214,33 +222,27 @@ export async function listMemories(
   query: PageQuery & { scope?: MemoryScope | undefined },
 ): Promise<Page<Memory>> {
   const scope = ownScope(client, owner, query.scope);
-  let cursor = query.cursor;
-  for (;;) {
-    const params = queryString({
-      pageSize: query.pageSize,
-      pageToken: cursor,
-      filter: `scope=${literal(canonicalJson(scope))}`,
-    });
-    const path = `${memoriesPath(client, owner.app)}${params}`;
-    const page = await client.http.json({ method: 'GET', path, retry: 'read' });
-    const { items: found, token } = pageOf(page, 'memories');
+  const pages = listPages<WireMemory>(client, {
+    path: memoriesPath(client, owner.app),
+    field: 'memories',
+    params: { pageSize: query.pageSize, filter: `scope=${literal(canonicalJson(scope))}` },
+    token: query.cursor,
+  });
+  for await (const { items: found, token } of pages) {
     const items = found.map((wire) => toMemory(wire)).filter((memory) => isOwn(memory.scope, owner));
-    cursor = token;
-    if (items.length > 0 || cursor === undefined) return { items, cursor };
+    if (items.length > 0 || token === undefined) return { items, cursor: token };
   }
+  return { items: [], cursor: undefined };
 }
 
 export async function deleteMemory(client: AgentEngineClient, owner: Owner, memoryId: string): Promise<void> {
   const path = memoryPath(client.endpoint, owner.app, memoryId);
-  const retries = retryWatch();
   try {
-    const memory = objectOf(await client.http.json({ method: 'GET', path, retry: 'read' }));
+    const memory = objectOf<WireMemory>(await client.http.json({ method: 'GET', path, retry: 'read' }));
     if (!isOwn(scopeOf(memory), owner)) throw memoryNotFound();
-    const { onRetry } = retries;
-    const operation = await client.http.json({ method: 'DELETE', path, retry: 'idempotent', onRetry });
-    await settled(client, operation);
+    const retry = 'idempotent';
+    await finishOperation(client, { method: 'DELETE', path, retry, lookWith: 'list_memories' });
   } catch (error) {
-    if (!isCode(error, 'NOT_FOUND')) throw error;
-    if (!retries.repeated()) throw memoryNotFound();
+    throw isCode(error, 'NOT_FOUND') ? memoryNotFound() : error;
   }
 }

@@ -69,6 +69,10 @@ export const nameOf = (endpoint: Endpoint, resourcePath: string): string =>
 export const lastSegment = (name: unknown): string =>
   typeof name === 'string' ? name.slice(name.lastIndexOf('/') + 1) : '';
 
+/** The id of what an operation works on, in the operation's name; empty where that does not say. */
+export const idIn = (operation: string, collection: 'sessions' | 'memories' | 'reasoningEngines'): string =>
+  new RegExp(`/${collection}/([^/]+)/operations/`).exec(operation)?.[1] ?? '';
+
 /**
  * The path to poll an operation by the name it came with. Names are the service's, yet no more than what
  * looks like one is put into a path (docs/protocols/agent-engine.md, Operations).

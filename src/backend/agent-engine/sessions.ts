@@ -6,15 +6,19 @@ import type { Page } from '../../model/page.ts';
 import type { Session } from '../../model/session.ts';
 import { splitState } from '../../model/state.ts';
 import { toTime } from '../../model/time.ts';
+import { readAfterWrite } from '../../net/deadline.ts';
 import { queryString } from '../../net/url.ts';
 import { sessionNotFound } from '../shared/errors.ts';
 import { checkExpireTime, checkLabels, refuseGuard } from '../shared/rules.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
-import { type AgentEngineClient, isCode, objectOf, ownedSession, pageOf, retryWatch } from './client.ts';
+import { appendEvent } from './append-event.ts';
+import { type AgentEngineClient, isCode, ownedSession, retryWatch, write } from './client.ts';
 import { refusalOf } from './errors.ts';
+import { listPages } from './list-pages.ts';
 import { toFilter, toOrderBy, toSession, toWireState } from './map-session.ts';
-import { settle, settled } from './operations.ts';
-import { checkSessionId, enginePath, lastSegment, sessionPath } from './paths.ts';
+import { finishOperation, runOperation } from './operations.ts';
+import { checkSessionId, enginePath, idIn, lastSegment, sessionPath } from './paths.ts';
+import type { Session as WireSession } from './wire-types.ts';
 
 /** The service allows 128 characters for a user id (docs/protocols/agent-engine.md, Sessions). */
 export function checkOwner(owner: Owner): void {
@@ -47,15 +51,16 @@ export async function createSession(
   const query = queryString({ sessionId: sessionId === undefined ? undefined : checkSessionId(sessionId) });
   let id: string;
   try {
-    const operation = await client.http.json({
+    const { name, response } = await runOperation(client, {
       method: 'POST',
       path: path + query,
       body,
       // Without an id of its own a repeated request could make a second session.
       retry: sessionId === undefined ? 'quota' : 'idempotent',
       onRetry: retries.onRetry,
+      lookWith: sessionId === undefined ? 'list_sessions' : 'get_session',
     });
-    id = await createdId(client, operation);
+    id = sessionId ?? (idIn(name, 'sessions') || lastSegment(response?.name));
   } catch (error) {
     if (isCode(error, 'NOT_FOUND')) throw engineNotFound(error);
     if (sessionId === undefined || !isTaken(error)) throw error;
@@ -66,9 +71,15 @@ export async function createSession(
       cause: error,
     });
   }
-  // The operation's own copy lacks the merged state and the expiry (docs/protocols/agent-engine.md,
-  // Sessions).
-  return toSession(await readNew(client, { ...owner, sessionId: id }), owner.app);
+  if (id === '')
+    throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which session it made.', {
+      hint: 'Look with list_sessions whether there is a new one.',
+    });
+  const ref = { ...owner, sessionId: id };
+  // The operation's own copy lacks the merged state and the expiry (docs/protocols/agent-engine.md, Sessions).
+  const made = await readAfterWrite(() => readNew(client, ref));
+  // It is made, even if it cannot be read yet.
+  return toSession(made ?? { ...body, name: `sessions/${id}`, createTime: toTime(begun) }, owner.app);
 }
 
 /**
@@ -79,24 +90,8 @@ const isTaken = (error: unknown): boolean =>
   isCode(error, 'ALREADY_EXISTS') ||
   (isCode(error, 'INVALID_ARGUMENT') && /already exists/.test(refusalOf(error)?.message ?? ''));
 
-async function createdId(client: AgentEngineClient, body: unknown): Promise<string> {
-  const operation = objectOf(body);
-  const named = /\/sessions\/([^/]+)\/operations\//.exec(String(operation.name))?.[1];
-  const { response } = await settle(client, operation).catch((error: unknown) => {
-    // Operations of sessions are forgotten early; whether there is a session, the session itself tells.
-    if (named !== undefined && isCode(error, 'NOT_FOUND')) return { response: undefined };
-    throw error;
-  });
-  const id = named ?? lastSegment(response?.name);
-  if (id === '')
-    throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which session it made.', {
-      hint: 'Look with list_sessions whether there is a new one.',
-    });
-  return id;
-}
-
 /** A new session can be unknown for some seconds (docs/protocols/agent-engine.md, Sessions). */
-async function readNew(client: AgentEngineClient, ref: SessionRef): Promise<JsonObject> {
+async function readNew(client: AgentEngineClient, ref: SessionRef): Promise<WireSession> {
   for (let attempt = 1, pause = 300; ; attempt += 1, pause *= 1.5) {
     try {
       return await ownedSession(client, ref);
@@ -139,29 +134,29 @@ export async function getSession(client: AgentEngineClient, ref: SessionRef): Pr
 
 /** Sessions of a user, or of the whole engine, without their state. The service's page tokens are the cursors. */
 export async function listSessions(client: AgentEngineClient, query: SessionQuery): Promise<Page<Session>> {
-  const path = `${enginePath(client.endpoint, query.app)}/sessions`;
   const terms = query.filter ?? [];
-  let cursor = query.cursor;
-  for (;;) {
-    const params = queryString({
+  const pages = listPages<WireSession>(client, {
+    path: `${enginePath(client.endpoint, query.app)}/sessions`,
+    field: 'sessions',
+    params: {
       pageSize: query.pageSize,
-      pageToken: cursor,
       filter: toFilter(query.userId, terms),
       orderBy: toOrderBy(query.orderBy ?? 'updateTime desc'),
-    });
-    const page = await client.http
-      .json({ method: 'GET', path: path + params, retry: 'read' })
-      .catch((error: unknown) => {
-        throw isCode(error, 'NOT_FOUND') ? engineNotFound(error) : error;
-      });
-    const { items: found, token } = pageOf(page, 'sessions');
-    // Checked again: a filter that a service reads otherwise must not show one user another's sessions.
-    const items = found
-      .map((wire) => toSession(wire, query.app, 'listed'))
-      .filter((s) => (query.userId === undefined || s.userId === query.userId) && matchesFilter(s, terms));
-    cursor = token;
-    if (items.length > 0 || cursor === undefined) return { items, cursor };
+    },
+    token: query.cursor,
+  });
+  try {
+    for await (const { items: found, token } of pages) {
+      // Checked again: a filter that a service reads otherwise must not show one user another's sessions.
+      const items = found
+        .map((wire) => toSession(wire, query.app, 'listed'))
+        .filter((s) => (query.userId === undefined || s.userId === query.userId) && matchesFilter(s, terms));
+      if (items.length > 0 || token === undefined) return { items, cursor: token };
+    }
+  } catch (error) {
+    throw isCode(error, 'NOT_FOUND') ? engineNotFound(error) : error;
   }
+  return { items: [], cursor: undefined };
 }
 
 export async function updateSession(
@@ -175,31 +170,44 @@ export async function updateSession(
     ...fieldsOf(change, client.now()),
     ...(change.state === undefined ? {} : { sessionState: toWireState(change.state) }),
   };
-  await ownedSession(client, ref);
+  const before = await ownedSession(client, ref);
   const path = sessionPath(client.endpoint, ref);
   const updateMask = Object.keys(fields).join(',');
-  if (updateMask !== '')
-    await client.http
-      .json({ method: 'PATCH', path: path + queryString({ updateMask }), body: fields, retry: 'idempotent' })
-      .catch(asSessionNotFound);
-  const after = await ownedSession(client, ref);
+  if (updateMask === '') return toSession(before, ref.app);
+  const patched = await write<WireSession>(client, {
+    method: 'PATCH',
+    path: path + queryString({ updateMask }),
+    body: fields,
+    retry: 'idempotent',
+    lookWith: 'get_session',
+  }).catch(asSessionNotFound);
+  // Answers of writes may lack the merged state, which comes together with the expiry.
+  const after =
+    typeof patched.expireTime === 'string'
+      ? patched
+      : ((await readAfterWrite(() => ownedSession(client, ref))) ?? { ...before, ...fields });
   const missing = notTaken(change.state, after);
   if (missing === undefined) return toSession(after, ref.app);
-  // Shared keys reach the other sessions for certain by an event; whether by PATCH too, nobody has recorded.
-  await client.http
-    .json({
-      method: 'POST',
-      path: `${path}:appendEvent`,
-      body: {
-        author: 'user',
-        invocationId: newId('i', client.now()),
-        timestamp: client.timestamps.next(path, Date.parse(toSession(after, ref.app).updateTime)),
-        actions: { stateDelta: missing },
-      },
-      retry: 'quota',
-    })
-    .catch(asSessionNotFound);
-  return toSession(await ownedSession(client, ref), ref.app);
+  await setSharedState(client, ref, missing);
+  const sessionState = { ...after.sessionState, ...missing };
+  return toSession(
+    (await readAfterWrite(() => ownedSession(client, ref))) ?? { ...after, sessionState },
+    ref.app,
+  );
+}
+
+/** Shared keys reach the other sessions for certain by an event; whether by PATCH too, nobody has recorded. */
+async function setSharedState(
+  client: AgentEngineClient,
+  ref: SessionRef,
+  stateDelta: JsonObject,
+): Promise<void> {
+  await appendEvent(
+    client,
+    ref,
+    { author: 'user', invocationId: newId('i', client.now()), actions: { stateDelta } },
+    undefined,
+  );
 }
 
 function asSessionNotFound(error: unknown): never {
@@ -223,18 +231,10 @@ export async function deleteSession(
 ): Promise<void> {
   refuseGuard('agent-engine', guard);
   await ownedSession(client, ref);
-  const retries = retryWatch();
-  try {
-    const operation = await client.http.json({
-      method: 'DELETE',
-      path: sessionPath(client.endpoint, ref),
-      retry: 'idempotent',
-      onRetry: retries.onRetry,
-    });
-    await settled(client, operation);
-  } catch (error) {
-    if (!isCode(error, 'NOT_FOUND')) throw error;
-    // After a lost answer it is gone because of this call; else somebody else was faster.
-    if (!retries.repeated()) throw sessionNotFound();
-  }
+  await finishOperation(client, {
+    method: 'DELETE',
+    path: sessionPath(client.endpoint, ref),
+    retry: 'idempotent',
+    lookWith: 'get_session',
+  }).catch(asSessionNotFound);
 }
