@@ -14,6 +14,14 @@ export function newId(kind: IdKind, now: number = Date.now()): string {
   return kind + now.toString(36).padStart(9, '0') + random.toString(36).padStart(25, '0');
 }
 
+/**
+ * Milliseconds since the epoch at which an id of `newId` was made. Others may have ids of this form too, so
+ * whoever uses the time looks whether it is true.
+ */
+export function timeOfId(id: string): number | undefined {
+  return /^[a-z][0-9a-z]{34}$/.test(id) ? Number.parseInt(id.slice(1, 10), 36) : undefined;
+}
+
 // Random bytes are drawn in stock: drawing 16 at a time would cost more than everything else in an append.
 const stock = Buffer.alloc(4096);
 let used = stock.length;

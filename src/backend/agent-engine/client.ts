@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionError } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
-import { type HttpClient, httpClient } from '../../net/http.ts';
+import { type HttpClient, type HttpRequest, httpClient } from '../../net/http.ts';
+import { lostAnswer } from '../../net/retry.ts';
 import { sessionNotFound } from '../shared/errors.ts';
 import type { SessionRef } from '../types.ts';
 import { apiKeyCredentials, defaultCredentials, noneNeeded } from './auth.ts';
@@ -9,6 +10,7 @@ import type { AgentEngineConfig, MemorySettings } from './config.ts';
 import { toError } from './errors.ts';
 import { type EventTimeCache, eventTimeCache } from './event-time-cache.ts';
 import { type EventTimestamps, eventTimestamps } from './event-timestamps.ts';
+import { type LateEvents, lateEvents } from './late-events.ts';
 import type { ClassMethod } from './map-session.ts';
 import { type Endpoint, sessionPath } from './paths.ts';
 import { type QuotaLimiter, quotaLimiter, quotasOf } from './quota-limiter.ts';
@@ -25,9 +27,10 @@ export interface AgentEngineClient {
   quota: QuotaLimiter;
   memory: MemorySettings;
   eventTimes: EventTimeCache;
+  lateEvents: LateEvents;
   timestamps: EventTimestamps;
-  /** Appends with an eventId that are under way, so that two of them are not both first. */
-  appendsUnderWay: Map<string, Promise<unknown>>;
+  /** Writes that look before they write, by what they write to: see `inTurn`. */
+  turns: Map<string, Promise<unknown>>;
   /** Class methods of engines that were asked for them, by app. */
   classMethods: Map<string, { at: number; methods: readonly ClassMethod[] }>;
   now(): number;
@@ -69,8 +72,9 @@ export function openClient(endpoint: Endpoint, config: AgentEngineConfig): Agent
       appName: config.memory?.appName,
     },
     eventTimes: eventTimeCache(),
+    lateEvents: lateEvents(),
     timestamps: eventTimestamps(Date.now),
-    appendsUnderWay: new Map(),
+    turns: new Map(),
     classMethods: new Map(),
     now: Date.now,
     wait: config.wait ?? ((ms) => sleep(ms)),
@@ -87,9 +91,27 @@ export const isCode = (error: unknown, code: SessionError['code']): error is Ses
 export function objectOf<Message extends JsonObject = JsonObject>(body: unknown): Message {
   if (body === undefined) return {} as Message;
   if (isObject(body)) return body as Message;
-  throw new SessionError('UNAVAILABLE', 'Agent Engine answered something that is not an object.', {
+  throw notAnObject();
+}
+
+function notAnObject(): SessionError {
+  return new SessionError('UNAVAILABLE', 'Agent Engine answered something that is not what was asked for.', {
     hint: 'Check that the configured address is that of the service itself.',
   });
+}
+
+/** A write that answers an object. After any other answer the change may have been made. */
+export async function write<Message extends JsonObject = JsonObject>(
+  client: AgentEngineClient,
+  request: HttpRequest & { lookWith: string },
+  http: HttpClient = client.http,
+): Promise<Message> {
+  const body = await http.json(request);
+  try {
+    return objectOf<Message>(body);
+  } catch (error) {
+    throw error instanceof SessionError ? lostAnswer(error, request.lookWith) : error;
+  }
 }
 
 /** The items and the token of one page of a list; an empty list is an empty object. */
@@ -101,6 +123,18 @@ export function pageOf<Item extends JsonObject>(
   const items = Array.isArray(page[field]) ? (page[field] as Item[]).filter(isObject) : [];
   const token = page.nextPageToken;
   return { items, token: typeof token === 'string' && token !== '' ? token : undefined };
+}
+
+/** Runs work on one thing after other work on it, so that of two that look before they write one sees the other's. */
+export async function inTurn<T>(client: AgentEngineClient, key: string, work: () => Promise<T>): Promise<T> {
+  const before = client.turns.get(key);
+  const mine = before === undefined ? work() : before.then(work, work);
+  client.turns.set(key, mine);
+  try {
+    return await mine;
+  } finally {
+    if (client.turns.get(key) === mine) client.turns.delete(key);
+  }
 }
 
 /** Remembers whether a request was sent again after one that may have been carried out. */
@@ -133,6 +167,29 @@ export async function ownedSession(
     if (isCode(error, 'NOT_FOUND')) throw sessionNotFound();
     throw error;
   }
+  if (typeof session.name !== 'string') throw notAnObject();
   if (session.userId !== ref.userId) throw sessionNotFound();
   return session;
+}
+
+/**
+ * Reads of a session while its owner is asked for, in one round trip. Nothing of what was read gets out unless
+ * the session is the caller's.
+ */
+export async function ownedWith<T>(
+  client: AgentEngineClient,
+  ref: SessionRef,
+  read: (signal: AbortSignal, session: Promise<wire.Session>) => Promise<T>,
+): Promise<T> {
+  const end = new AbortController();
+  const session = ownedSession(client, ref);
+  const reading = read(end.signal, session);
+  reading.catch(() => {});
+  try {
+    await session;
+  } catch (error) {
+    end.abort();
+    throw error;
+  }
+  return reading;
 }

@@ -1,20 +1,18 @@
-import type { JsonObject } from '../../model/json.ts';
-import { queryString } from '../../net/url.ts';
+import { SessionError } from '../../errors.ts';
+import { timeOfId } from '../../model/ids.ts';
+import { toTime } from '../../model/time.ts';
 import { eventNotFound, sessionNotFound } from '../shared/errors.ts';
 import type { SessionRef } from '../types.ts';
-import { type AgentEngineClient, isCode, pageOf } from './client.ts';
+import { type AgentEngineClient, isCode } from './client.ts';
 import { instant } from './event-timestamps.ts';
+import { listPages } from './list-pages.ts';
 import { idsOf } from './map-event.ts';
 import { literal } from './map-session.ts';
 import { sessionPath } from './paths.ts';
-
-/** Id of an event whose own could not be read back: it finds the event by its time. */
-export const timeIdPrefix = 'at:';
+import type { SessionEvent } from './wire-types.ts';
 
 /** The service's own default and cap. */
-const fullPage = 100;
-/** Events, from the latest on, that are searched for an id before an event is stored under it. */
-const searchedForRepeats = 1000;
+export const fullPage = 100;
 
 export interface EventPages {
   pageSize: number;
@@ -22,95 +20,81 @@ export interface EventPages {
   from?: string | undefined;
   reverse?: boolean | undefined;
   token?: string | undefined;
+  signal?: AbortSignal | undefined;
 }
 
-/**
- * Pages of a session's events as the service has them (docs/protocols/agent-engine.md, Events), to the end.
- */
-export async function* pagesOf(
+/** Pages of a session's events as the service has them (docs/protocols/agent-engine.md, Events), to the end. */
+export async function* eventPages(
   client: AgentEngineClient,
   ref: SessionRef,
   query: EventPages,
-): AsyncGenerator<{ events: JsonObject[]; token: string | undefined }, void> {
-  let token = query.token;
-  do {
-    const params = queryString({
+): AsyncGenerator<{ events: SessionEvent[]; token: string | undefined }, void> {
+  const pages = listPages<SessionEvent>(client, {
+    path: `${sessionPath(client.endpoint, ref)}/events`,
+    field: 'sessionEvents',
+    params: {
       pageSize: query.pageSize,
-      pageToken: token,
       filter: query.from === undefined ? undefined : `timestamp>=${literal(query.from)}`,
       orderBy: query.reverse === true ? 'timestamp desc' : undefined,
-    });
-    const page = pageOf(
-      await client.http
-        .json({ method: 'GET', path: `${sessionPath(client.endpoint, ref)}/events${params}`, retry: 'read' })
-        .catch((error: unknown) => {
-          throw isCode(error, 'NOT_FOUND') ? sessionNotFound() : error;
-        }),
-      'sessionEvents',
-    );
-    token = page.token;
-    yield { events: page.items, token };
-  } while (token !== undefined);
+    },
+    token: query.token,
+    signal: query.signal,
+  });
+  try {
+    for await (const { items, token } of pages) yield { events: items, token };
+  } catch (error) {
+    throw isCode(error, 'NOT_FOUND') ? sessionNotFound() : error;
+  }
 }
 
 /** Keeps the times of events that were shown, by the ids under which they were. */
 export function rememberEvents(
   client: AgentEngineClient,
   ref: SessionRef,
-  shown: readonly { id: string }[],
-  wires: readonly JsonObject[],
+  wires: readonly SessionEvent[],
 ): void {
   const session = sessionPath(client.endpoint, ref);
-  for (const [i, { id }] of shown.entries()) {
-    const timestamp = wires[i]?.timestamp;
-    if (typeof timestamp === 'string') client.eventTimes.set(session, id, timestamp);
+  for (const wire of wires) {
+    const [id] = idsOf(wire);
+    if (id !== undefined && typeof wire.timestamp === 'string')
+      client.eventTimes.set(session, id, wire.timestamp);
   }
 }
 
 /**
- * An event by any of its ids. The service has no such call: where the time is known, that is looked up, else
- * all events are gone through, the latest first.
+ * An event by any of its ids. The service has no such call: where its time is known or lies in the id, that is
+ * looked up, else all events are gone through, the latest first.
  * @throws SessionError NOT_FOUND
  */
 export async function findEvent(
   client: AgentEngineClient,
   ref: SessionRef,
   eventId: string,
-): Promise<JsonObject> {
-  const hinted = eventId.startsWith(timeIdPrefix)
-    ? eventId.slice(timeIdPrefix.length)
-    : client.eventTimes.get(sessionPath(client.endpoint, ref), eventId);
-  if (hinted !== undefined && instant(hinted) !== '') {
-    const found = await findAt(client, ref, eventId, hinted);
-    if (found !== undefined) return found;
-  }
-  const found = await search(client, ref, eventId, Number.POSITIVE_INFINITY);
+  signal?: AbortSignal,
+): Promise<SessionEvent> {
+  const remembered = client.eventTimes.get(sessionPath(client.endpoint, ref), eventId);
+  const minted = timeOfId(eventId);
+  const time = remembered ?? (minted === undefined ? undefined : toTime(minted));
+  const found =
+    (time === undefined ? undefined : await findAt(client, ref, eventId, time, signal)) ??
+    (await search(client, ref, eventId, signal));
   if (found === undefined) throw eventNotFound();
   return found;
 }
 
-/** An event that was stored under a caller's own id lately. */
-export async function findLatest(
-  client: AgentEngineClient,
-  ref: SessionRef,
-  eventId: string,
-): Promise<JsonObject | undefined> {
-  const hinted = client.eventTimes.get(sessionPath(client.endpoint, ref), eventId);
-  const found = hinted === undefined ? undefined : await findAt(client, ref, eventId, hinted);
-  return found ?? (await search(client, ref, eventId, searchedForRepeats));
-}
-
+/** Looks among the events of one millisecond. */
 async function findAt(
   client: AgentEngineClient,
   ref: SessionRef,
   eventId: string,
   time: string,
-): Promise<JsonObject | undefined> {
-  const byTime = eventId.startsWith(timeIdPrefix);
-  for await (const { events } of pagesOf(client, ref, { pageSize: 10, from: time })) {
+  signal: AbortSignal | undefined,
+): Promise<SessionEvent | undefined> {
+  const ms = Date.parse(time);
+  for await (const { events } of eventPages(client, ref, { pageSize: 10, from: time, signal })) {
     for (const wire of events) {
-      if (instant(String(wire.timestamp)) !== instant(time)) return undefined;
-      if (byTime || idsOf(wire).includes(eventId)) return wire;
+      if (Date.parse(String(wire.timestamp)) > ms) return undefined;
+      if (idsOf(wire).includes(eventId)) return wire;
     }
   }
   return undefined;
@@ -120,14 +104,20 @@ async function search(
   client: AgentEngineClient,
   ref: SessionRef,
   eventId: string,
-  most: number,
-): Promise<JsonObject | undefined> {
-  let seen = 0;
-  for await (const { events } of pagesOf(client, ref, { pageSize: fullPage, reverse: true })) {
+  signal: AbortSignal | undefined,
+): Promise<SessionEvent | undefined> {
+  for await (const { events } of eventPages(client, ref, { pageSize: fullPage, reverse: true, signal })) {
     const found = events.find((wire) => idsOf(wire).includes(eventId));
     if (found !== undefined) return found;
-    seen += events.length;
-    if (seen >= most) return undefined;
   }
   return undefined;
+}
+
+/** Times as the service writes them, for comparing. @throws SessionError UNAVAILABLE for what is no time */
+export function instantOf(wire: SessionEvent): string {
+  const time = instant(String(wire.timestamp));
+  if (time !== '') return time;
+  throw new SessionError('UNAVAILABLE', 'Agent Engine answered an event without a time.', {
+    hint: 'Check that the configured address is that of the service itself.',
+  });
 }

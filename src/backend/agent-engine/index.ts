@@ -1,13 +1,15 @@
 import { type Backend, capabilitiesOf } from '../types.ts';
+import { appendEvent, copyEvent } from './append-event.ts';
 import { createApp, deleteApp, getApp, listApps } from './apps.ts';
 import { callMethod, registerFeedback } from './class-methods.ts';
 import { type AgentEngineClient, openClient } from './client.ts';
 import { type AgentEngineConfig, resolveConfig } from './config.ts';
 import { methodNotes, notesOf } from './describe.ts';
-import { appendEvent, getEvent, listEvents } from './events.ts';
+import { getEvent, listEvents } from './events.ts';
 import { addSession, createMemory, deleteMemory, listMemories, searchMemory } from './memory.ts';
 import { streamQuery } from './query.ts';
 import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
+import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
 
 /**
  * The backend on Google's Agent Engine: Sessions, Memory Bank and deployed agents. An app is a
@@ -55,6 +57,11 @@ function backendOf(client: AgentEngineClient, defaultApp: string | undefined): B
       get: (ref, eventId) => getEvent(client, ref, eventId),
       append: (ref, event, guard) => appendEvent(client, ref, event, guard),
     },
+    toolCalls: {
+      list: (ref) => listToolCalls(client, ref),
+      submit: (ref, outputs) => submitToolOutputs(client, ref, outputs),
+    },
+    transfer: { append: (ref, event, options) => copyEvent(client, ref, event, options) },
     memory: {
       search: (owner, query) => searchMemory(client, owner, query),
       addSession: (ref, options) => addSession(client, ref, options),

@@ -3,10 +3,10 @@ import type { Content, Event } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { ndjson } from '../../net/ndjson.ts';
 import type { RunInput, SessionRef } from '../types.ts';
+import { appendEvent } from './append-event.ts';
 import { checkName, ownMethod, plainMethods, streamMethods } from './class-methods.ts';
 import { type AgentEngineClient, ownedSession } from './client.ts';
 import { agentError, type Refusal } from './errors.ts';
-import { appendEvent } from './events.ts';
 import { toStreamEvent } from './map-event.ts';
 import { enginePath } from './paths.ts';
 

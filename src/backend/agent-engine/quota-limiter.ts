@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionError } from '../../errors.ts';
+import { currentDeadline } from '../../net/deadline.ts';
 import type { Endpoint } from './paths.ts';
 
 /** The groups that Google counts requests by, per project, region and minute. */
@@ -75,6 +76,8 @@ export interface QuotaLimiter {
   admit(method: string, path: string, signal: AbortSignal | undefined): Promise<void>;
   /** For work that goes on for as long as it takes, such as a copy: waits until the group has room. */
   waitForRoom(group: QuotaGroup, signal: AbortSignal | undefined): Promise<void>;
+  /** For such work, when the service says that the quota is used up all the same. */
+  rest(ms: number, signal: AbortSignal | undefined): Promise<void>;
 }
 
 /**
@@ -108,16 +111,21 @@ export function quotaLimiter(quotas: Quotas, maxWaitMs = 20_000, clock: Clock = 
       // The place in the queue is free again.
       const place = times.lastIndexOf(time);
       if (place >= 0) times.splice(place, 1);
-      throw cause instanceof SessionError ? cause : endOf(signal, cause);
+      throw endOf(signal, cause);
     }
   }
 
   return {
     async admit(method, path, signal) {
       const group = quotaGroupOf(method, path);
-      if (group !== undefined) await pass(group, maxWaitMs, signal);
+      const left = currentDeadline()?.left() ?? Number.POSITIVE_INFINITY;
+      if (group !== undefined) await pass(group, Math.min(maxWaitMs, left), signal);
     },
     waitForRoom: (group, signal) => pass(group, Number.POSITIVE_INFINITY, signal),
+    rest: (ms, signal) =>
+      clock.wait(ms, signal).catch((cause: unknown) => {
+        throw endOf(signal, cause);
+      }),
   };
 }
 

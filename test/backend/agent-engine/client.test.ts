@@ -415,7 +415,8 @@ describe('a service in trouble', () => {
     const ref = await make();
     fake.fail({ match: /:appendEvent/, delayMs: 3000 });
     const error = await fails(backend.events.append(ref, said('x')), 'DEADLINE_EXCEEDED');
-    expect(error.hint).toContain('may be stored');
+    expect(error.message).toContain('may have been made');
+    expect(error.hint).toContain('list_events');
   });
 
   it('a page, a redirect and a flood are errors, and nothing is followed', async () => {

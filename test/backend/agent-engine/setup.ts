@@ -9,13 +9,20 @@ import type { Page } from '../../../src/model/page.ts';
 import { type FakeAgentEngine, startAgentEngine } from '../../fake/agent-engine/server.ts';
 import { projectId } from '../../fake/agent-engine/store.ts';
 
-type Group<G extends 'apps' | 'memory' | 'query' | 'feedback'> = Required<NonNullable<Backend[G]>>;
+type Group<G extends 'apps' | 'toolCalls' | 'memory' | 'query' | 'feedback'> = Required<
+  NonNullable<Backend[G]>
+>;
 
 /** The backend with every verb that it has. */
-export type Whole = Omit<Backend, 'apps' | 'sessions' | 'events' | 'memory' | 'query' | 'feedback'> & {
+export type Whole = Omit<
+  Backend,
+  'apps' | 'sessions' | 'events' | 'toolCalls' | 'memory' | 'query' | 'feedback' | 'transfer'
+> & {
   apps: Group<'apps'>;
   sessions: Omit<Required<NonNullable<Backend['sessions']>>, 'fork' | 'watch'>;
   events: Omit<Required<NonNullable<Backend['events']>>, 'setVisibility' | 'delete'>;
+  toolCalls: Group<'toolCalls'>;
+  transfer: Pick<Required<NonNullable<Backend['transfer']>>, 'append'>;
   memory: Group<'memory'>;
   query: Group<'query'>;
   feedback: Group<'feedback'>;

@@ -40,7 +40,7 @@ interface SeenRequest {
 }
 
 /** A way to fail, on command, in place of an answer or after the work is done. */
-interface Fault {
+export interface Fault {
   /** Tested against "METHOD path?query". */
   match: RegExp;
   /** How often. Default 1. */
@@ -54,6 +54,8 @@ interface Fault {
   cut?: boolean;
   /** Does the work first: the answer is lost, not the change. */
   afterwards?: boolean;
+  /** Answers with a beginning, and never with an end. */
+  hang?: boolean;
 }
 
 type AgentStream = (
@@ -104,7 +106,7 @@ export async function startAgentEngine(): Promise<FakeAgentEngine> {
     requests: [],
     notes: [],
     operations: { polls: 0 },
-    sessions: { hiddenReads: 0 },
+    sessions: { hiddenReads: 0, hiddenEventReads: 0 },
     token: undefined,
     agent: undefined,
     abandoned: 0,
@@ -186,7 +188,7 @@ export async function startAgentEngine(): Promise<FakeAgentEngine> {
     ListSessions: (call) => listSessions(at(call), call),
     UpdateSession: (call) => updateSession(at(call), call),
     DeleteSession: (call) => deleteSession(at(call), call, running),
-    AppendEvent: (call) => appendEvent(at(call), call),
+    AppendEvent: (call) => appendEvent(at(call), call, fake.sessions),
     ListEvents: (call) => listEvents(at(call), call),
     CreateMemory: (call) => createMemory(at(call), call, running),
     GetMemory: (call) => getMemory(at(call), call),
@@ -256,6 +258,10 @@ const inputOf = (call: Call): JsonObject => (isObject(call.body.input) ? call.bo
 async function answerFault(fault: Fault, response: ServerResponse): Promise<boolean> {
   if (fault.cut === true) {
     response.destroy();
+    return true;
+  }
+  if (fault.hang === true) {
+    response.writeHead(200, { 'content-type': 'application/json' }).write('{"');
     return true;
   }
   if (fault.status === undefined && fault.raw === undefined) return false;

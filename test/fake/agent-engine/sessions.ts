@@ -15,6 +15,7 @@ import {
   pageOf,
   projectNumber,
   type StoredEngine,
+  type StoredEvent,
   type StoredSession,
   sessionOf,
   setState,
@@ -43,6 +44,8 @@ function showSession(engine: StoredEngine, session: StoredSession): JsonObject {
 export interface SessionOptions {
   /** How many reads of a new session answer 404, as recorded in March 2026. */
   hiddenReads: number;
+  /** How many lists of a session's events a new event is not in yet. */
+  hiddenEventReads: number;
 }
 
 export function createSession(
@@ -168,7 +171,7 @@ export function deleteSession(engine: StoredEngine, call: Call, operations: Oper
   return operations.begin(name, 'Delete', undefined, undefined);
 }
 
-export function appendEvent(engine: StoredEngine, call: Call): JsonObject {
+export function appendEvent(engine: StoredEngine, call: Call, options: SessionOptions): JsonObject {
   const session = readSession(engine, call);
   const { body } = call;
   const delta = (body.actions as JsonObject | undefined)?.stateDelta;
@@ -178,6 +181,7 @@ export function appendEvent(engine: StoredEngine, call: Call): JsonObject {
     id,
     instant: instantOf(String(body.timestamp)),
     wire: { ...body, name: `${sessionName(engine, session)}/events/${id}` },
+    hiddenReads: options.hiddenEventReads,
   });
   session.updateTime = nowTime();
   return {};
@@ -189,9 +193,17 @@ export function listEvents(engine: StoredEngine, call: Call): JsonObject {
   const order = call.params.orderBy ?? 'timestamp';
   if (!/^timestamp( (asc|desc))?$/.test(order))
     throw new GoogleError('INVALID_ARGUMENT', `Invalid order_by: ${order}`);
-  const found =
-    call.params.filter === undefined ? session.events : session.events.filter((e) => matches(e.instant));
+  const found = session.events.filter(
+    (event) => !isHidden(event) && (call.params.filter === undefined || matches(event.instant)),
+  );
   const sorted = order.endsWith('desc') ? found.toReversed() : found;
   const { page, ...next } = pageOf(sorted, (event) => event.id, call.params);
   return { ...(page.length === 0 ? {} : { sessionEvents: page.map((event) => event.wire) }), ...next };
+}
+
+/** Counts the lists that do not show an event yet. */
+function isHidden(event: StoredEvent): boolean {
+  if ((event.hiddenReads ?? 0) <= 0) return false;
+  event.hiddenReads = (event.hiddenReads ?? 0) - 1;
+  return true;
 }

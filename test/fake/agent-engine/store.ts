@@ -7,6 +7,8 @@ export interface StoredEvent {
   /** With nine digits, so that it sorts as text. */
   instant: string;
   wire: JsonObject;
+  /** Lists that do not show it yet. */
+  hiddenReads?: number;
 }
 
 export interface StoredSession {
