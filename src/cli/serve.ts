@@ -17,11 +17,22 @@ const graceMs = 700;
 /** Runs a server until its client has gone or a signal ends it. */
 export function serve({ config, io, log }: Call<unknown>, start: Start): Promise<number> {
   return withBackends({ config, log }, async ({ backends, runs, secret }) => {
-    const { toolsets, readOnly, app: defaultApp } = config;
+    const { toolsets, readOnly, app: defaultApp, appStateWriters } = config;
     // The protocol's library is heavy and only servers need it.
     const { openTelemetry } = await import('../server/mcp/telemetry.ts');
     const around = await openTelemetry();
-    const deps = { version, backends, runs, defaultApp, toolsets, readOnly, secret, log, around };
+    const deps = {
+      version,
+      backends,
+      runs,
+      defaultApp,
+      toolsets,
+      readOnly,
+      secret,
+      log,
+      around,
+      appStateWriters,
+    };
     const server = await startOf(start, deps, config.user);
     io.onSignal(() => void server.close());
     await server.closed;

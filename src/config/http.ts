@@ -146,6 +146,15 @@ export const httpGroup = {
       otherwise: defaultLimits.requestsPerSecond,
       help: 'requests a second of one user; 0: no limit',
     }),
+    appState: setting<'admins' | 'everyone'>({
+      flag: 'app-state',
+      value: 'admins|everyone',
+      env: 'AGENT_SESSIONS_APP_STATE',
+      key: 'http.appState',
+      kind: oneOf('admins', 'everyone'),
+      otherwise: 'admins',
+      help: 'who may set state under app: keys, which all users of an app share',
+    }),
     legacy: setting<'sessions' | 'stateless'>({
       flag: 'legacy',
       value: 'sessions|stateless',

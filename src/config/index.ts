@@ -4,6 +4,7 @@ import type { ProcessIdentity } from '../backend/local/runs.ts';
 import { invalidArgument, quote } from '../errors.ts';
 import { checkId } from '../model/ids.ts';
 import type { HttpSettings } from '../server/http/index.ts';
+import type { AppStateWriters } from '../tools/support/app-state.ts';
 import type { Toolset } from '../tools/support/define.ts';
 import { type AgentsFile, agentsUsage, readAgents } from './agents.ts';
 import { adkGroup, agentEngineGroup, readRemote, vectaraGroup } from './backends.ts';
@@ -34,6 +35,8 @@ export interface Config {
   toolsets: readonly Toolset[] | undefined;
   readOnly: boolean;
   http: HttpSettings;
+  /** Over HTTP; on stdio the one caller is the operator. */
+  appStateWriters: AppStateWriters;
   /** The agents that the local backend runs, by app. */
   agents: Readonly<Record<string, AgentConfig>>;
   process: ProcessIdentity | undefined;
@@ -122,6 +125,7 @@ export function readConfig<C extends CommandSpec>(
       agents: readAgents(memberAt(file, ['agents']) as AgentsFile | undefined, machine.env),
       process: machine.process,
       http: readHttp(sources),
+      appStateWriters: readSettings(httpGroup.settings, sources).appState,
     },
   };
 }

@@ -7,6 +7,7 @@ import type { Principal } from '../model/principal.ts';
 import { withDeadline } from '../net/deadline.ts';
 import type { RunManager } from '../run/manager.ts';
 import type { ListedTool } from './index.ts';
+import { type AppStateWriters, checkAppState } from './support/app-state.ts';
 import type { ResourceLink, Tool, ToolContext } from './support/define.ts';
 import { checkNeeds, chooseBackend } from './support/routing.ts';
 
@@ -20,6 +21,8 @@ export interface CallEnvironment {
   defaultApp: string;
   /** Signs page tokens and open questions; the same in every process over one store. */
   secret: Buffer;
+  /** Default: admins. */
+  appStateWriters?: AppStateWriters | undefined;
   /** Milliseconds for one call, shared by all its requests to services. Default 45,000. */
   callMs?: number | undefined;
 }
@@ -55,6 +58,7 @@ export async function runCall<Q>(
   settleConfirmation: SettleConfirmation<Q>,
 ): Promise<CallOutcome<Q>> {
   const args = parseArgs(input, raw);
+  checkAppState(args, caller.principal, environment.appStateWriters);
   const context = contextOf(environment, tool, args, caller);
   const ms = tool.waits === true ? Number.POSITIVE_INFINITY : (environment.callMs ?? defaultCallMs);
   return withDeadline({ ms, signal: caller.signal }, async () => {

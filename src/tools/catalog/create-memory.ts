@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
+import { answerBytes, fitTo } from '../../model/budget.ts';
 import { scope } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
-import { memoryBrief } from '../support/results.ts';
+import { memoryBrief, pageResult } from '../support/results.ts';
 
 export const createMemory = defineTool({
   name: 'create_memory',
@@ -12,10 +13,12 @@ export const createMemory = defineTool({
   needs: ['memory.create'],
   reach: 'user',
   input: { fact: z.string().min(1).describe('One sentence that makes sense by itself'), scope },
-  output: z.object({ memory: memoryBrief }),
+  output: z.object({ memory: memoryBrief, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
     const create = required(ctx.backend.memory?.create, ctx.backend, 'create memories');
-    return { memory: await create(ctx.owner, args) };
+    const memory = await create(ctx.owner, args);
+    const { value, truncated } = fitTo(memory, answerBytes - 1000, 'all of it is stored');
+    return { memory: value, truncated: truncated || undefined };
   },
 });

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { expiryOf, idText, labels, state, ttlSeconds } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
-import { sessionBrief } from '../support/results.ts';
+import { pageResult, sessionBrief, showSession } from '../support/results.ts';
 
 export const createSession = defineTool({
   name: 'create_session',
@@ -23,10 +23,11 @@ export const createSession = defineTool({
       ),
     ttlSeconds,
   },
-  output: z.object({ session: sessionBrief }),
+  output: z.object({ session: sessionBrief, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run({ ttlSeconds: seconds, ...args }, ctx) {
     const create = required(ctx.backend.sessions?.create, ctx.backend, 'create sessions');
-    return { session: await create(ctx.owner, { ...args, expireTime: expiryOf(seconds) }) };
+    const session = await create(ctx.owner, { ...args, expireTime: expiryOf(seconds) });
+    return showSession(session, 'concise');
   },
 });

@@ -3,7 +3,7 @@ import { required, supports } from '../../backend/types.ts';
 import { copySession } from '../../transfer/replay.ts';
 import { idText, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { sessionBrief } from '../support/results.ts';
+import { pageResult, sessionBrief, showSession } from '../support/results.ts';
 import { chooseBackend } from '../support/routing.ts';
 
 export const forkSession = defineTool({
@@ -27,14 +27,14 @@ export const forkSession = defineTool({
     toBackend: z.string().optional().describe('Backend of the copy; default: the same'),
     toApp: idText().optional().describe('App of the copy on another backend'),
   },
-  output: z.object({ session: sessionBrief }),
+  output: z.object({ session: sessionBrief, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run({ sessionId: id, toBackend, toApp, ...options }, ctx) {
     const ref = refOf(ctx, { sessionId: id });
     const target = toBackend === undefined ? ctx.backend : chooseBackend(ctx.backends, toBackend);
     const native = ctx.backend.sessions?.fork;
     if (target === ctx.backend && native !== undefined && (toApp === undefined || toApp === ref.app))
-      return { session: await native(ref, options) };
+      return showSession(await native(ref, options), 'concise');
     required(target.events?.append, target, 'take a copy of a session');
     const app = toApp ?? (target === ctx.backend ? ref.app : (target.defaultApp ?? ref.app));
     const session = await copySession(
@@ -42,6 +42,6 @@ export const forkSession = defineTool({
       { backend: target, owner: { ...ref, app } },
       { ...options, signal: ctx.signal, progress: ctx.progress },
     );
-    return { session };
+    return showSession(session, 'concise');
   },
 });

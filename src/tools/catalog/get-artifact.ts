@@ -1,6 +1,8 @@
+import { isUtf8 } from 'node:buffer';
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { isTextType } from '../../model/artifact.ts';
+import { answerBytes, shownBytes } from '../../model/budget.ts';
 import { artifactUri } from '../../model/uri.ts';
 import { idText, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
@@ -33,11 +35,21 @@ export const getArtifact = defineTool({
   async run(args, ctx) {
     const get = required(ctx.backend.artifacts?.get, ctx.backend, 'get an artifact');
     const { artifact, data } = await get(refOf(ctx, args), args.name, args.version);
-    const isText = isTextType(artifact.mimeType);
+    // What is no UTF-8 would be changed by being shown as a text.
+    const isText = isTextType(artifact.mimeType) && isUtf8(data);
     const start = isText ? characterStart(data, args.offset) : args.offset;
-    const limit = Math.min(start + args.maxBytes, data.length);
-    const end = isText ? characterStart(data, limit) : limit;
-    const piece = data.subarray(start, end);
+    const pieceTo = (bytes: number) => {
+      const limit = Math.min(start + bytes, data.length);
+      return data.subarray(start, isText ? characterStart(data, limit) : limit);
+    };
+    let bytes = args.maxBytes;
+    let piece = pieceTo(bytes);
+    // Characters that are written as escapes take up to six times their bytes.
+    while (isText && bytes > 4 && shownBytes(piece.toString('utf8')) > room(args.maxBytes)) {
+      bytes = Math.max(4, Math.floor(bytes / 2));
+      piece = pieceTo(bytes);
+    }
+    const end = start + piece.length;
     return {
       artifact,
       sessionId: args.sessionId,
@@ -54,6 +66,9 @@ export const getArtifact = defineTool({
     },
   ],
 });
+
+/** What a text may take in an answer: what the caller asked for, or what every answer may have. */
+const room = (maxBytes: number) => Math.max(answerBytes - 2000, maxBytes);
 
 /** The start of the UTF-8 character that the byte at `index` belongs to. */
 function characterStart(data: Buffer, index: number): number {

@@ -1,10 +1,9 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
-import { answerBytes, fitTo } from '../../model/budget.ts';
 import { sessionSchema } from '../../model/session.ts';
 import { sessionId, view } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { pageResult } from '../support/results.ts';
+import { pageResult, showSession } from '../support/results.ts';
 
 export const getSession = defineTool({
   name: 'get_session',
@@ -19,9 +18,6 @@ export const getSession = defineTool({
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const get = required(ctx.backend.sessions?.get, ctx.backend, 'get a session');
-    const session = await get(refOf(ctx, args));
-    if (args.view === 'full') return { session };
-    const { value, truncated } = fitTo(session, answerBytes - 1000, 'get_session with view: "full" has all');
-    return { session: value, truncated: truncated || undefined };
+    return showSession(await get(refOf(ctx, args)), args.view);
   },
 });

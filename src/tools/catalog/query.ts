@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { required, type SessionRef, supports } from '../../backend/types.ts';
 import { invalidArgument, SessionError } from '../../errors.ts';
-import { answerBytes, fitTo } from '../../model/budget.ts';
+import { answerBytes, fitTo, shownBytes } from '../../model/budget.ts';
 import { type Content, contentFault, contentSchema, type Event } from '../../model/event.ts';
-import { type JsonObject, jsonBytes } from '../../model/json.ts';
+import type { JsonObject } from '../../model/json.ts';
 import { type RunStatus, runStatuses } from '../../model/run.ts';
 import { textFlow } from '../../run/coalesce-text.ts';
 import { runNotFound } from '../../run/manager.ts';
@@ -189,10 +189,10 @@ function show(view: RunView): RunResult {
   const { status, invocationId, sessionId: id } = view;
   if (status === 'failed') throw failure(view);
   const text = fitTo({ text: view.text }, textBytes, 'list_events has all');
-  let room = answerBytes - 1000 - jsonBytes(text.value);
+  let room = answerBytes - 1000 - shownBytes(text.value);
   const events: Event[] = [];
   for (const event of view.events.toReversed()) {
-    room -= jsonBytes(event) + 1;
+    room -= shownBytes(event) + 1;
     if (room < 0) break;
     events.unshift(event);
   }

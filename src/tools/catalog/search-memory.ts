@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
-import { answerBytes, fitTo } from '../../model/budget.ts';
+import { answerBytes, fitItems } from '../../model/budget.ts';
 import { memorySchema } from '../../model/memory.ts';
 import { scope } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
@@ -23,8 +23,14 @@ export const searchMemory = defineTool({
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const search = required(ctx.backend.memory?.search, ctx.backend, 'search memory');
+    const factBytes = Math.max(3000, (answerBytes - 1000) / args.limit);
     const memories = await search(ctx.owner, { text: args.query, limit: args.limit, scope: args.scope });
-    const { value, truncated } = fitTo({ memories }, answerBytes, 'narrow the query or lower limit');
-    return { ...value, truncated: truncated || undefined };
+    const { value, truncated } = fitItems(
+      memories,
+      answerBytes - 1000,
+      factBytes,
+      'a lower limit shows more',
+    );
+    return { memories: value, truncated: truncated || undefined };
   },
 });

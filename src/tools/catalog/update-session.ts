@@ -3,7 +3,7 @@ import { required } from '../../backend/types.ts';
 import { invalidArgument } from '../../errors.ts';
 import { expectedRevision, expiryOf, labels, sessionId, state, ttlSeconds } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { sessionBrief } from '../support/results.ts';
+import { pageResult, sessionBrief, showSession } from '../support/results.ts';
 
 export const updateSession = defineTool({
   name: 'update_session',
@@ -23,7 +23,7 @@ export const updateSession = defineTool({
     ttlSeconds,
     expectedRevision,
   },
-  output: z.object({ session: sessionBrief }),
+  output: z.object({ session: sessionBrief, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   async run({ sessionId: id, ttlSeconds: seconds, expectedRevision: revision, ...change }, ctx) {
     const update = required(ctx.backend.sessions?.update, ctx.backend, 'update a session');
@@ -35,6 +35,6 @@ export const updateSession = defineTool({
       { ...change, expireTime },
       { expectedRevision: revision },
     );
-    return { session };
+    return showSession(session, 'concise');
   },
 });

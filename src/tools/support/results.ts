@@ -1,11 +1,11 @@
 import * as z from 'zod';
 import { artifactSchema } from '../../model/artifact.ts';
-import { answerBytes, fitTo } from '../../model/budget.ts';
+import { answerBytes, fitTo, shownBytes } from '../../model/budget.ts';
 import type { Event } from '../../model/event.ts';
-import { canonicalJson, type JsonObject, jsonBytes } from '../../model/json.ts';
+import { canonicalJson, type JsonObject } from '../../model/json.ts';
 import { memorySchema } from '../../model/memory.ts';
 import { openPageToken, type Page, type PageQuery, sealPageToken } from '../../model/page.ts';
-import { sessionSchema } from '../../model/session.ts';
+import { type Session, sessionSchema } from '../../model/session.ts';
 import type { ToolContext } from './define.ts';
 
 /** An event as tools publish it: the fields a caller meets most; ADK's others come along as they are. */
@@ -69,7 +69,7 @@ export async function showPage<T>(
   let page = await load({ pageSize, cursor });
   let shown = cut(page);
   const fitting = countFitting(
-    shown.map((s) => jsonBytes(s.value)),
+    shown.map((s) => shownBytes(s.value)),
     full ? fullBytes : answerBytes - 1000,
   );
   if (fitting < shown.length) {
@@ -98,4 +98,14 @@ export function showEvent(event: Event, view: View): { event: Event; truncated?:
   if (view === 'full') return { event };
   const { value, truncated } = fitTo(event, answerBytes - 1000, 'get_event with view: "full" has all');
   return { event: value, truncated: truncated || undefined };
+}
+
+/** One session in an answer, with as much of its state as has room. */
+export function showSession(
+  session: Session,
+  view: View,
+): { session: Session; truncated?: boolean | undefined } {
+  if (view === 'full') return { session };
+  const { value, truncated } = fitTo(session, answerBytes - 1000, 'get_session with view: "full" has all');
+  return { session: value, truncated: truncated || undefined };
 }

@@ -33,6 +33,7 @@ export interface ProductOptions {
   runs?: RunManager;
   secret?: Buffer;
   app?: string;
+  appStateWriters?: 'admins' | 'everyone';
 }
 
 /** The settings of a server without flags, on a free port. */
@@ -53,6 +54,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
       defaultApp: options.app ?? 'default',
       toolsets: options.toolsets ?? toolsets,
       readOnly: false,
+      appStateWriters: options.appStateWriters,
       secret: options.secret ?? Buffer.alloc(32, 7),
       log: createLog((line) => entries.push(JSON.parse(line) as Json)),
       around: await openTelemetry(),
