@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { type KeyvStorageAdapter, type KeyvStorageEntry, keyvStorageCapability } from 'keyv';
+import { SessionError } from '../errors.ts';
 import { keyvPrefix } from './keys.ts';
 import type { Put, Store } from './types.ts';
 
@@ -94,7 +95,17 @@ export function keyvAdapter(store: Store, namespace?: string): KeyvStorageAdapte
 
 // Wrapped, because a value may be undefined, which alone has no JSON.
 const stringify = (value: unknown): string => JSON.stringify({ value });
-const parse = <Value>(text: string): Value => (JSON.parse(text) as { value: Value }).value;
+
+function parse<Value>(text: string): Value {
+  try {
+    return (JSON.parse(text) as { value: Value }).value;
+  } catch (cause) {
+    throw new SessionError('FAILED_PRECONDITION', 'A stored value is damaged.', {
+      hint: 'Set or delete its key, or restore the store from a backup.',
+      cause,
+    });
+  }
+}
 
 /** Keyv's time of expiry, in milliseconds. What is no number means never. */
 function time(expires: number | undefined): number | undefined {

@@ -163,6 +163,19 @@ test('an adapter keeps the namespace it was made with where Keyv has none', asyn
   expect(await keyvAdapter(store).has('k')).toBe(false);
 });
 
+test.each(['no JSON', 'null', ''])('a stored value that is %j is called damaged', async (damage) => {
+  const adapter = keyvAdapter(store);
+  await adapter.set('k', 1);
+  const [entry] = await store.range({ prefix: '', limit: 1 });
+  await store.update([], () => ({ result: undefined, writes: [{ key: entry?.key ?? '', value: damage }] }));
+  await expect(adapter.get('k')).rejects.toMatchObject({
+    code: 'FAILED_PRECONDITION',
+    message: 'A stored value is damaged.',
+  });
+  await adapter.set('k', 2);
+  expect(await adapter.get('k')).toBe(2);
+});
+
 test('errors come out of the call that failed', async () => {
   const closed = await openSqlite({ path: ':memory:', durability: 'full' });
   await closed.close();

@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { openKeyv } from '../../src/adapters/keyv.ts';
-import { connect, scratch } from './clients.ts';
+import { connect, scratch } from '../e2e/clients.ts';
 
 it('a Keyv keeps its values in the file of a running server, out of its callersâ€™ reach', async () => {
   const url = `sqlite:${path.join(scratch(), 'data.db')}`;
@@ -23,4 +24,19 @@ it('a Keyv keeps its values in the file of a running server, out of its callersâ
   } finally {
     await Promise.all([a.close(), b.close(), client.close()]);
   }
+});
+
+it('an entry whose ttl is over leaves the file without a server', async () => {
+  const file = path.join(scratch(), 'data.db');
+  const first = await openKeyv(`sqlite:${file}`, 'n');
+  await first.keyv.set('short', 'SECRET', 30);
+  await first.keyv.set('long', 'kept', 60_000);
+  await first.close();
+  await sleep(40);
+  const second = await openKeyv(`sqlite:${file}`, 'n');
+  await sleep(200);
+  expect(await second.keyv.get('long')).toBe('kept');
+  await second.close();
+  const bytes = readFileSync(file, 'latin1');
+  expect([bytes.includes('SECRET'), bytes.includes('kept')]).toEqual([false, true]);
 });
