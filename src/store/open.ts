@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { invalidArgument, quote } from '../errors.ts';
 import { openSqlite } from './sqlite.ts';
 import type { Store } from './types.ts';
@@ -17,22 +17,31 @@ export interface StoreOptions {
 
 const forms = 'memory: or sqlite:PATH';
 
-/** @throws SessionError INVALID_ARGUMENT for a URL that names no store; else see the engine. */
-export async function openStore({ url, durability, dataDir }: StoreOptions): Promise<Store> {
-  if (url === undefined) return openSqlite({ path: join(dataDir, 'sessions.db'), durability });
+/** Where a store is, before it is opened. */
+export type StorePlace = { engine: 'memory' } | { engine: 'sqlite'; path: string };
+
+/** @throws SessionError INVALID_ARGUMENT for a URL that names no store */
+export function placeOf({ url, dataDir }: Pick<StoreOptions, 'url' | 'dataDir'>): StorePlace {
+  if (url === undefined) return { engine: 'sqlite', path: join(dataDir, 'sessions.db') };
   const [, scheme = '', rest = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):(.*)$/s.exec(url) ?? [];
   switch (scheme.toLowerCase()) {
     case 'memory':
       if (rest !== '') throw invalidArgument('The store "memory:" takes no path.', `Write ${forms}.`);
-      return openSqlite({ path: ':memory:', durability });
+      return { engine: 'memory' };
     case 'sqlite':
-      return openSqlite({ path: sqlitePath(rest), durability });
+      return { engine: 'sqlite', path: resolve(sqlitePath(rest)) };
     // The rest is not shown: it may hold a password.
     case '':
       throw invalidArgument('The store has no scheme.', `Write ${forms}.`);
     default:
       throw invalidArgument(`There is no store of the kind ${quote(scheme)}.`, `Write ${forms}.`);
   }
+}
+
+/** @throws SessionError INVALID_ARGUMENT for a URL that names no store; else see the engine. */
+export async function openStore({ url, durability, dataDir }: StoreOptions): Promise<Store> {
+  const place = placeOf({ url, dataDir });
+  return openSqlite({ path: place.engine === 'memory' ? ':memory:' : place.path, durability });
 }
 
 function sqlitePath(rest: string): string {

@@ -30,6 +30,12 @@ export function isNotADatabase(error: unknown): boolean {
   return kindOf(error) === moreCodes.notADatabase;
 }
 
+/** The file cannot be written, or what SQLite needs beside it cannot be made. */
+export function isReadOnly(error: unknown): boolean {
+  const kind = kindOf(error);
+  return kind === codes.readOnly || kind === moreCodes.cannotOpen;
+}
+
 /** A statement does not fit the tables: right after opening, the file's fault. */
 export function isMisfit(error: unknown): boolean {
   return kindOf(error) === codes.error;

@@ -74,6 +74,9 @@ const steps: readonly string[] = [
    end;`,
 ];
 
+/** Of the files that this program writes. */
+export const schemaVersion = steps.length;
+
 /** The number of steps that the database has taken. @throws SessionError FAILED_PRECONDITION */
 export function checkOwner(db: DatabaseSync): number {
   const owner = pragma(db, 'application_id');
@@ -114,16 +117,19 @@ const rewriteLimit = 256 * 1024 * 1024;
  * back to the disk. A larger one stays as it is until a backup of it is restored.
  */
 export function rewriteOldFile(db: DatabaseSync): void {
-  if (givesRoomBack(db) || pragma(db, 'page_count') * pragma(db, 'page_size') > rewriteLimit) return;
+  if (shrinks(db) || pragma(db, 'page_count') * pragma(db, 'page_size') > rewriteLimit) return;
   try {
-    db.exec('pragma auto_vacuum = incremental; vacuum');
+    db.exec(`${makeShrinkable}; vacuum`);
   } catch {
     // Another process is writing, or the disk has no room for a second copy: the next opening tries again.
   }
 }
 
+/** What a file must be told before its first page is written, by whoever makes or rewrites it. */
+export const makeShrinkable = 'pragma auto_vacuum = incremental';
+
 /** Whether the file can shrink, as files do that this version made or rewrote. */
-export const givesRoomBack = (db: DatabaseSync): boolean => pragma(db, 'auto_vacuum') === 2;
+export const shrinks = (db: DatabaseSync): boolean => pragma(db, 'auto_vacuum') === 2;
 
 type NumberPragma =
   | 'application_id'

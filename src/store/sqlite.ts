@@ -9,7 +9,7 @@ import { retryWhileLocked, takeTurns } from './lock-retry.ts';
 import { slices } from './slices.ts';
 import { damaged, isBusy, isMisfit } from './sqlite-errors.ts';
 import { prepareFile } from './sqlite-file.ts';
-import { givesRoomBack, migrate, pragma, rewriteOldFile } from './sqlite-schema.ts';
+import { makeShrinkable, migrate, pragma, rewriteOldFile, shrinks } from './sqlite-schema.ts';
 import { statements } from './sqlite-statements.ts';
 import { termList, textIndex } from './text-index.ts';
 import type { Entry, Put, Range, Store, Write } from './types.ts';
@@ -169,7 +169,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   /** Cuts some free pages off the file. Resolves to whether there are more than it should keep. */
   async function giveRoomBack(): Promise<boolean> {
     const spare = () => pragma(db, 'freelist_count') - sparePages;
-    if (inMemory || !givesRoomBack(db) || spare() <= 0) return false;
+    if (inMemory || !shrinks(db) || spare() <= 0) return false;
     await whenFree(() => db.exec(`pragma incremental_vacuum(${Math.min(sparePages / 4, spare())})`));
     log.written();
     return spare() > 0;
@@ -228,9 +228,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 }
 
 function configure(db: DatabaseSync, options: SqliteOptions): void {
-  // auto_vacuum first: it must be known before the first page of a new file is written.
-  db.exec(`pragma auto_vacuum = incremental;
-    pragma journal_mode = wal;
+  if (pragma(db, 'page_count') === 0) db.exec(makeShrinkable);
+  db.exec(`pragma journal_mode = wal;
     pragma synchronous = ${options.durability};
     pragma secure_delete = on;
     pragma journal_size_limit = 67108864;
