@@ -48,6 +48,18 @@ export const commands: readonly Command[] = [
       }),
   }),
   defineCommand({
+    name: 'backup',
+    operands: ['FILE'],
+    help: 'copy the local store to a file, also while it is in use',
+    run: async (call) => (await import('./store-commands.ts')).backup(call),
+  }),
+  defineCommand({
+    name: 'restore',
+    operands: ['FILE'],
+    help: 'make a backup the local store, where there is none',
+    run: async (call) => (await import('./store-commands.ts')).restore(call),
+  }),
+  defineCommand({
     name: 'hash-token',
     help: 'read a token from stdin and write its entry for --auth-tokens',
     async run({ config, io }) {

@@ -2,6 +2,7 @@ import type { Config } from '../config/index.ts';
 import { SessionError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { version } from '../version.ts';
+import { checkStore } from './doctor-store.ts';
 import type { Io } from './io.ts';
 import { openBackends } from './open-backends.ts';
 
@@ -22,6 +23,14 @@ export async function doctor(config: Config, log: Log, io: Io): Promise<number> 
   let failures = 0;
   for (const name of config.backends) {
     try {
+      const findings = name === 'local' ? await checkStore(config) : [];
+      for (const finding of findings) {
+        if (finding.kind === 'ok') ok(finding.text);
+        else if (finding.kind === 'note') io.print(`note  ${finding.text}\n      ${finding.hint}\n`);
+        else failures += bad(finding.error);
+      }
+      // Opening it would report the same, or harm what is left.
+      if (findings.some((finding) => finding.kind === 'fail')) continue;
       const opened = await openBackends({ ...config, backends: [name] }, log);
       try {
         for (const backend of opened.backends) {

@@ -1,0 +1,84 @@
+import { existsSync, statfsSync } from 'node:fs';
+import path from 'node:path';
+import type { Config } from '../config/index.ts';
+import { SessionError } from '../errors.ts';
+import { type Inspection, inspect, withStoreFile } from '../store/inspect.ts';
+import { placeOf } from '../store/open.ts';
+import { sizeOf } from './sizes.ts';
+
+/** One line of the doctor's report. A note is worth knowing and nothing to repair. */
+export type Finding =
+  | { kind: 'ok'; text: string }
+  | { kind: 'note'; text: string; hint: string }
+  | { kind: 'fail'; error: SessionError };
+
+/** Bytes below which the disk counts as nearly full. */
+const littleRoom = 100_000_000;
+
+/** What there is to say of the local store before it is opened. It is not changed. */
+export async function checkStore({ store }: Config): Promise<Finding[]> {
+  const place = placeOf(store);
+  if (place.engine === 'memory')
+    return [
+      {
+        kind: 'note',
+        text: 'The store is in memory: all sessions are gone when the server ends.',
+        hint: 'Name a file with --store sqlite:PATH to keep them.',
+      },
+    ];
+  if (!existsSync(place.path))
+    return [{ kind: 'ok', text: `store: new, at ${place.path}` }, ...checkDisk(place.path)];
+  try {
+    const inspection = await withStoreFile(place.path, (db) => inspect(db, { thorough: false }));
+    return [...findingsOf(inspection, place.path), ...checkDisk(place.path)];
+  } catch (error) {
+    if (error instanceof SessionError) return [{ kind: 'fail', error }];
+    throw error;
+  }
+}
+
+function findingsOf(found: Inspection, location: string): Finding[] {
+  const { version, currentVersion, problems, entries, bytes, freeBytes, shrinks } = found;
+  const size = `${entries.toLocaleString('en')} entries, ${sizeOf(bytes)}, of which ${sizeOf(freeBytes)} are free`;
+  const findings: Finding[] = [{ kind: 'ok', text: `store: existing, at ${location}: ${size}` }];
+  if (version === currentVersion)
+    findings.push({ kind: 'ok', text: `store version: ${version}, the current one` });
+  else
+    findings.push({
+      kind: 'note',
+      text: `The store has version ${version}; the next start brings it to version ${currentVersion}, and older programs cannot open it then.`,
+      hint: 'Make a backup first if you may want to go back: agent-sessions-mcp backup FILE.',
+    });
+  if (problems.length === 0) findings.push({ kind: 'ok', text: 'store integrity: no page is damaged' });
+  else
+    findings.push({
+      kind: 'fail',
+      error: new SessionError('FAILED_PRECONDITION', `The store is damaged: ${problems[0]}`, {
+        hint: 'Stop its servers, move the file away together with its -wal and -shm files, and restore a backup: agent-sessions-mcp restore FILE.',
+        cause: problems,
+      }),
+    });
+  if (version === currentVersion && !shrinks)
+    findings.push({
+      kind: 'note',
+      text: 'The file was made by the first version: its free space may still hold what was deleted.',
+      hint: 'Stop its servers, make a backup, move the file away, and restore the backup.',
+    });
+  return findings;
+}
+
+function checkDisk(location: string): Finding[] {
+  let folder = path.dirname(location);
+  while (!existsSync(folder)) folder = path.dirname(folder);
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  if (free >= littleRoom) return [{ kind: 'ok', text: `disk of the store: ${sizeOf(free)} free` }];
+  return [
+    {
+      kind: 'fail',
+      error: new SessionError('RESOURCE_EXHAUSTED', `The disk of the store has only ${sizeOf(free)} left.`, {
+        hint: 'Make room: without it nothing can be written.',
+      }),
+    },
+  ];
+}

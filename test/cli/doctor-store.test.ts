@@ -1,0 +1,80 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { gunzipSync } from 'node:zlib';
+import { expect, it } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.ts';
+import { scratch } from '../e2e/clients.ts';
+import { run } from '../e2e/run.ts';
+
+const doctor = (file: string) => run(['doctor', '--store', `sqlite:${file}`, '--user', 'ada']);
+
+async function filled(file: string): Promise<void> {
+  const store = await openSqlite({ path: file, durability: 'full' });
+  const writes = Array.from({ length: 500 }, (_, i) => ({ key: `k${i}`, value: 'v'.repeat(500) }));
+  await store.update([], () => ({ result: undefined, writes }));
+  await store.close();
+}
+
+it('tells a new store from an existing one, with its size, version and integrity', async () => {
+  const file = path.join(scratch(), 'data.db');
+  const first = await doctor(file);
+  expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining(`store: new, at ${file}`) });
+  await filled(file);
+  const second = await doctor(file);
+  expect(second.code).toBe(0);
+  expect(second.stdout).toMatch(/store: existing, at .*: 501 entries, [\d.]+ kB, of which .* are free/);
+  expect(second.stdout).toMatch(/store version: \d+, the current one/);
+  expect(second.stdout).toContain('store integrity: no page is damaged');
+  expect(second.stdout).toMatch(/disk of the store: [\d.]+ [GT]B free/);
+});
+
+it('says that a store in memory does not last', async () => {
+  const ended = await run(['doctor', '--store', 'memory:', '--user', 'ada']);
+  expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('note  The store is in memory') });
+});
+
+it('names the step that an older store is about to take', async () => {
+  const file = path.join(scratch(), 'data.db');
+  const packed = readFileSync(new URL('../store/fixtures/first-build.db.gz', import.meta.url));
+  writeFileSync(file, gunzipSync(packed));
+  const ended = await doctor(file);
+  expect(ended.code).toBe(0);
+  expect(ended.stdout).toMatch(/note {2}The store has version 2; the next start brings it to version \d/);
+});
+
+it.each<[string, string, (file: string) => void]>([
+  [
+    'is damaged',
+    'The store is damaged: ',
+    (file) => {
+      const bytes = readFileSync(file);
+      bytes.fill(0xa5, 4096 * 20, 4096 * 40);
+      writeFileSync(file, bytes);
+    },
+  ],
+  [
+    'is newer',
+    'was written by a newer version',
+    (file) => {
+      const db = new DatabaseSync(file);
+      db.exec('pragma user_version = 99');
+      db.close();
+    },
+  ],
+  [
+    'is another file',
+    'The file is not a session database.',
+    (file) => writeFileSync(file, 'notes\n'.repeat(999)),
+  ],
+])('fails on a store that %s, once, and leaves it as it is', async (_, words, harm) => {
+  const file = path.join(scratch(), 'data.db');
+  await filled(file);
+  harm(file);
+  const before = readFileSync(file);
+  const ended = await doctor(file);
+  expect(ended.code).toBe(1);
+  expect(ended.stdout).toContain(words);
+  expect(ended.stdout).toContain('1 to fix.');
+  expect(readFileSync(file).equals(before)).toBe(true);
+});
