@@ -8,8 +8,8 @@ import type { ArtifactContent, SessionRef } from '../types.ts';
 import { objectOf, readAll, readPage, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
 import { artifactIdOf, sha256Of, toArtifact } from './map-session.ts';
+import { ownSession } from './own-session.ts';
 import { sessionPath } from './paths.ts';
-import { ownSession } from './sessions.ts';
 import { numberField, textField } from './wire.ts';
 
 /** Pages of 100 artifacts that are looked through for one. */
@@ -21,8 +21,8 @@ export async function listArtifacts(
   ref: SessionRef,
   query: PageQuery,
 ): Promise<Page<Artifact>> {
-  await ownSession(vectara, ref);
-  const page = await readPage(vectara, 'listArtifacts', `${sessionPath(ref)}/artifacts`, 'artifacts', {
+  const { at } = await ownSession(vectara, ref);
+  const page = await readPage(vectara, 'listArtifacts', `${sessionPath(at)}/artifacts`, 'artifacts', {
     sort_by: 'created_at',
     order_by: 'desc',
     limit: query.pageSize,
@@ -44,20 +44,20 @@ export async function getArtifact(
   name: string,
   version?: number,
 ): Promise<ArtifactContent> {
-  await ownSession(vectara, ref);
+  const { at } = await ownSession(vectara, ref);
   if (version !== undefined && version !== 0) throw notFound('artifact');
-  const listed = await findArtifact(vectara, ref, name);
+  const listed = await findArtifact(vectara, at, name);
   const limit = vectara.settings.maxArtifactBytes;
   checkSize(numberField(listed, 'size_bytes') ?? 0, limit);
   const id = textField(listed, 'artifact_id') ?? '';
   const promisedHere = sha256Of(listed);
-  const known = `${sessionPath(ref)}/${id}/${promisedHere ?? ''}`;
+  const known = `${sessionPath(at)}/${id}/${promisedHere ?? ''}`;
   const held = vectara.heldFile();
   if (promisedHere !== undefined && held?.key === known) return held.content;
   const wire = objectOf(
     await vectara.file('getArtifact', {
       method: 'GET',
-      path: sessionPath(ref) + path`/artifacts/${id}`,
+      path: sessionPath(at) + path`/artifacts/${id}`,
       retry: 'read',
     }),
   );
@@ -79,12 +79,12 @@ export async function getArtifact(
   return content;
 }
 
-async function findArtifact(vectara: Vectara, ref: SessionRef, name: string): Promise<JsonObject> {
+async function findArtifact(vectara: Vectara, at: SessionRef, name: string): Promise<JsonObject> {
   const id = artifactIdOf(name);
   const all = readAll(
     vectara,
     'listArtifacts',
-    `${sessionPath(ref)}/artifacts`,
+    `${sessionPath(at)}/artifacts`,
     'artifacts',
     { sort_by: 'created_at', order_by: 'desc' },
     { maxPages: artifactPages, tooMany: () => notFound('artifact') },

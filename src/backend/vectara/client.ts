@@ -2,10 +2,12 @@ import { SessionError } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { type HttpClient, type HttpRequest, httpClient } from '../../net/http.ts';
 import { queryString } from '../../net/url.ts';
-import type { ArtifactContent } from '../types.ts';
+import type { ArtifactContent, SessionRef } from '../types.ts';
 import { credentialHeaders } from './auth.ts';
 import type { VectaraSettings } from './config.ts';
-import { forOperation, type OperationName, toError } from './errors.ts';
+import { forOperation, lookWith, type OperationName, toError } from './errors.ts';
+import { type EventPageStore, openEventPages } from './event-pages.ts';
+import type { OwnSession } from './wire.ts';
 
 /** Largest answer that is read, artifacts aside; a stream may be longer in all. */
 const maxAnswerBytes = 32 * 1024 * 1024;
@@ -17,6 +19,9 @@ export const servicePageSize = 100;
 /** How long after its creation a session may still be unknown to another machine of Vectara's. */
 const settleMs = 10_000;
 const settlingLimit = 1000;
+
+/** How long a list that goes on trusts that the session is still its owner's. */
+const ownerMs = 2000;
 
 /** How long the file that was fetched last is kept. */
 const holdMs = 60_000;
@@ -41,6 +46,14 @@ export interface Vectara {
   /** Remembers a session that was made here, so that `settled` has patience with it. */
   created(sessionPath: string): void;
   deleted(sessionPath: string): void;
+  /** Pages of events that are being read. */
+  readonly eventPages: EventPageStore;
+  /** The last look at a session's events for a query, and how many were asked for. */
+  readonly looks: BoundedMap<{ pageSize: number; look: number; at: number }>;
+  /** Times of events, which never change, in microseconds, by their session's path and id. */
+  readonly eventTimes: BoundedMap<number>;
+  /** The owner's session as `check` finds it. A list that goes on need not look again for a moment. */
+  checkedOwner(ref: SessionRef, goesOn: boolean, check: () => Promise<OwnSession>): Promise<OwnSession>;
   /** Tries again for a few seconds while a session that was just made here is not found. */
   settled<T>(sessionPath: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
@@ -62,15 +75,16 @@ export function connect(settings: VectaraSettings, now: () => number = Date.now)
   });
   const streams = httpClient({ ...shared, maxBytes: maxStreamBytes, timeoutMs: settings.runTimeoutMs });
   const settling = new Map<string, number>();
+  const checked = boundedMap<{ session: OwnSession; at: number }>(100);
   let held: HeldFile | undefined;
   let dropHeld: NodeJS.Timeout | undefined;
 
   return {
     settings,
     now,
-    json: (name, request) => http.json(request).catch(rethrow(name)),
+    json: (name, request) => http.json({ lookWith: lookWith(name), ...request }).catch(rethrow(name)),
     file: (name, request) => files.json(request).catch(rethrow(name)),
-    stream: (name, request) => streams.stream(request).catch(rethrow(name)),
+    stream: (name, request) => streams.stream({ lookWith: lookWith(name), ...request }).catch(rethrow(name)),
     heldFile: () => held,
     holdFile(file) {
       held = file;
@@ -87,6 +101,17 @@ export function connect(settings: VectaraSettings, now: () => number = Date.now)
     deleted(sessionPath) {
       settling.delete(sessionPath);
     },
+    eventPages: openEventPages(now),
+    looks: boundedMap(100),
+    eventTimes: boundedMap(1000),
+    async checkedOwner(ref, goesOn, check) {
+      const key = JSON.stringify([ref.app, ref.userId, ref.sessionId]);
+      const known = checked.get(key);
+      if (goesOn && known !== undefined && now() - known.at <= ownerMs) return known.session;
+      const session = await check();
+      checked.set(key, { session, at: now() });
+      return session;
+    },
     async settled(sessionPath, work, signal) {
       for (let delay = 100; ; delay = Math.min(delay * 2, 2000)) {
         try {
@@ -102,6 +127,23 @@ export function connect(settings: VectaraSettings, now: () => number = Date.now)
           await new Promise((resolve) => setTimeout(resolve, delay));
         }
       }
+    },
+  };
+}
+
+type BoundedMap<T> = Pick<Map<string, T>, 'get' | 'set'>;
+
+/** A map that lets go of what was set first when it grows too large. */
+function boundedMap<T>(most: number): BoundedMap<T> {
+  const map = new Map<string, T>();
+  return {
+    get: (key) => map.get(key),
+    set(key, value) {
+      map.delete(key);
+      map.set(key, value);
+      const [oldest] = map.keys();
+      if (map.size > most && oldest !== undefined) map.delete(oldest);
+      return map;
     },
   };
 }

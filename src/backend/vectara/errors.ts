@@ -11,28 +11,52 @@ interface Operation {
   /** Lowest roles that pass, each by itself (vectara-api.md §1). */
   roles: readonly Role[];
   missing: 'agent' | 'session' | 'event' | 'artifact';
+  /** For writes: the tool that shows what came of one whose answer was lost. */
+  look?: string;
 }
 
 /** The operations of Vectara's API that are used here, under names of our own. */
 const operations = {
   listAgents: { does: 'list agents', roles: ['agent_viewer'], missing: 'agent' },
   getAgent: { does: 'read an agent', roles: ['agent_viewer'], missing: 'agent' },
-  createSession: { does: 'create sessions', roles: ['agent_user'], missing: 'agent' },
+  createSession: { does: 'create sessions', roles: ['agent_user'], missing: 'agent', look: 'list_sessions' },
   listSessions: { does: 'list sessions', roles: ['agent_viewer'], missing: 'agent' },
   getSession: { does: 'read a session', roles: ['agent_user', 'agent_viewer'], missing: 'session' },
-  updateSession: { does: 'change a session', roles: ['agent_developer'], missing: 'session' },
-  deleteSession: { does: 'delete a session', roles: ['agent_developer'], missing: 'session' },
-  interact: { does: 'talk to the agent', roles: ['agent_user'], missing: 'session' },
+  updateSession: {
+    does: 'change a session',
+    roles: ['agent_developer'],
+    missing: 'session',
+    look: 'get_session',
+  },
+  deleteSession: {
+    does: 'delete a session',
+    roles: ['agent_developer'],
+    missing: 'session',
+    look: 'list_sessions',
+  },
+  interact: { does: 'talk to the agent', roles: ['agent_user'], missing: 'session', look: 'list_events' },
   listEvents: { does: 'list events', roles: ['agent_viewer'], missing: 'session' },
   getEvent: { does: 'read an event', roles: ['agent_viewer'], missing: 'event' },
-  hideEvent: { does: 'hide or show an event', roles: ['agent_developer'], missing: 'event' },
-  deleteEvent: { does: 'delete an event', roles: ['agent_administrator'], missing: 'event' },
+  hideEvent: {
+    does: 'hide or show an event',
+    roles: ['agent_developer'],
+    missing: 'event',
+    look: 'get_event',
+  },
+  deleteEvent: {
+    does: 'delete an event',
+    roles: ['agent_administrator'],
+    missing: 'event',
+    look: 'list_events',
+  },
   listToolCalls: { does: 'list outstanding tool calls', roles: ['agent_user'], missing: 'session' },
   listArtifacts: { does: 'list artifacts', roles: ['agent_viewer'], missing: 'session' },
   getArtifact: { does: 'read an artifact', roles: ['agent_viewer'], missing: 'artifact' },
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof operations;
+
+export const lookWith = (name: OperationName): string | undefined => (operations[name] as Operation).look;
 
 /** The same words for what is not there and for what is somebody else's. */
 export function notFound(what: Operation['missing']): SessionError {
@@ -96,7 +120,7 @@ const byStatus: Record<number, Known> = {
   408: {
     code: 'DEADLINE_EXCEEDED',
     message: 'Vectara gave the request up as too slow.',
-    hint: 'Try again later; if it was a write, read first whether it took effect.',
+    hint: 'Try again later.',
   },
   409: {
     code: 'ABORTED',
@@ -121,7 +145,7 @@ const byStatus: Record<number, Known> = {
   502: {
     code: 'UNAVAILABLE',
     message: 'Vectara cannot reach the machine that holds the session.',
-    hint: 'Try again later; if a message was sent, look with list_events first whether it arrived.',
+    hint: 'Try again later; it may be back soon.',
   },
 };
 
@@ -138,7 +162,7 @@ const refused: Known = {
 const failed: Known = {
   code: 'UNAVAILABLE',
   message: 'Vectara failed to answer.',
-  hint: 'Try again later; if it was a write, read first whether it took effect.',
+  hint: 'Try again later.',
 };
 
 /** The error of a refused operation, saying which role or which kind of object is missing. */

@@ -1,28 +1,18 @@
-import { invalidArgument, SessionError } from '../../errors.ts';
+import { invalidArgument } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import { parseTime } from '../../model/time.ts';
 import { refuseGuard } from '../shared/rules.ts';
 import type { EventQuery, Guard, SessionRef } from '../types.ts';
-import { objectOf, readAll, type Vectara } from './client.ts';
+import { objectOf, readPage, servicePageSize, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
+import { eventsInOrder, type WireEventQuery, type WireEvents } from './event-order.ts';
+import type { OpenOptions } from './event-pages.ts';
 import { type EventContext, toEvent } from './map-event.ts';
-import { orderedPage } from './ordered-page.ts';
+import { ownSession } from './own-session.ts';
 import { checkEventId, eventPath, sessionPath, treeOf } from './paths.ts';
-import { ownSession } from './sessions.ts';
 import { microsField, textField } from './wire.ts';
-
-/** Pages of 100 events that are read for one answer. */
-const eventPages = 100;
-
-function tooManyEvents(): SessionError {
-  return new SessionError(
-    'FAILED_PRECONDITION',
-    `The session has more than ${eventPages * 100} events, and Vectara lists them in no order that it promises.`,
-    { hint: 'Compact the session at Vectara, or read single events with get_event.' },
-  );
-}
 
 /** How the events of a session are shown. Vectara has no invocations: the session's id stands for them. */
 export function contextOf(vectara: Vectara, session: JsonObject, ref: SessionRef): EventContext {
@@ -34,19 +24,6 @@ export function contextOf(vectara: Vectara, session: JsonObject, ref: SessionRef
   };
 }
 
-/** Events as Vectara has them, of this session alone, in whatever order they come. */
-export async function* wireEvents(
-  vectara: Vectara,
-  ref: SessionRef,
-  at: string,
-  includeHidden: boolean,
-): AsyncGenerator<JsonObject, void> {
-  const limit = { maxPages: eventPages, tooMany: tooManyEvents };
-  const params = { include_hidden: includeHidden ? true : undefined };
-  for await (const wire of readAll(vectara, 'listEvents', `${at}/events`, 'events', params, limit))
-    if (isOf(wire, ref)) yield wire;
-}
-
 function isOf(wire: JsonObject, ref: SessionRef): boolean {
   const session = textField(wire, 'session_key');
   return textField(wire, 'id') !== undefined && (session === undefined || session === ref.sessionId);
@@ -54,50 +31,115 @@ function isOf(wire: JsonObject, ref: SessionRef): boolean {
 
 export async function listEvents(vectara: Vectara, ref: SessionRef, query: EventQuery): Promise<Page<Event>> {
   const afterTime = query.afterTime === undefined ? undefined : parseTime('afterTime', query.afterTime);
-  const { afterEventId } = query;
+  const { afterEventId, includeHidden = false } = query;
   if (afterEventId !== undefined) checkEventId('afterEventId', afterEventId);
-  const session = await ownSession(vectara, ref);
-  const anchor = afterEventId === undefined ? undefined : await readEvent(vectara, ref, afterEventId);
-  const at = query.includeHidden === true ? directPath(session, ref) : sessionPath(ref);
-  const page = await orderedPage(wireEvents(vectara, ref, at, query.includeHidden === true), {
-    idOf: (wire) => textField(wire, 'id') ?? '',
-    timeOf: (wire) => microsField(wire, 'created_at'),
+  const { goesOn, look } = lookOf(vectara, ref, query);
+  const { wire: session, at } = await vectara.checkedOwner(ref, goesOn, () => ownSession(vectara, ref));
+  const from = includeHidden ? directPath(session, at) : sessionPath(at);
+  const fresh = !goesOn && afterEventId === undefined;
+  const page = await wireEvents(vectara, at, from, includeHidden, {
     order: query.order ?? 'asc',
     pageSize: query.pageSize,
     cursor: query.cursor,
-    after:
-      anchor && afterEventId !== undefined
-        ? { id: afterEventId, time: microsField(anchor, 'created_at') }
-        : undefined,
+    after: afterEventId === undefined ? undefined : await anchorOf(vectara, at, afterEventId),
     // Times are shown in milliseconds, and what is shown must not come back as later than itself.
-    wanted: (wire) =>
-      afterTime === undefined || Math.floor(microsField(wire, 'created_at') / 1000) > afterTime,
+    laterThan: afterTime === undefined ? undefined : afterTime * 1000 + 999,
+    fresh,
+    look,
   });
   const context = contextOf(vectara, session, ref);
   const items = page.items.map((wire) => toEvent(wire, context));
-  if (query.includeHidden !== true || items.every((event) => event.hidden === true))
-    return { items, cursor: page.cursor };
-  return { items: await markHidden(vectara, ref, items), cursor: page.cursor };
+  const shown = includeHidden ? await markHidden(vectara, at, items, { fresh, look }) : items;
+  return { items: shown, cursor: page.cursor };
+}
+
+/** Milliseconds after which a call for fewer events is no longer part of the one before it. */
+const shorterMs = 500;
+
+/**
+ * Whether a query goes on with a list, and in which look at it. A caller that gets more than its answer holds asks
+ * again for fewer at once: that is still the same look.
+ */
+function lookOf(vectara: Vectara, ref: SessionRef, query: EventQuery): { goesOn: boolean; look: number } {
+  const { pageSize, ...rest } = query;
+  const asked = JSON.stringify([ref.app, ref.userId, ref.sessionId, rest]);
+  const last = vectara.looks.get(asked);
+  const shorter =
+    last !== undefined && pageSize < last.pageSize && vectara.now() - last.at <= shorterMs ? last : undefined;
+  const look = shorter?.look ?? vectara.eventPages.nextLook();
+  vectara.looks.set(asked, { pageSize, look, at: vectara.now() });
+  return { goesOn: query.cursor !== undefined || shorter !== undefined, look };
 }
 
 /**
- * Lists below an alias cannot show hidden events; the session is also below the agent that the alias chose
- * (vectara-api.md §3).
+ * Events of a session as Vectara has them, in order.
+ * @param from the path of the session, as an alias or as an agent has it
  */
-function directPath(session: JsonObject, ref: SessionRef): string {
+export async function wireEvents(
+  vectara: Vectara,
+  at: SessionRef,
+  from: string,
+  includeHidden: boolean,
+  query: Omit<WireEventQuery, 'isWanted'> & Pick<OpenOptions, 'fresh' | 'look'>,
+): Promise<WireEvents> {
+  const path = `${from}/events`;
+  const { look } = query;
+  const open = (key: string | undefined, fresh: boolean) =>
+    vectara.eventPages.open(
+      path + (includeHidden ? '?include_hidden=true' : ''),
+      (page_key) =>
+        readPage(vectara, 'listEvents', path, 'events', {
+          limit: servicePageSize,
+          page_key,
+          include_hidden: includeHidden ? true : undefined,
+        }),
+      { from: key, fresh, look },
+    );
+  return eventsInOrder(open(undefined, query.fresh), (key) => open(key, false), {
+    ...query,
+    isWanted: (wire) => isOf(wire, at),
+  });
+}
+
+/** Where "after this event" is. @throws SessionError NOT_FOUND */
+async function anchorOf(vectara: Vectara, at: SessionRef, id: string): Promise<{ id: string; time: number }> {
+  const known = vectara.eventTimes.get(`${sessionPath(at)} ${id}`);
+  const time = known ?? microsField(await readEvent(vectara, at, id), 'created_at');
+  vectara.eventTimes.set(`${sessionPath(at)} ${id}`, time);
+  return { id, time };
+}
+
+/**
+ * The path of a session below the agent that an alias chose: lists below an alias cannot show hidden events.
+ */
+function directPath(session: JsonObject, at: SessionRef): string {
   const agent = textField(session, 'agent_key');
-  return agent === undefined ? sessionPath(ref) : sessionPath({ ...ref, app: agent });
+  return agent === undefined ? sessionPath(at) : sessionPath({ ...at, app: agent });
 }
 
 /**
  * Says of each event whether it is hidden. No schema of Vectara's declares a field for that, so beside the
  * field that its texts name, an event counts as hidden when the list without hidden ones lacks it.
  */
-async function markHidden(vectara: Vectara, ref: SessionRef, items: readonly Event[]): Promise<Event[]> {
+async function markHidden(
+  vectara: Vectara,
+  at: SessionRef,
+  items: readonly Event[],
+  { fresh, look }: Pick<OpenOptions, 'fresh' | 'look'>,
+): Promise<Event[]> {
   const open = new Set(items.filter((event) => event.hidden !== true).map((event) => event.id));
-  for await (const wire of wireEvents(vectara, ref, sessionPath(ref), false)) {
-    open.delete(textField(wire, 'id') ?? '');
-    if (open.size === 0) break;
+  let cursor: string | undefined;
+  while (open.size > 0) {
+    const page: WireEvents = await wireEvents(vectara, at, sessionPath(at), false, {
+      order: 'asc',
+      pageSize: servicePageSize,
+      cursor,
+      fresh: fresh && cursor === undefined,
+      look,
+    });
+    for (const wire of page.items) open.delete(textField(wire, 'id') ?? '');
+    cursor = page.cursor;
+    if (cursor === undefined) break;
   }
   return items.map((event) => (open.has(event.id) ? { ...event, hidden: true } : event));
 }
@@ -117,8 +159,8 @@ export async function readEvent(
 
 export async function getEvent(vectara: Vectara, ref: SessionRef, eventId: string): Promise<Event> {
   checkEventId('eventId', eventId);
-  const session = await ownSession(vectara, ref);
-  return toEvent(await readEvent(vectara, ref, eventId), contextOf(vectara, session, ref));
+  const { wire, at } = await ownSession(vectara, ref);
+  return toEvent(await readEvent(vectara, at, eventId), contextOf(vectara, wire, ref));
 }
 
 export async function setVisibility(
@@ -128,10 +170,11 @@ export async function setVisibility(
   hidden: boolean,
 ): Promise<Event> {
   checkEventId('eventId', eventId);
-  const session = await ownSession(vectara, ref);
-  const at = eventPath(ref, eventId) + (hidden ? '/hide' : '/unhide');
-  const wire = objectOf(await vectara.json('hideEvent', { method: 'POST', path: at, retry: 'idempotent' }));
-  if (textField(wire, 'id') !== eventId || !isOf(wire, ref)) throw notFound('event');
+  const { wire: session, at } = await ownSession(vectara, ref);
+  const path = eventPath(at, eventId) + (hidden ? '/hide' : '/unhide');
+  const wire = objectOf(await vectara.json('hideEvent', { method: 'POST', path, retry: 'idempotent' }));
+  vectara.eventPages.forget(sessionPath(at));
+  if (textField(wire, 'id') !== eventId || !isOf(wire, at)) throw notFound('event');
   const { hidden: _hidden, hideReason, ...event } = toEvent(wire, contextOf(vectara, session, ref));
   return hidden ? { ...event, hidden: true, hideReason: hideReason ?? 'manual' } : event;
 }
@@ -144,23 +187,27 @@ export async function deleteEvent(
 ): Promise<void> {
   refuseGuard('vectara', guard);
   checkEventId('eventId', eventId);
-  await ownSession(vectara, ref);
-  await vectara.json('deleteEvent', { method: 'DELETE', path: eventPath(ref, eventId), retry: 'idempotent' });
+  const { at } = await ownSession(vectara, ref);
+  const path = eventPath(at, eventId);
+  await vectara.json('deleteEvent', { method: 'DELETE', path, retry: 'idempotent' });
+  vectara.eventPages.forget(sessionPath(at));
 }
 
-/** The id of the event that was stored last, by time. @throws SessionError FAILED_PRECONDITION without events */
-export async function lastEventId(vectara: Vectara, ref: SessionRef): Promise<string> {
-  const page = await orderedPage(wireEvents(vectara, ref, sessionPath(ref), false), {
-    idOf: (wire) => textField(wire, 'id') ?? '',
-    timeOf: (wire) => microsField(wire, 'created_at'),
-    order: 'desc',
-    pageSize: 1,
-  });
-  const id = page.items[0] === undefined ? undefined : textField(page.items[0], 'id');
+/** The id of the event that was stored last, by time. @throws SessionError INVALID_ARGUMENT without events */
+export async function lastEventId(vectara: Vectara, at: SessionRef): Promise<string> {
+  const [last] = await latestEvents(vectara, at, 1);
+  const id = last === undefined ? undefined : textField(last, 'id');
   if (id === undefined)
     throw invalidArgument(
       'The session has no events yet, so no run can be joined.',
       'Send the message without classMethod.',
     );
   return id;
+}
+
+/** The events that were stored last, the last one first. */
+export async function latestEvents(vectara: Vectara, at: SessionRef, most: number): Promise<JsonObject[]> {
+  const look = vectara.eventPages.nextLook();
+  const query = { order: 'desc', pageSize: most, fresh: true, look } as const;
+  return (await wireEvents(vectara, at, sessionPath(at), false, query)).items;
 }

@@ -1,6 +1,9 @@
 /** The member of a session's metadata that says whose session it is (vectara-api.md §7). */
 export const ownerField = 'end_user_id';
 
+/** The member that holds the id of a session whose key is not its id; see `separateKey`. */
+export const idField = 'agent_sessions_id';
+
 /**
  * The metadata filter that finds a user's sessions, or undefined for a user id that cannot be written
  * safely: a quote is doubled as in SQL, and what a backslash means inside quotes is documented nowhere, so ids

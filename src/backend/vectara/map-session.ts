@@ -3,8 +3,8 @@ import { compact } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Session } from '../../model/session.ts';
 import type { App } from '../types.ts';
-import { ownerField } from './filter.ts';
-import { aliasApp } from './paths.ts';
+import { idField, ownerField } from './filter.ts';
+import { aliasApp, separateKey } from './paths.ts';
 import { numberField, objectField, textField, timeField } from './wire.ts';
 
 /** Whose session it is; undefined when nobody's. */
@@ -14,10 +14,17 @@ export function ownerOf(wire: JsonObject): string | undefined {
   return owner === '' ? undefined : owner;
 }
 
-/** A session's state: its metadata without the owner's field. */
+/** A session's state: its metadata without the fields that say whose it is and under which id. */
 export function stateOf(wire: JsonObject): JsonObject {
-  const { [ownerField]: _owner, ...state } = objectField(wire, 'metadata') ?? {};
+  const { [ownerField]: _owner, [idField]: _id, ...state } = objectField(wire, 'metadata') ?? {};
   return state;
+}
+
+/** The id under which callers know a session: its key, unless that had to be another one. */
+function idOf(wire: JsonObject, userId: string): string | undefined {
+  const key = textField(wire, 'key');
+  const id = textField(objectField(wire, 'metadata') ?? {}, idField);
+  return id !== undefined && key === separateKey(userId, id) ? id : key;
 }
 
 /**
@@ -26,7 +33,7 @@ export function stateOf(wire: JsonObject): JsonObject {
  */
 export function toSession(wire: JsonObject, app: string): Session | undefined {
   const userId = ownerOf(wire);
-  const id = textField(wire, 'key');
+  const id = userId === undefined ? undefined : idOf(wire, userId);
   if (userId === undefined || id === undefined) return undefined;
   const name = textField(wire, 'name');
   const createTime = timeField(wire, 'created_at');

@@ -2,7 +2,7 @@ import { invalidArgument, SessionError } from '../../errors.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { splitState } from '../../model/state.ts';
 import type { Vectara } from './client.ts';
-import { ownerField } from './filter.ts';
+import { idField, ownerField } from './filter.ts';
 import { objectField } from './wire.ts';
 
 /** The metadata of a new session, its owner included. @throws SessionError for keys that no caller sets */
@@ -21,7 +21,9 @@ export function changedMetadata(
   state: JsonObject,
 ): JsonObject {
   const current = objectField(before, 'metadata') ?? {};
-  const kept = Object.entries(current).filter(([key]) => vectara.settings.protectedMetadata.has(key));
+  const kept = Object.entries(current).filter(
+    ([key]) => key === idField || vectara.settings.protectedMetadata.has(key),
+  );
   // A caller that reads, changes and writes back the state sends protected values back as they were.
   const own = Object.fromEntries(
     Object.entries(state).filter(
@@ -32,11 +34,12 @@ export function changedMetadata(
 }
 
 function refuseProtected(vectara: Vectara, state: JsonObject): void {
-  if (Object.hasOwn(state, ownerField))
-    throw invalidArgument(
-      `The state holds the key ${ownerField}, which says whose session it is and cannot be set.`,
-      'Leave that key out of the state.',
-    );
+  for (const key of [ownerField, idField])
+    if (Object.hasOwn(state, key))
+      throw invalidArgument(
+        `The state holds the key ${key}, which says whose session it is and cannot be set.`,
+        'Leave that key out of the state.',
+      );
   if (Object.keys(state).some((key) => vectara.settings.protectedMetadata.has(key)))
     throw invalidArgument(
       'The state sets a key that the operator has protected, because agents trust it.',

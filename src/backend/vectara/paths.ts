@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { invalidArgument } from '../../errors.ts';
 import { checkId } from '../../model/ids.ts';
 import { path } from '../../net/url.ts';
@@ -38,6 +39,17 @@ export function checkSessionKey(name: string, value: string): string {
       'Session keys at Vectara have 1 to 50 letters, digits, "-" and "_".',
     );
   return value;
+}
+
+/**
+ * The key of a session whose id is taken by somebody else's session: made of user and id, so that it can be found
+ * again and nobody can meet it by chance.
+ */
+export function separateKey(userId: string, sessionId: string): string {
+  const digest = createHash('sha256')
+    .update(JSON.stringify([userId, sessionId]))
+    .digest('base64url');
+  return `own_${digest}`;
 }
 
 export function checkOwner<T extends Owner>(owner: T): T {

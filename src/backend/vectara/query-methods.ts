@@ -5,10 +5,10 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Owner } from '../types.ts';
 import type { Vectara } from './client.ts';
 import { contextOf } from './events.ts';
+import { ownSession } from './own-session.ts';
 import { inputBody } from './query-input.ts';
 import { eventsPath, openRun } from './query-interrupt.ts';
 import { wholeEvents } from './query-stream.ts';
-import { ownSession } from './sessions.ts';
 
 const sessionId = z.string();
 const eventId = z.string().regex(/^aev_[0-9A-Za-z_-]{1,200}$/);
@@ -58,21 +58,21 @@ export async function callMethod(
     );
   const { sessionId: id, body } = bodyOf(classMethod, call.input);
   const ref = { ...owner, sessionId: id };
-  const session = await ownSession(vectara, ref, signal);
-  const run = openRun(vectara, ref, session, signal);
+  const { wire, at } = await ownSession(vectara, ref, signal);
+  const run = openRun(vectara, at, wire, signal);
   // Giving up an interrupt or a compaction is no reason to stop the agent.
   if (classMethod !== 'input_message') run.over();
   try {
     const answer = await vectara.json('interact', {
       method: 'POST',
-      path: eventsPath(ref),
+      path: eventsPath(at),
       retry: 'quota',
       timeoutMs: vectara.settings.runTimeoutMs,
       body,
       signal,
     });
     run.over();
-    const events = wholeEvents(answer, contextOf(vectara, session, ref));
+    const events = wholeEvents(answer, contextOf(vectara, wire, ref));
     const last = events.findLast((event) => answerTypes.has(String(typeOf(event))));
     return { sessionId: id, text: last === undefined ? '' : textOf(last), events };
   } catch (error) {

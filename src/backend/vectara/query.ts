@@ -4,11 +4,12 @@ import type { JsonObject } from '../../model/json.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import type { Vectara } from './client.ts';
 import { contextOf, lastEventId } from './events.ts';
+import { ownSession } from './own-session.ts';
 import { sessionPath } from './paths.ts';
 import { messageBody } from './query-input.ts';
 import { eventsPath, openRun } from './query-interrupt.ts';
 import { brokenOff, streamedEvents, wholeEvents } from './query-stream.ts';
-import { applyStateDelta, ownSession } from './sessions.ts';
+import { applyStateDelta } from './sessions.ts';
 import { responsesBody } from './tool-calls.ts';
 
 /** Largest answer that is read when Vectara answers a stream with plain JSON. */
@@ -26,17 +27,18 @@ export async function* streamQuery(
 ): AsyncGenerator<Event, void> {
   const behavior = behaviorOf(input.classMethod);
   const session = await ownSession(vectara, ref, signal);
-  const since = behavior === undefined ? undefined : await lastEventId(vectara, ref);
-  const body = await bodyOf(vectara, ref, input, { since, behavior });
-  if (input.stateDelta !== undefined) await applyStateDelta(vectara, ref, session, input.stateDelta, signal);
-  const context = { ...contextOf(vectara, session, ref), invocationId: input.invocationId };
-  const run = openRun(vectara, ref, session, signal);
+  const { wire, at } = session;
+  const since = behavior === undefined ? undefined : await lastEventId(vectara, at);
+  const body = await bodyOf(vectara, at, input, { since, behavior });
+  if (input.stateDelta !== undefined) await applyStateDelta(vectara, session, input.stateDelta, signal);
+  const context = { ...contextOf(vectara, wire, ref), invocationId: input.invocationId };
+  const run = openRun(vectara, at, wire, signal);
   try {
     const { headers, chunks } = await vectara.settled(
-      sessionPath(ref),
+      sessionPath(at),
       () =>
         // Sent again only when it was refused for the rate: a second message would run the agent twice.
-        vectara.stream('interact', { method: 'POST', path: eventsPath(ref), retry: 'quota', body, signal }),
+        vectara.stream('interact', { method: 'POST', path: eventsPath(at), retry: 'quota', body, signal }),
       signal,
     );
     if (since === undefined) run.isOurs();

@@ -9,8 +9,9 @@ import { readAll, readPage, servicePageSize, type Vectara } from './client.ts';
 import { nameFilter, ownerFilter } from './filter.ts';
 import { toSession } from './map-session.ts';
 import { orderedPage } from './ordered-page.ts';
+import { isBelow } from './own-session.ts';
 import { treeOf } from './paths.ts';
-import { isBelow, refuseLabels } from './sessions.ts';
+import { refuseLabels } from './sessions.ts';
 import { microsField, textField } from './wire.ts';
 
 /** Requests that one call of `list` makes at most. */

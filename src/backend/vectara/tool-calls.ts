@@ -5,13 +5,13 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import type { ToolCall, ToolOutput } from '../../model/tool-call.ts';
 import { toolCallNotOpen } from '../shared/errors.ts';
 import type { Appended, SessionRef } from '../types.ts';
-import { objectOf, type Vectara } from './client.ts';
-import { contextOf, readEvent, wireEvents } from './events.ts';
+import { objectOf, servicePageSize, type Vectara } from './client.ts';
+import { contextOf, latestEvents, readEvent } from './events.ts';
 import { shownArguments, toEvent } from './map-event.ts';
+import { ownSession } from './own-session.ts';
 import { sessionPath } from './paths.ts';
 import { wholeEvents } from './query-stream.ts';
-import { ownSession } from './sessions.ts';
-import { listField, microsField, objectField, textField, timeField } from './wire.ts';
+import { listField, objectField, textField, timeField } from './wire.ts';
 
 interface Outstanding {
   eventId: string;
@@ -26,10 +26,10 @@ interface Outstanding {
  * are shown, as its `tool_input` event tells.
  */
 export async function listToolCalls(vectara: Vectara, ref: SessionRef): Promise<ToolCall[]> {
-  const session = await ownSession(vectara, ref);
-  const context = contextOf(vectara, session, ref);
+  const { wire, at } = await ownSession(vectara, ref);
+  const context = contextOf(vectara, wire, ref);
   const { unmask } = context;
-  const calls = (await outstanding(vectara, ref)).map(({ eventId, call, made }): ToolCall => {
+  const calls = (await outstanding(vectara, at)).map(({ eventId, call, made }): ToolCall => {
     const given = objectField(call, 'arguments') ?? {};
     const args = shownArguments(call, made, unmask);
     return compact({
@@ -92,13 +92,13 @@ export async function submitToolOutputs(
   ref: SessionRef,
   outputs: readonly ToolOutput[],
 ): Promise<Appended> {
-  const session = await ownSession(vectara, ref);
-  const answered = answersOf(await outstanding(vectara, ref), outputs);
-  const context = contextOf(vectara, session, ref);
+  const { wire, at } = await ownSession(vectara, ref);
+  const answered = answersOf(await outstanding(vectara, at), outputs);
+  const context = contextOf(vectara, wire, ref);
   const posted = vectara
     .json('interact', {
       method: 'POST',
-      path: `${sessionPath(ref)}/events`,
+      path: `${sessionPath(at)}/events`,
       // A second attempt could answer twice.
       retry: 'quota',
       timeoutMs: vectara.settings.runTimeoutMs,
@@ -114,7 +114,7 @@ export async function submitToolOutputs(
   ]).finally(() => wait.abort());
   const stored =
     lastOutput(early ?? [], answered) ??
-    (await storedOutput(vectara, ref, answered)) ??
+    (await storedOutput(vectara, at, answered)) ??
     lastOutput(await posted, answered);
   if (stored === undefined)
     throw new SessionError('UNAVAILABLE', 'Vectara took the outputs and does not show them.', {
@@ -197,18 +197,15 @@ function lastOutput(wires: readonly JsonObject[], answers: readonly Answer[]): J
 
 async function storedOutput(
   vectara: Vectara,
-  ref: SessionRef,
+  at: SessionRef,
   answers: readonly Answer[],
 ): Promise<JsonObject | undefined> {
-  const found: JsonObject[] = [];
   try {
-    for await (const wire of wireEvents(vectara, ref, sessionPath(ref), false))
-      if (lastOutput([wire], answers) !== undefined) found.push(wire);
+    // They are among the latest, since the outputs were sent a moment ago.
+    return lastOutput((await latestEvents(vectara, at, servicePageSize)).reverse(), answers);
   } catch (error) {
     // Whoever may talk to the agent may not always read its events: then only the answer itself tells.
     if (error instanceof SessionError && error.code === 'PERMISSION_DENIED') return undefined;
     throw error;
   }
-  const times = found.map((wire) => microsField(wire, 'created_at'));
-  return found[times.indexOf(Math.max(...times))];
 }

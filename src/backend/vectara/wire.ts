@@ -1,5 +1,14 @@
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
+import type { SessionRef } from '../types.ts';
+
+/** A session of its owner's. */
+export interface OwnSession {
+  /** As Vectara has it. */
+  wire: JsonObject;
+  /** Under the key that Vectara knows it by, which every path below it takes. */
+  at: SessionRef;
+}
 
 // Vectara adds fields at any time and promises only some (vectara-api.md §1): every field is read as if it
 // might be missing or of another type.

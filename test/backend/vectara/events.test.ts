@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { EventQuery, SessionRef } from '../../../src/backend/types.ts';
 import type { Event } from '../../../src/model/event.ts';
 import { said } from '../../fake/vectara/interact.ts';
+import type { FakeOptions } from '../../fake/vectara/server.ts';
 import { addEvent } from '../../fake/vectara/store.ts';
-import { allFail, failure, requestsTo, type Whole, world } from './setup.ts';
+import { allFail, failure, open, requestsTo, type Whole, world } from './setup.ts';
 
 const texts = (events: readonly Event[]) => events.map((event) => event.content?.parts[0]?.text);
 
@@ -73,10 +74,9 @@ describe('lists', () => {
     expect((await failure(backend.events.get(ref, 'aev_stray'))).code).toBe('NOT_FOUND');
   });
 
-  it('of more events than can be read at once say so', async () => {
+  it('of a service that gives empty pages without end, end', async () => {
     const { backend, fake, make } = await world();
     const ref = await make();
-    for (let i = 0; i < 150; i += 1) said(ref.wire, `m${i}`);
     fake.fail({
       path: /events\?/,
       times: 1000,
@@ -86,8 +86,8 @@ describe('lists', () => {
         response.end(JSON.stringify({ events: [], metadata: { page_key: String(Number(key) + 1) } }));
       },
     });
-    expect((await failure(backend.events.list(ref, { pageSize: 5 }))).code).toBe('FAILED_PRECONDITION');
-    expect(requestsTo(fake, 'GET', /events\?/)).toHaveLength(100);
+    expect((await failure(backend.events.list(ref, { pageSize: 5 }))).code).toBe('UNAVAILABLE');
+    expect(requestsTo(fake, 'GET', /events\?/)).toHaveLength(20);
   });
 
   it('of a service that gives the same page again and again end', async () => {
@@ -157,5 +157,84 @@ describe('one event', () => {
       code: 'NOT_FOUND',
       message: 'There is no such event in this session.',
     });
+  });
+});
+
+describe('long lists', () => {
+  const many = async (count: number, options: FakeOptions = {}) => {
+    const made = await world(options);
+    const ref = await made.make();
+    for (let i = 0; i < count; i += 1) said(ref.wire, `m${i}`);
+    return { ...made, ref };
+  };
+  const readAll = async (backend: Whole, ref: SessionRef, query: Partial<EventQuery>) =>
+    texts(await drain(backend, ref, { pageSize: 100, ...query }));
+  const written = (count: number) => Array.from({ length: count }, (_, i) => `m${i}`);
+
+  it.each(['asc', 'desc'] as const)(
+    'are read once, page for page, from a service that lists them %s',
+    async (order) => {
+      const { backend, fake, ref } = await many(950, { order });
+      for (const wanted of ['asc', 'desc'] as const) {
+        const before = fake.requests.length;
+        const expected = wanted === 'asc' ? written(950) : written(950).reverse();
+        expect(await readAll(backend, ref, { order: wanted })).toEqual(expected);
+        expect(fake.requests.length - before).toBeLessThanOrEqual(12);
+      }
+    },
+  );
+
+  it('are read whole when the service lists them in no order', async () => {
+    const { backend, fake, ref } = await many(450, { order: 'shuffled' });
+    expect(await readAll(backend, ref, {})).toEqual(written(450));
+    expect(fake.requests.length).toBeLessThan(20);
+  });
+
+  it('of 10,000 events and more begin at once', async () => {
+    const { backend, fake, ref } = await many(10_300);
+    const first = await backend.events.list(ref, { pageSize: 50 });
+    expect(texts(first.items)).toEqual(written(50));
+    expect(fake.requests.length).toBeLessThan(5);
+    const last = await backend.events.list(ref, { pageSize: 3, order: 'desc' });
+    expect(texts(last.items)).toEqual(['m10299', 'm10298', 'm10297']);
+  });
+
+  it('are not read again for an answer that must be shorter', async () => {
+    const { backend, fake, ref } = await many(150);
+    await backend.events.list(ref, { pageSize: 100 });
+    const before = fake.requests.length;
+    const shorter = await backend.events.list(ref, { pageSize: 30 });
+    expect(texts(shorter.items)).toEqual(written(30));
+    expect(fake.requests.length).toBe(before);
+  });
+
+  it('go on in another process, and after the pages were forgotten', async () => {
+    const { backend, fake, ref } = await many(250);
+    for (const order of ['asc', 'desc'] as const) {
+      const expected = order === 'asc' ? written(250) : written(250).reverse();
+      const first = await backend.events.list(ref, { pageSize: 130, order });
+      const other = await open(fake);
+      const rest = await other.events.list(ref, { pageSize: 200, order, cursor: first.cursor });
+      expect([...texts(first.items), ...texts(rest.items)]).toEqual(expected);
+    }
+  });
+
+  it('show what came, went or was hidden meanwhile when they begin anew', async () => {
+    const { backend, ref } = await many(120);
+    expect(await readAll(backend, ref, {})).toEqual(written(120));
+    said(ref.wire, 'later');
+    ref.wire.hidden.set(ref.wire.events[0]?.id ?? '', 'manual');
+    expect(await readAll(backend, ref, {})).toEqual([...written(120).slice(1), 'later']);
+  });
+
+  it('after an event cost one request when nothing is new', async () => {
+    const { backend, fake, ref } = await many(350);
+    const afterEventId = ref.wire.events.at(-1)?.id ?? '';
+    expect((await backend.events.list(ref, { pageSize: 10, afterEventId })).items).toEqual([]);
+    const before = requestsTo(fake, 'GET', /events\?/).length;
+    expect((await backend.events.list(ref, { pageSize: 10, afterEventId })).items).toEqual([]);
+    said(ref.wire, 'new');
+    expect(texts((await backend.events.list(ref, { pageSize: 10, afterEventId })).items)).toEqual(['new']);
+    expect(requestsTo(fake, 'GET', /events\?/).length - before).toBe(2);
   });
 });

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { newSession, sessionJson } from '../../fake/vectara/store.ts';
-import { allFail, failure, open, requestsTo, world } from './setup.ts';
+import { allFail, collect, failure, message, never, open, requestsTo, world } from './setup.ts';
 
 describe('whose session it is', () => {
   it('is written into the metadata, and neither shown nor changeable', async () => {
@@ -80,7 +80,8 @@ describe('whose session it is', () => {
     ];
     await allFail(tries, 'NOT_FOUND');
     expect(new Set(fake.requests.slice(before).map((r) => r.method))).toEqual(new Set(['GET']));
-    expect(fake.requests.slice(before).every((r) => r.url.endsWith(`/sessions/${ref.sessionId}`))).toBe(true);
+    const only = new RegExp(`/sessions/(${ref.sessionId}|own_[0-9A-Za-z_-]{43})$`);
+    expect(fake.requests.slice(before).filter((r) => !only.test(r.url))).toEqual([]);
   });
 
   it('is the agent that was asked for, too, whatever the service sends', async () => {
@@ -176,16 +177,37 @@ describe('ids', () => {
     },
   );
 
-  it('a key that is taken is never put to the service', async () => {
+  it('are each user’s own: one that another user has is as good as any', async () => {
     const { backend, fake } = await world({ takenKey: 'overwrite' });
-    const bob = { app: 'support', userId: 'bob' };
-    await backend.sessions.create(bob, { sessionId: 'shared', state: { kept: true } });
-    const error = await failure(
-      backend.sessions.create({ app: 'support', userId: 'ada' }, { sessionId: 'shared' }),
+    const [ada, bob] = ['ada', 'bob'].map((userId) => ({ app: 'support', userId, sessionId: 'shared' }));
+    if (ada === undefined || bob === undefined) throw new Error('unreachable');
+    await backend.sessions.create(bob, { sessionId: 'shared', state: { of: 'bob' } });
+    const asked = async (sessionId: string) => {
+      const before = fake.requests.length;
+      const made = await backend.sessions.create(ada, { sessionId, state: { of: 'ada' } });
+      return { made, methods: fake.requests.slice(before).map((request) => request.method) };
+    };
+    const taken = await asked('shared');
+    const free = await asked('free');
+    expect(taken.made).toMatchObject({ id: 'shared', userId: 'ada', state: { of: 'ada' } });
+    expect(Object.keys(taken.made)).toEqual(Object.keys(free.made));
+    expect(taken.methods).toEqual(free.methods);
+    for (const ref of [ada, bob]) expect((await backend.sessions.get(ref)).state).toEqual({ of: ref.userId });
+    // All that is done to it later reaches the right one.
+    await backend.sessions.update(ada, { state: { of: 'ada', more: 1 } });
+    await collect(backend.query.stream(ada, message('hi'), never));
+    expect((await backend.events.list(ada, { pageSize: 10 })).items).toHaveLength(2);
+    expect((await backend.events.list(bob, { pageSize: 10 })).items).toEqual([]);
+    const fork = await backend.sessions.fork(ada, { newSessionId: 'copy' });
+    expect(fork).toMatchObject({ id: 'copy', state: { of: 'ada', more: 1 } });
+    const listed = await backend.sessions.list({ app: 'support', userId: 'ada', pageSize: 10 });
+    expect(listed.items.map((session) => session.id).sort()).toEqual(['copy', 'free', 'shared']);
+    expect((await failure(backend.sessions.create(ada, { sessionId: 'shared' }))).code).toBe(
+      'ALREADY_EXISTS',
     );
-    expect(error.code).toBe('ALREADY_EXISTS');
-    expect((await backend.sessions.get({ ...bob, sessionId: 'shared' })).state).toEqual({ kept: true });
-    expect(requestsTo(fake, 'POST', /sessions$/)).toHaveLength(1);
+    await backend.sessions.delete(ada);
+    expect((await failure(backend.sessions.get(ada))).code).toBe('NOT_FOUND');
+    expect((await backend.sessions.get(bob)).state).toEqual({ of: 'bob' });
   });
 
   it('a key that is taken between the look and the create is ALREADY_EXISTS too', async () => {

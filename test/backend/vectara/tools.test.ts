@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { isObject, type JsonObject } from '../../../src/model/json.ts';
 import { toErrorResult } from '../../../src/server/mcp/results.ts';
 import { html, status } from '../../fake/vectara/faults.ts';
+import { said } from '../../fake/vectara/interact.ts';
 import { caller, user } from '../../tools/harness.ts';
 import { failure, requestsTo, world } from './setup.ts';
 
-// What Vectara's own MCP server gets wrong (vectara-api.md §6), asked of our tools over this backend and a real
+// What Vectara's own MCP server gets wrong (github.com/vectara/vectara-mcp), asked of our tools over this backend and a real
 // HTTP service; each test would fail on that server.
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Parameters<
@@ -156,4 +157,23 @@ describe('a secret in a client tool call', () => {
     outputs.push(await call('list_events', { app, sessionId, includeHidden: true }));
     expect(JSON.stringify(outputs)).not.toContain('canary');
   });
+});
+
+it('950 events are read by list_events with twelve requests, though each answer is cut to its budget', async () => {
+  const { call, fake, make } = await tools();
+  const { sessionId, wire } = await make();
+  for (let i = 0; i < 950; i += 1) said(wire, `Message ${i}: ${'lorem ipsum '.repeat(8)}`);
+  const before = fake.requests.length;
+  let pageToken: string | undefined;
+  let events = 0;
+  let calls = 0;
+  do {
+    const page = await call('list_events', { app, sessionId, pageSize: 100, pageToken });
+    events += Array.isArray(page.events) ? page.events.length : 0;
+    calls += 1;
+    pageToken = page.nextPageToken as string | undefined;
+  } while (pageToken !== undefined);
+  expect(events).toBe(950);
+  expect(calls).toBeGreaterThan(12);
+  expect(fake.requests.length - before).toBeLessThanOrEqual(12);
 });
