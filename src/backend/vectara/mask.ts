@@ -18,16 +18,17 @@ export interface CallOrigin {
  */
 export function maskArguments(args: JsonObject, origin: CallOrigin | undefined): JsonObject {
   const said = leavesOf(origin?.said ?? {});
-  return mapLeaves(args, undefined, (path, value) => {
-    const isOwn = said.get(path) === leafText(value) && !covers(origin?.overridden ?? [], path);
+  return mapLeaves(args, [], (keys, value) => {
+    const isOwn =
+      said.get(JSON.stringify(keys)) === leafText(value) && !covers(origin?.overridden ?? [], pathOf(keys));
     return isOwn ? value : maskedValue;
   }) as JsonObject;
 }
 
 /** What the agent said, without values at overridden paths: normally there are none. */
 export function maskOverridden(said: JsonObject, overridden: readonly string[]): JsonObject {
-  return mapLeaves(said, undefined, (path, value) =>
-    covers(overridden, path) ? maskedValue : value,
+  return mapLeaves(said, [], (keys, value) =>
+    covers(overridden, pathOf(keys)) ? maskedValue : value,
   ) as JsonObject;
 }
 
@@ -42,29 +43,28 @@ function covers(overridden: readonly string[], path: string): boolean {
 }
 
 /** Dot notation with indices in brackets, as Vectara writes paths: `config.auth.token`, `items[0]`. */
-function mapLeaves(
-  value: unknown,
-  path: string | undefined,
-  change: (path: string, leaf: unknown) => unknown,
-): unknown {
+const pathOf = (keys: Keys): string =>
+  keys.map((key, i) => (typeof key === 'number' ? `[${key}]` : i === 0 ? key : `.${key}`)).join('');
+
+/** The way to a value. Unlike its path it is of one value alone, whatever signs the keys hold. */
+type Keys = readonly (string | number)[];
+
+function mapLeaves(value: unknown, keys: Keys, change: (keys: Keys, leaf: unknown) => unknown): unknown {
   if (Array.isArray(value) && value.length > 0)
-    return value.map((inner, i) => mapLeaves(inner, `${path ?? ''}[${i}]`, change));
-  if (isObject(value) && (path === undefined || Object.keys(value).length > 0))
+    return value.map((inner, i) => mapLeaves(inner, [...keys, i], change));
+  if (isObject(value) && (keys.length === 0 || Object.keys(value).length > 0))
     return Object.fromEntries(
-      Object.entries(value).map(([key, inner]) => [
-        key,
-        mapLeaves(inner, path === undefined ? key : `${path}.${key}`, change),
-      ]),
+      Object.entries(value).map(([key, inner]) => [key, mapLeaves(inner, [...keys, key], change)]),
     );
-  return change(path ?? '', value);
+  return change(keys, value);
 }
 
 const leafText = (value: unknown): string => JSON.stringify(value) ?? '';
 
 function leavesOf(value: JsonObject): Map<string, string> {
   const leaves = new Map<string, string>();
-  mapLeaves(value, undefined, (path, leaf) => {
-    leaves.set(path, leafText(leaf));
+  mapLeaves(value, [], (keys, leaf) => {
+    leaves.set(JSON.stringify(keys), leafText(leaf));
     return leaf;
   });
   return leaves;

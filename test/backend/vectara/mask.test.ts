@@ -66,6 +66,10 @@ it.each([
 );
 
 it('an empty key is a key like any other', () => {
-  const args = { '5': false, '': { '5': 0 } };
-  expect(maskArguments(args, { said: args, overridden: [] })).toEqual(args);
+  for (const args of [
+    { '5': false, '': { '5': 0 } },
+    { '': { '': false }, '.': null },
+    { 'a.b': 1, a: { b: 2 } },
+  ])
+    expect(maskArguments(args, { said: args, overridden: [] })).toEqual(args);
 });
