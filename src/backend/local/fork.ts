@@ -46,8 +46,7 @@ export async function forkSession(local: Local, ref: SessionRef, options: ForkOp
   const copied = await copyEvents(local, source, fresh, upTo?.id);
   await copyArtifacts(local, keys.sessionArtifacts(source.uid), keys.sessionArtifacts(fresh.uid));
   const head = { ...copied.head, revision: 1 };
-  await insertSession(local, head, copied.state, copied.base);
-  await store.update([], () => ({ result: undefined, writes: [{ drop: journal }] }));
+  await insertSession(local, head, copied.state, { base: copied.base, journal });
   return toSession(head, await readState(local, head));
 }
 
@@ -64,7 +63,7 @@ async function copyEvents(
   fresh: Head,
   upTo: string | undefined,
 ): Promise<Copied> {
-  const bases = await readBases(local, source);
+  const bases = await readBases(local, source.uid);
   const base = bases[0]?.state ?? {};
   let state = base;
   let head = fresh;
@@ -107,8 +106,8 @@ async function copyEvents(
   return { head, base, state };
 }
 
-async function readBases(local: Local, source: Head): Promise<{ seq: number; state: JsonObject }[]> {
-  const prefix = keys.baseStates(source.uid);
+export async function readBases(local: Local, uid: string): Promise<{ seq: number; state: JsonObject }[]> {
+  const prefix = keys.baseStates(uid);
   const rows: Entry[] = [];
   for (;;) {
     const more = await local.store.range({ prefix, after: rows.at(-1)?.key, limit: slice });

@@ -1,3 +1,4 @@
+import { SessionError } from '../../errors.ts';
 import { matchesFilter } from '../../model/filter.ts';
 import { checkId, newId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
@@ -21,6 +22,7 @@ import {
   refOf,
   toSession,
   touched,
+  updateNamed,
 } from './session-record.ts';
 
 /** Sessions that one call of `list` looks at; a filter that few match ends a page early, with a cursor. */
@@ -85,25 +87,41 @@ export function newHead(ref: SessionRef, input: NewSession & Pick<Head, 'forkedF
   };
 }
 
-/** @throws SessionError ALREADY_EXISTS when the owner has a session with this id */
+/** What a session was built up from aside, before it is inserted. */
+export interface Built {
+  /** Its own keys before its first event. Default: the state. */
+  base?: JsonObject | undefined;
+  /** Its own keys as they were set whole before the event of this number. */
+  latest?: { seq: number; state: JsonObject } | undefined;
+  /** The entry that would have swept it had its builder died. Gone: it was taken for dead. */
+  journal?: string | undefined;
+}
+
+/**
+ * Makes a session, and ends the journal of its building in the same update.
+ * @throws SessionError ALREADY_EXISTS when the owner has a session with this id, ABORTED when the journal is gone
+ */
 export async function insertSession(
   local: Local,
   head: Head,
   state: JsonObject,
-  base: JsonObject = state,
+  { base = state, latest, journal }: Built = {},
 ): Promise<void> {
   const ref = refOf(head);
-  await local.store.update(
-    [
-      keys.headKey(ref),
-      keys.appKey(head.app),
-      keys.userAppKey(head.userId, head.app),
-      keys.userStateKey(ref),
-      keys.appStateKey(head.app),
-    ],
-    ([taken, app, userApp, userState, appState]) => {
+  await updateNamed(
+    local.store,
+    {
+      taken: keys.headKey(ref),
+      app: keys.appKey(head.app),
+      userApp: keys.userAppKey(head.userId, head.app),
+      userState: keys.userStateKey(ref),
+      appState: keys.appStateKey(head.app),
+      built: journal,
+    },
+    ({ taken, app, userApp, userState, appState, built }) => {
       const old = taken === undefined ? undefined : (JSON.parse(taken) as Head);
       if (old !== undefined && !isExpired(old, local.now())) throw sessionExists();
+      if (journal !== undefined && built === undefined) throw buildingSwept();
       return {
         result: undefined,
         writes: [
@@ -111,16 +129,25 @@ export async function insertSession(
           ...headWrites(undefined, head),
           { key: keys.stateKey(head.uid), value: stateText(splitState(state).session) },
           { key: keys.baseStateKey(head.uid, 0), value: stateText(splitState(base).session) },
+          ...(latest === undefined
+            ? []
+            : [{ key: keys.baseStateKey(head.uid, latest.seq), value: stateText(latest.state) }]),
           ...sharedStateWrites(ref, state, userState, appState),
           ...(app === undefined
             ? [{ key: keys.appKey(head.app), value: JSON.stringify({ created: head.created }) }]
             : []),
           ...(userApp === undefined ? [{ key: keys.userAppKey(head.userId, head.app), value: '' }] : []),
+          ...(journal === undefined ? [] : [{ drop: journal }]),
         ],
       };
     },
   );
 }
+
+const buildingSwept = (): SessionError =>
+  new SessionError('ABORTED', 'The copy stood still for so long that it was taken for abandoned.', {
+    hint: 'Nothing is left of it: begin again.',
+  });
 
 const isExpired = (head: Head, now: number): boolean => head.expires !== undefined && head.expires <= now;
 
