@@ -42,7 +42,11 @@ export async function readEvent(local: Local, uid: string, seq: number): Promise
 }
 
 /** The number of an event, deleted ones included: they still mark a place in the order. */
-async function seqOf(local: Local, uid: string, eventId: string): Promise<{ seq: number; deleted: boolean }> {
+export async function seqOf(
+  local: Local,
+  uid: string,
+  eventId: string,
+): Promise<{ seq: number; deleted: boolean }> {
   const [value] = await local.store.get([keys.eventIdKey(uid, checkId('eventId', eventId))]);
   if (value === undefined) throw eventNotFound();
   const deleted = value.startsWith(deletedMark);

@@ -15,6 +15,8 @@ import { runAgent } from './run-agent.ts';
 import { openRuns, type ProcessIdentity } from './runs.ts';
 import type { Local } from './session-record.ts';
 import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
+import { stageSession } from './stage.ts';
+import { stateAt } from './state-at.ts';
 import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
 
 export interface LocalConfig {
@@ -121,6 +123,10 @@ export function openLocal(config: LocalConfig): Backend {
       register: (ref, feedback) => registerFeedback(local, ref, feedback),
     },
     runs,
+    transfer: {
+      stateAt: (ref, eventId) => stateAt(local, ref, eventId),
+      stage: (owner, session) => stageSession(local, owner, session),
+    },
   };
   return backend;
 }

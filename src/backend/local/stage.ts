@@ -1,0 +1,125 @@
+import { createHash } from 'node:crypto';
+import { SessionError } from '../../errors.ts';
+import { checkId, newId } from '../../model/ids.ts';
+import type { JsonObject } from '../../model/json.ts';
+import { splitState } from '../../model/state.ts';
+import { parseTime } from '../../model/time.ts';
+import type { Write } from '../../store/types.ts';
+import { sessionExists } from '../shared/errors.ts';
+import type { ArrivingSession, Owner, StagedSession } from '../types.ts';
+import { addEvent } from './event-record.ts';
+import * as keys from './keys.ts';
+import { checkSize, maxArtifactBytes } from './limits.ts';
+import { dropSlices } from './maintenance.ts';
+import { type Head, type Local, readHead, toSession } from './session-record.ts';
+import { insertSession, newHead, readState } from './sessions.ts';
+
+/** How long a silent stage is kept before it is taken for that of a process that died. */
+const silentMs = 60 * 60 * 1000;
+
+/** Characters that are written at once: enough to be fast, little enough that other writers do not wait. */
+const batchLength = 1024 * 1024;
+
+/**
+ * Takes in a session from elsewhere. Its parts lie where a session has them, under a journal entry that hands
+ * them to maintenance should the process die; `commit` makes the session and ends the journal in one update.
+ */
+export async function stageSession(
+  local: Local,
+  owner: Owner,
+  session: ArrivingSession,
+): Promise<StagedSession> {
+  const begun = local.now();
+  const sessionId =
+    session.sessionId === undefined ? newId('s', begun) : checkId('sessionId', session.sessionId);
+  let head = newHead({ ...owner, sessionId }, session, begun);
+  if (session.createTime !== undefined)
+    head = { ...head, created: Math.min(begun, parseTime('createTime', session.createTime)) };
+  await refuseTaken(local, head);
+  const inside = keys.insideOf(head.uid);
+  const artifacts = keys.sessionArtifacts(head.uid);
+  const setByEvents = new Set<string>();
+  let journal = keys.trashKey(begun + silentMs, head.uid);
+  let renewAt = begun + silentMs / 2;
+  let batch: Write[] = [];
+  let length = 0;
+  const write = (writes: readonly Write[]) => local.store.update([], () => ({ result: undefined, writes }));
+  await write([{ key: journal, value: inside }]);
+
+  async function flush(): Promise<void> {
+    const now = local.now();
+    const writes = batch;
+    batch = [];
+    length = 0;
+    if (now >= renewAt) {
+      const next = keys.trashKey(now + silentMs, head.uid);
+      writes.push({ key: next, value: inside }, { drop: journal });
+      journal = next;
+      renewAt = now + silentMs / 2;
+    }
+    await write(writes);
+  }
+
+  async function add(writes: readonly Write[]): Promise<void> {
+    batch.push(...writes);
+    for (const one of writes) if ('value' in one) length += one.value.length;
+    if (length >= batchLength) await flush();
+  }
+
+  return {
+    async addEvent(event) {
+      checkId('eventId', event.id);
+      checkId('author', event.author);
+      checkId('invocationId', event.invocationId);
+      for (const key of Object.keys(splitState(event.actions?.stateDelta ?? {}).session))
+        setByEvents.add(key);
+      const added = addEvent(head, event, begun);
+      head = added.head;
+      await add(added.writes);
+    },
+    async addArtifact({ artifact, data }) {
+      checkId('name', artifact.name);
+      checkSize('The artifact', data.length, maxArtifactBytes, 'Keep it elsewhere and save its address.');
+      const stored = { ...artifact, sizeBytes: data.length, sha256: sha256Of(data) };
+      await add([
+        { key: keys.latestKey(artifacts, artifact.name), value: JSON.stringify(stored) },
+        {
+          key: keys.contentKey(artifacts, artifact.name, artifact.version),
+          value: JSON.stringify({ artifact: stored, data: data.toString('base64') }),
+        },
+      ]);
+    },
+    async commit(state) {
+      await flush();
+      const whole: Head = { ...head, revision: 1 };
+      await insertSession(local, whole, state, { journal, ...basesOf(whole, state, setByEvents) });
+      return toSession(whole, await readState(local, whole));
+    },
+    async discard() {
+      batch = [];
+      await dropSlices(local, inside);
+      await write([{ drop: journal }]);
+    },
+  };
+}
+
+/**
+ * From where a later fork up to an event grows the state again: keys that no event sets were there from the
+ * start, and after the last event the state is what it came with.
+ */
+function basesOf(head: Head, state: JsonObject, setByEvents: ReadonlySet<string>) {
+  const own = splitState(state).session;
+  const base = Object.fromEntries(Object.entries(own).filter(([key]) => !setByEvents.has(key)));
+  return head.next === 0 ? { base: own } : { base, latest: { seq: head.next, state: own } };
+}
+
+const sha256Of = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
+
+/** Early, before much is copied; `commit` has the last word. */
+async function refuseTaken(local: Local, head: Head): Promise<void> {
+  const there = await readHead(local, { ...head, sessionId: head.id }).catch((error: unknown) => {
+    if (error instanceof SessionError && error.code === 'NOT_FOUND') return undefined;
+    throw error;
+  });
+  if (there !== undefined) throw sessionExists();
+}
