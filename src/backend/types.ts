@@ -108,14 +108,14 @@ export interface MemoryAddition {
 }
 
 /** A session that comes from another backend or from a file, with what it keeps of its life there. */
-interface ArrivingSession extends NewSession {
+export interface ArrivingSession extends NewSession {
   /** RFC 3339; absent: now. */
   createTime?: string | undefined;
   forkedFrom?: Session['forkedFrom'];
 }
 
 /** A session that is taken in piece by piece. Nobody sees it before `commit`; a killed process leaves nothing. */
-interface StagedSession {
+export interface StagedSession {
   /** The next event as it was: id, time, visibility and feedback stay, and its state delta sets nothing. */
   addEvent(event: Event): Promise<void>;
   /** One version of an artifact under the number it had. The versions of a name come in ascending order. */

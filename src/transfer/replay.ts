@@ -1,58 +1,175 @@
-import { type Backend, type ForkOptions, type Owner, required, type SessionRef } from '../backend/types.ts';
+import type { ArrivingSession, Backend, Owner, StagedSession } from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
-import { compact, type NewEvent } from '../model/event.ts';
+import type { Event } from '../model/event.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { Session } from '../model/session.ts';
+import { splitState } from '../model/state.ts';
+import { copyByVerbs, type GrowingCopy } from './copy-by-verbs.ts';
+import type { TransferItem } from './source.ts';
+import { counted } from './words.ts';
 
-/** Events that are read at a time. */
-const pageSize = 100;
+/** What is to be replayed: a session of a backend, or of a file. */
+export interface Replayed {
+  /** Without its state. */
+  session: ArrivingSession;
+  /** Read once, in order: events, then artifacts. */
+  items: AsyncIterable<TransferItem>;
+  /** The state at the end, shared keys included; asked for when all items have been read. */
+  state(): JsonObject;
+  /** Whether there are events; else the state now is that at the end. */
+  hasEvents: boolean;
+  /** Names what is copied, the same in every attempt. */
+  fingerprint: string;
+}
+
+export interface ReplayOptions {
+  /** Also sets `user:` and `app:` keys, which other sessions share. */
+  withSharedState?: boolean | undefined;
+  /** Aborted when the caller gives up. */
+  signal: AbortSignal;
+  /** Milliseconds after which a copy that can be gone on with stops and says how far it is. */
+  pauseAfterMs?: number | undefined;
+  /** What becomes of a copy that fails half-way: kept where another attempt can go on with it, or never. */
+  onFailure: 'keep' | 'delete';
+  progress?(message: string): void;
+}
+
+export interface ReplayResult {
+  /** `partial`: the same call again goes on with it. */
+  status: 'completed' | 'partial';
+  session: Session;
+  events: number;
+  artifacts: number;
+  /** What the copy lost, one sentence each. */
+  losses: string[];
+}
 
 /**
- * Copies a session's visible events and its own and shared state into a new session, on the same backend or
- * another, through the verbs that every backend has. If it fails half-way, the new session is deleted again.
+ * The one rule for copying a session: its events first, then its state once, as the header has it. Deltas of
+ * old events are never applied on top of the state that they led to, and shared state is left alone unless it
+ * was asked for. A backend that can stage shows the copy when it is whole; on others it grows event by event,
+ * under ids derived from those of the source, so that another attempt goes on where this one stopped.
  */
-export async function copySession(
-  from: { backend: Backend; ref: SessionRef },
-  to: { backend: Backend; owner: Owner },
-  options: ForkOptions & { signal?: AbortSignal; progress?: (message: string) => void },
-): Promise<Session> {
-  const list = required(from.backend.events?.list, from.backend, 'list events');
-  const get = required(from.backend.sessions?.get, from.backend, 'get a session');
-  const create = required(to.backend.sessions?.create, to.backend, 'create sessions');
-  const append = required(to.backend.events?.append, to.backend, 'append an event');
-  const read = required(to.backend.sessions?.get, to.backend, 'get a session');
-  const source = await get(from.ref);
-  // Before anything is made: an event that is not there fails the copy, not a page far down.
-  if (options.upToEventId !== undefined)
-    await required(from.backend.events?.get, from.backend, 'get an event')(from.ref, options.upToEventId);
-  const created = await create(to.owner, {
-    sessionId: options.newSessionId,
-    displayName: options.displayName ?? source.displayName,
-    labels: source.labels,
-    // With an earlier event as the end, the state grows from the deltas of the events that are copied.
-    state: options.upToEventId === undefined ? source.state : undefined,
-  });
-  const target = { ...to.owner, sessionId: created.id };
+export async function replay(
+  backend: Backend,
+  owner: Owner,
+  what: Replayed,
+  options: ReplayOptions,
+): Promise<ReplayResult> {
+  const pause = pauseAfter(options.pauseAfterMs);
+  const own = (state: JsonObject) => (options.withSharedState === true ? state : splitState(state).session);
+  const arriving = what.hasEvents ? what.session : { ...what.session, state: own(what.state()) };
+  const stage = backend.transfer?.stage;
+  const growing =
+    stage === undefined
+      ? await copyByVerbs(backend, owner, arriving, {
+          fingerprint: what.fingerprint,
+          hasEvents: what.hasEvents,
+          signal: AbortSignal.any([options.signal, pause.signal]),
+        })
+      : undefined;
+  const copy: StagedSession = growing ?? (await stage?.(owner, arriving)) ?? unreachable();
+  const uniqueId = uniqueIds();
+  let events = 0;
+  let artifacts = 0;
   try {
-    let cursor: string | undefined;
-    let copied = 0;
-    do {
-      const page = await list(from.ref, { pageSize, cursor, order: 'asc' });
-      for (const event of page.items) {
-        if (options.signal?.aborted)
-          throw new SessionError('CANCELLED', 'The copy was cancelled.', {
-            hint: 'Nothing was kept; fork again.',
-          });
-        const { id, hidden: _hidden, hideReason: _reason, feedback: _feedback, ...rest } = event;
-        await append(target, compact<NewEvent & Record<string, unknown>>(rest));
-        copied += 1;
-        if (id === options.upToEventId) return await read(target);
+    for await (const item of what.items) {
+      if (options.signal.aborted || (growing?.resumable && pause.signal.aborted)) throw cancelled();
+      if (item.kind === 'event') {
+        await copy.addEvent(uniqueId(item.event));
+        events += 1;
+      } else {
+        await copy.addArtifact(item);
+        artifacts += 1;
       }
-      options.progress?.(`Copied ${copied} events.`);
-      cursor = page.cursor;
-    } while (cursor !== undefined);
-    return await read(target);
+      if ((events + artifacts) % 100 === 0)
+        options.progress?.(
+          `Copied ${counted(events, 'event')} and ${counted(artifacts, 'artifact version')}.`,
+        );
+    }
+    const session = await copy.commit(own(what.state()));
+    return { status: 'completed', session, events, artifacts, losses: growing?.losses() ?? [] };
   } catch (error) {
-    await to.backend.sessions?.delete?.(target).catch(() => {});
-    throw error;
+    const paused = pause.signal.aborted && !options.signal.aborted && isCode(error, 'CANCELLED');
+    if (growing?.resumable && paused) return partial(backend, growing, artifacts);
+    throw await settleFailure(copy, growing, error, options);
+  } finally {
+    pause.clear();
   }
+}
+
+function unreachable(): never {
+  throw new Error('A backend that stages gave no staged session.');
+}
+
+const isCode = (error: unknown, ...codes: SessionError['code'][]): error is SessionError =>
+  error instanceof SessionError && codes.includes(error.code);
+
+const cancelled = (): SessionError =>
+  new SessionError('CANCELLED', 'The copy was cancelled.', { hint: 'Call again if it is still wanted.' });
+
+function pauseAfter(ms: number | undefined): { signal: AbortSignal; clear(): void } {
+  const controller = new AbortController();
+  const timer = ms === undefined ? undefined : setTimeout(() => controller.abort(), ms);
+  timer?.unref();
+  return { signal: controller.signal, clear: () => clearTimeout(timer) };
+}
+
+/** Some services give several events one id; here each needs its own, and the same in every attempt. */
+function uniqueIds(): (event: Event) => Event {
+  const seen = new Map<string, number>();
+  return (event) => {
+    const times = (seen.get(event.id) ?? 0) + 1;
+    seen.set(event.id, times);
+    return times === 1 ? event : { ...event, id: `${event.id}~${times}` };
+  };
+}
+
+async function partial(backend: Backend, copy: GrowingCopy, artifacts: number): Promise<ReplayResult> {
+  const session = await backend.sessions?.get?.(copy.ref);
+  if (session === undefined) throw cancelled();
+  return { status: 'partial', session, events: copy.count(), artifacts, losses: copy.losses() };
+}
+
+/** Failures after which the same call may well succeed. */
+const passing = ['CANCELLED', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED', 'UNAVAILABLE'] as const;
+
+/** The error to report, with what is left of the copy in its words. */
+async function settleFailure(
+  copy: StagedSession,
+  growing: GrowingCopy | undefined,
+  error: unknown,
+  options: ReplayOptions,
+): Promise<unknown> {
+  const { message, hint, code, retryAfter } =
+    error instanceof SessionError
+      ? error
+      : { message: 'The copy failed.', hint: undefined, code: undefined, retryAfter: undefined };
+  if (growing?.resumable && options.onFailure === 'keep' && isCode(error, ...passing)) {
+    const { sessionId } = growing.ref;
+    return new SessionError(
+      error.code,
+      `${message} The copy has ${counted(growing.count(), 'event')} so far.`,
+      {
+        hint: `It is kept under the id in details: fork again with it as newSessionId to go on, or delete it.`,
+        details: { sessionId, copiedEvents: growing.count() },
+        retryAfter,
+        cause: error,
+      },
+    );
+  }
+  const left = await copy.discard().then(
+    () => false,
+    () => true,
+  );
+  if (!left || growing === undefined) return error;
+  return new SessionError(
+    code ?? 'INTERNAL',
+    `${message} What was copied so far could not be deleted again.`,
+    {
+      hint: `${hint === undefined ? '' : `${hint} `}Delete the session that details name.`,
+      details: { sessionId: growing.ref.sessionId, copiedEvents: growing.count() },
+      cause: error,
+    },
+  );
 }

@@ -1,0 +1,156 @@
+import { type ArtifactContent, type Backend, required, type SessionRef } from '../backend/types.ts';
+import { SessionError } from '../errors.ts';
+import { type Artifact, isUserArtifact } from '../model/artifact.ts';
+import type { Event } from '../model/event.ts';
+import type { JsonObject } from '../model/json.ts';
+import type { Page, PageQuery } from '../model/page.ts';
+import type { Session } from '../model/session.ts';
+import { applyDelta, splitState } from '../model/state.ts';
+import { plural } from './words.ts';
+
+/** What follows a session's header, in the order in which it is taken in again. */
+export type TransferItem = { kind: 'event'; event: Event } | ({ kind: 'artifact' } & ArtifactContent);
+
+/** A session on its way out. */
+export interface SessionSource {
+  header: Session;
+  /** Events in order, then the versions of each artifact in order. Read once. */
+  items(): AsyncGenerator<TransferItem, void>;
+  /** The state at the end of the copy, shared keys included. Known when all items have been read. */
+  state(): JsonObject;
+  /** What the copy differs in, one sentence each. Known when all items have been read. */
+  notes(): string[];
+}
+
+const pageSize = 100;
+
+/** How often a source that is written to meanwhile is read on, before the copy takes what it has. */
+const mostRounds = 5;
+
+/**
+ * A session to copy into another one: its visible events, all or up to one, its state as of the last of them,
+ * and its artifacts. A source that is written to meanwhile is read until events and state are of one moment.
+ */
+export async function openSource(
+  backend: Backend,
+  ref: SessionRef,
+  upToEventId: string | undefined,
+): Promise<SessionSource> {
+  const get = required(backend.sessions?.get, backend, 'get a session');
+  const list = required(backend.events?.list, backend, 'list events');
+  const header = await get(ref);
+  // Before anything is made: an event that is not there fails the copy, not a page far down.
+  if (upToEventId !== undefined)
+    await required(backend.events?.get, backend, 'get an event')(ref, upToEventId);
+  const stateAt = backend.transfer?.stateAt;
+  let last = header;
+  let state: JsonObject = {};
+  let hidden = 0;
+  const notes: string[] = [];
+
+  const eventsAfter = (afterEventId: string | undefined) =>
+    pagesOf((query) => list(ref, { ...query, afterEventId, order: 'asc', includeHidden: true }));
+
+  async function* wholeSession(): AsyncGenerator<Event, void> {
+    let latest: string | undefined;
+    for (let round = 1; ; round += 1) {
+      for await (const event of eventsAfter(latest)) {
+        latest = event.id;
+        yield event;
+      }
+      const now = await get(ref);
+      const steady = momentOf(now) === momentOf(last);
+      last = now;
+      if (steady || round === mostRounds) break;
+    }
+    state = last.state ?? {};
+  }
+
+  async function* upTo(eventId: string): AsyncGenerator<Event, void> {
+    const shared = splitState(header.state ?? {});
+    const history = stateHistory(shared.session);
+    let reached = false;
+    for await (const event of eventsAfter(undefined)) {
+      history.add(event, reached);
+      if (!reached) yield event;
+      reached ||= event.id === eventId;
+      if (reached && stateAt !== undefined) break;
+    }
+    const own = stateAt === undefined ? history.state() : await stateAt(ref, eventId);
+    state = { ...shared.app, ...shared.user, ...own };
+    if (stateAt === undefined)
+      notes.push(
+        `The ${backend.name} backend keeps no earlier states: the state was put together from the changes that the events made, so a change made by update_session may stand in it too early.`,
+      );
+  }
+
+  return {
+    header,
+    async *items() {
+      for await (const event of upToEventId === undefined ? wholeSession() : upTo(upToEventId)) {
+        if (event.hidden === true) hidden += 1;
+        else yield { kind: 'event', event };
+      }
+      for await (const content of artifactsOf(backend, ref)) yield { kind: 'artifact', ...content };
+    },
+    state: () => state,
+    notes: () => [
+      ...notes,
+      ...(hidden === 0 ? [] : [`${plural(hidden, 'hidden event')} left out, as in every fork.`]),
+    ],
+  };
+}
+
+/** Changes with every write, as far as a backend tells. */
+const momentOf = (session: Session): string => JSON.stringify([session.revision, session.updateTime]);
+
+/**
+ * The state right after an event, from the state now and the deltas of all events: keys that no event sets were
+ * there from the start; the others have the value that the last event so far gave them.
+ */
+function stateHistory(now: JsonObject) {
+  let grown: JsonObject = {};
+  const setByEvents = new Set<string>();
+  return {
+    add(event: Event, later: boolean): void {
+      const delta = splitState(event.actions?.stateDelta ?? {}).session;
+      for (const key of Object.keys(delta)) setByEvents.add(key);
+      if (!later) grown = applyDelta(grown, delta);
+    },
+    state: (): JsonObject =>
+      applyDelta(Object.fromEntries(Object.entries(now).filter(([key]) => !setByEvents.has(key))), grown),
+  };
+}
+
+/** All items of a list, a page at a time. */
+export async function* pagesOf<T>(load: (query: PageQuery) => Promise<Page<T>>): AsyncGenerator<T, void> {
+  let cursor: string | undefined;
+  do {
+    const page = await load({ pageSize, cursor });
+    yield* page.items;
+    cursor = page.cursor;
+  } while (cursor !== undefined);
+}
+
+/** The session's own artifacts, the latest version of each; those of the user belong to no session. */
+export async function* latestArtifacts(backend: Backend, ref: SessionRef): AsyncGenerator<Artifact, void> {
+  const { list, get } = backend.artifacts ?? {};
+  if (list === undefined || get === undefined) return;
+  for await (const artifact of pagesOf((query) => list(ref, query)))
+    if (!isUserArtifact(artifact.name)) yield artifact;
+}
+
+/** All versions of the session's own artifacts. Numbers begin at 0 or 1 and may have gaps. */
+export async function* artifactsOf(backend: Backend, ref: SessionRef): AsyncGenerator<ArtifactContent, void> {
+  const get = backend.artifacts?.get;
+  if (get === undefined) return;
+  for await (const { name, version: latest } of latestArtifacts(backend, ref))
+    for (let version = 0; version <= latest; version += 1) {
+      const content = await get(ref, name, version).catch((error: unknown) => {
+        const gap = error instanceof SessionError && error.code === 'NOT_FOUND' && version < latest;
+        if (gap) return undefined;
+        throw error;
+      });
+      if (content !== undefined) yield content;
+    }
+}
