@@ -38,6 +38,9 @@ process.exitCode = await run({
   exit: (code) => process.exit(code),
 });
 
+// A command that a signal stopped may still be waiting for its input.
+process.stdin.destroy();
+
 // A container may run under a number that has no name.
 function userName(): string {
   try {

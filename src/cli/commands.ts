@@ -1,6 +1,7 @@
-import { type Command, defineCommand, StartFailure, withBackends } from './command.ts';
+import { type Command, defineCommand, StartFailure } from './command.ts';
 import { doctor } from './doctor.ts';
 import { serve } from './serve.ts';
+import { exportCommand, importCommand } from './transfer.ts';
 
 /** Every command, in the order of `--help`. The first is the default. */
 export const commands: readonly Command[] = [
@@ -25,28 +26,8 @@ export const commands: readonly Command[] = [
     help: 'check configuration and store, and say what to fix',
     run: ({ config, log, io }) => doctor(config, log, io),
   }),
-  defineCommand({
-    name: 'export',
-    operands: ['SESSION'],
-    help: 'write a session to stdout as JSON Lines',
-    run: (call) =>
-      withBackends(call, async ({ backends }) => {
-        const { exportSession } = await import('../transfer/json-lines.ts');
-        await exportSession(backends, { ...call.config, sessionId: call.operands[0] }, call.io);
-        return 0;
-      }),
-  }),
-  defineCommand({
-    name: 'import',
-    operands: ['[SESSION]'],
-    help: 'read a session from stdin as JSON Lines, under its own or the given id',
-    run: (call) =>
-      withBackends(call, async ({ backends }) => {
-        const { importSession } = await import('../transfer/json-lines.ts');
-        await importSession(backends, { ...call.config, sessionId: call.operands[0] }, call.io);
-        return 0;
-      }),
-  }),
+  exportCommand,
+  importCommand,
   defineCommand({
     name: 'backup',
     operands: ['FILE'],

@@ -1,142 +1,201 @@
+import { createHash, type Hash } from 'node:crypto';
 import * as z from 'zod';
-import { type Backend, required, type SessionRef } from '../backend/types.ts';
-import { invalidArgument } from '../errors.ts';
-import { artifactSchema, isUserArtifact } from '../model/artifact.ts';
-import { compact, eventSchema, type NewEvent } from '../model/event.ts';
-import { sessionSchema } from '../model/session.ts';
-import { lines } from '../net/lines.ts';
+import type { ArtifactContent } from '../backend/types.ts';
+import { SessionError } from '../errors.ts';
+import { artifactSchema } from '../model/artifact.ts';
+import { type Event, eventSchema } from '../model/event.ts';
+import { idFault } from '../model/ids.ts';
+import { type Session, sessionSchema } from '../model/session.ts';
+import { parseTime, toTime } from '../model/time.ts';
+import { badLine, type NumberedLine } from './numbered-lines.ts';
+
+/** What follows the first line, so that a reader knows before it begins whether it can keep it. */
+export const contentsSchema = z.object({
+  events: z.int().min(0),
+  /** Names, not versions. */
+  artifacts: z.int().min(0),
+});
+export type Contents = z.infer<typeof contentsSchema>;
+
+/** Lines of each kind before the last line. */
+const countsSchema = z.object({ session: z.literal(1), event: z.int().min(0), artifact: z.int().min(0) });
 
 /**
- * A session as JSON Lines: first the session, then its events in order, then its artifacts, each line with
- * its kind. Hidden events are in it, and stay hidden.
+ * A session as JSON Lines, one object a line, each with its kind: the session, its events in order of
+ * acceptance, hidden ones included, its artifacts with all versions, and the end. Format 1, which was written
+ * before, has neither `contents` nor an end. docs/export-import.md describes both.
  */
 const lineSchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('session'), format: z.literal(1), session: sessionSchema }),
+  z.object({
+    kind: z.literal('session'),
+    format: z.literal([1, 2]),
+    contents: contentsSchema.optional(),
+    session: sessionSchema,
+  }),
   z.object({ kind: z.literal('event'), event: eventSchema }),
   z.object({ kind: z.literal('artifact'), artifact: artifactSchema, data: z.string() }),
+  z.object({ kind: z.literal('end'), counts: countsSchema, sha256: z.string() }),
 ]);
 type Line = z.infer<typeof lineSchema>;
 
-/** Whose session it is; the export's own id, or the one to import it under. */
-interface Place {
-  app: string;
-  user: string;
-  sessionId: string | undefined;
+/** Writes an export, and keeps the count and the hash that its last line holds. */
+export function lineWriter(write: (text: string) => Promise<void>) {
+  const hash = createHash('sha256');
+  const counts = { session: 1 as const, event: 0, artifact: 0 };
+  const line = async (value: Line) => {
+    const text = `${JSON.stringify(value)}\n`;
+    hash.update(text);
+    await write(text);
+  };
+  return {
+    counts: (): Readonly<typeof counts> => counts,
+    session: (session: Session, contents: Contents) =>
+      line({ kind: 'session', format: 2, contents, session }),
+    async event(event: Event) {
+      await line({ kind: 'event', event });
+      counts.event += 1;
+    },
+    async artifact({ artifact, data }: ArtifactContent) {
+      await line({ kind: 'artifact', artifact, data: data.toString('base64') });
+      counts.artifact += 1;
+    },
+    end: () => line({ kind: 'end', counts, sha256: hash.copy().digest('hex') }),
+  };
 }
 
-/** Where lines come from and go to. */
-interface Streams {
-  stdin: AsyncIterable<Uint8Array | string>;
-  print(text: string): void;
+export interface Header {
+  session: Session;
+  /** Undefined in format 1. */
+  contents: Contents | undefined;
 }
 
-const pageSize = 100;
+/** What a line brings; undefined for the last one. */
+export type Entry = { kind: 'event'; event: Event } | ({ kind: 'artifact' } & ArtifactContent);
 
-export async function exportSession(backends: readonly Backend[], config: Place, io: Streams): Promise<void> {
-  const backend = defaultBackend(backends);
-  const ref = refOf(backend, config, config.sessionId ?? '');
-  const print = (line: Line) => io.print(`${JSON.stringify(line)}\n`);
-  const session = await required(backend.sessions?.get, backend, 'get a session')(ref);
-  print({ kind: 'session', format: 1, session });
-  const listEvents = required(backend.events?.list, backend, 'list events');
-  let cursor: string | undefined;
-  do {
-    const page = await listEvents(ref, { pageSize, cursor, includeHidden: true });
-    for (const event of page.items) print({ kind: 'event', event });
-    cursor = page.cursor;
-  } while (cursor !== undefined);
-  const { list, get } = backend.artifacts ?? {};
-  if (list === undefined || get === undefined) return;
-  do {
-    const page = await list(ref, { pageSize, cursor });
-    for (const { name, version } of page.items.filter((artifact) => !isUserArtifact(artifact.name))) {
-      for (let v = 0; v <= version; v += 1) {
-        const { artifact, data } = await get(ref, name, v);
-        print({ kind: 'artifact', artifact, data: data.toString('base64') });
+/**
+ * Reads an export line by line and checks what each must be, and at the end that none is missing.
+ * @throws SessionError INVALID_ARGUMENT that names the line
+ */
+export function lineReader() {
+  const hash = createHash('sha256');
+  const counts = { event: 0, artifact: 0 };
+  let contents: Contents | undefined;
+  let ended = false;
+  let last = 0;
+  return {
+    /** The first line. */
+    first(numbered: NumberedLine): Header {
+      const line = parseLine(numbered);
+      const { number } = numbered;
+      if (line.kind !== 'session')
+        throw badLine(number, 'does not begin a session', 'Use what export wrote.');
+      if (line.format === 2 && line.contents === undefined) throw badLine(number, 'has no contents');
+      const { createTime } = line.session;
+      const session = { ...line.session, createTime: checkTime('session.createTime', createTime, number) };
+      hash.update(`${numbered.text}\n`);
+      last = number;
+      contents = line.contents;
+      return { session, contents };
+    },
+    empty(): never {
+      throw badLine(1, 'is missing: the input is empty', 'Pipe in what export wrote.');
+    },
+    /** Any other line; undefined for the last one. */
+    next(numbered: NumberedLine): Entry | undefined {
+      const { number, text } = numbered;
+      last = number;
+      if (ended) throw badLine(number, 'comes after the end of the export');
+      const line = parseLine(numbered);
+      if (line.kind === 'session')
+        throw badLine(number, 'begins another session', 'Import sessions one by one.');
+      if (line.kind === 'end') {
+        checkEnd(line, number, counts, hash);
+        ended = true;
+        return undefined;
       }
-    }
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+      hash.update(`${text}\n`);
+      counts[line.kind] += 1;
+      // An artifact has as many lines as versions.
+      const surplus =
+        line.kind === 'event' ? counts.event > (contents?.events ?? counts.event) : contents?.artifacts === 0;
+      if (surplus) throw badLine(number, `is an ${line.kind} more than line 1 announces`);
+      return line.kind === 'event'
+        ? { kind: 'event', event: checkedEvent(line.event, number) }
+        : { kind: 'artifact', ...contentOf(line, number) };
+    },
+    /** To be called after the last line. */
+    end(): void {
+      if (contents !== undefined && !ended)
+        throw badLine(
+          last + 1,
+          'is missing: the export was cut off',
+          'Export the session again, to its end.',
+        );
+    },
+  };
 }
 
-/** Makes the session anew, and takes it back if a line is wrong. Prints the new session's id. */
-export async function importSession(backends: readonly Backend[], config: Place, io: Streams): Promise<void> {
-  const backend = defaultBackend(backends);
-  const create = required(backend.sessions?.create, backend, 'create sessions');
-  let ref: SessionRef | undefined;
-  try {
-    for await (const text of lines(chunksOf(io.stdin))) {
-      if (text.trim() === '') continue;
-      const line = parseLine(text);
-      if (line.kind === 'session') {
-        if (ref !== undefined)
-          throw invalidArgument('The input holds more than one session.', 'Import them one by one.');
-        const { id, displayName, labels, state, expireTime } = line.session;
-        const owner = { app: backend.defaultApp ?? config.app, userId: config.user };
-        const session = await create(owner, {
-          sessionId: config.sessionId ?? id,
-          displayName,
-          labels,
-          state,
-          expireTime,
-        });
-        ref = { ...owner, sessionId: session.id };
-      } else {
-        if (ref === undefined)
-          throw invalidArgument('The input does not begin with a session.', 'Use what export wrote.');
-        await importLine(backend, ref, line);
-      }
-    }
-  } catch (error) {
-    if (ref !== undefined) await backend.sessions?.delete?.(ref).catch(() => {});
-    throw error;
-  }
-  if (ref === undefined) throw invalidArgument('The input is empty.', 'Pipe in what export wrote.');
-  io.print(`${ref.sessionId}\n`);
-}
-
-async function importLine(
-  backend: Backend,
-  ref: SessionRef,
-  line: Exclude<Line, { kind: 'session' }>,
-): Promise<void> {
-  if (line.kind === 'artifact') {
-    const { name, mimeType } = line.artifact;
-    const save = required(backend.artifacts?.save, backend, 'save an artifact');
-    await save(ref, { name, mimeType, data: Buffer.from(line.data, 'base64') });
-    return;
-  }
-  const { hidden, hideReason: _reason, feedback: _feedback, ...event } = line.event;
-  const append = required(backend.events?.append, backend, 'append an event');
-  const stored = await append(ref, compact<NewEvent & Record<string, unknown>>(event));
-  if (hidden === true) await backend.events?.setVisibility?.(ref, stored.event.id, true);
-}
-
-function parseLine(text: string): Line {
+function parseLine({ number, text }: NumberedLine): Line {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    throw invalidArgument('A line of the input is not JSON.', 'Use what export wrote.');
+    throw badLine(number, 'is not JSON');
   }
   const parsed = lineSchema.safeParse(json);
-  if (!parsed.success)
-    throw invalidArgument('A line of the input is no line of an export.', 'Use what export wrote.');
-  return parsed.data;
+  if (parsed.success) return parsed.data;
+  const where = parsed.error.issues[0]?.path.filter((part) => typeof part === 'string').join('.');
+  throw badLine(
+    number,
+    where ? `is not one of an export: ${where.slice(0, 80)} is missing or wrong` : 'is not one of an export',
+  );
 }
 
-function defaultBackend(backends: readonly Backend[]): Backend {
-  const [backend] = backends;
-  if (backend === undefined) throw invalidArgument('No backend is configured.', 'Use --backend local.');
-  return backend;
+function checkEnd(
+  line: Extract<Line, { kind: 'end' }>,
+  number: number,
+  counts: Readonly<Record<'event' | 'artifact', number>>,
+  hash: Hash,
+): void {
+  for (const kind of ['event', 'artifact'] as const)
+    if (line.counts[kind] !== counts[kind])
+      throw badLine(number, `counts ${line.counts[kind]} ${kind} lines, and ${counts[kind]} came before it`);
+  if (hash.digest('hex') !== line.sha256)
+    throw badLine(number, 'has another sha256 than the lines before it: they were changed');
 }
 
-const refOf = (backend: Backend, config: Place, sessionId: string): SessionRef => ({
-  app: backend.defaultApp ?? config.app,
-  userId: config.user,
-  sessionId,
-});
+function checkedEvent(event: Event, number: number): Event {
+  for (const field of ['id', 'author', 'invocationId'] as const) {
+    const fault = idFault(event[field]);
+    if (fault !== undefined) throw badLine(number, `is wrong: event.${field} ${fault}`);
+  }
+  return { ...event, timestamp: checkTime('event.timestamp', event.timestamp, number) };
+}
 
-async function* chunksOf(input: AsyncIterable<Uint8Array | string>): AsyncGenerator<Uint8Array, void> {
-  for await (const chunk of input) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+function checkTime(field: string, value: string, number: number): string {
+  try {
+    return toTime(parseTime(field, value));
+  } catch (error) {
+    throw error instanceof SessionError ? badLine(number, `is wrong: ${field} is no RFC 3339 time`) : error;
+  }
+}
+
+const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+/** Node decodes whatever it is given: what is not the base64 of exactly these bytes is refused here. */
+function contentOf(line: Extract<Line, { kind: 'artifact' }>, number: number): ArtifactContent {
+  const data = Buffer.from(line.data, 'base64');
+  if (!base64.test(line.data) || line.data.length !== 4 * Math.ceil(data.length / 3))
+    throw badLine(number, 'is damaged: the data of the artifact is not base64');
+  const { artifact } = line;
+  if (artifact.sizeBytes !== data.length)
+    throw badLine(
+      number,
+      `is damaged: the artifact has ${data.length} bytes instead of ${artifact.sizeBytes}`,
+    );
+  const sha256 = createHash('sha256').update(data).digest('hex');
+  if (artifact.sha256 !== undefined && artifact.sha256 !== sha256)
+    throw badLine(number, 'is damaged: the artifact has another sha256');
+  if (artifact.version < 0) throw badLine(number, 'is wrong: artifact.version is below 0');
+  return { artifact, data };
 }

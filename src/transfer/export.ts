@@ -1,0 +1,78 @@
+import { type Backend, required, type SessionRef } from '../backend/types.ts';
+import { SessionError } from '../errors.ts';
+import type { Session } from '../model/session.ts';
+import { splitState } from '../model/state.ts';
+import { type Contents, lineWriter } from './json-lines.ts';
+import { artifactsOf, latestArtifacts, pagesOf } from './source.ts';
+import { counted } from './words.ts';
+
+export interface ExportOptions {
+  /** Puts `user:` and `app:` keys into the session's state. */
+  withSharedState?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+  progress?(message: string): void;
+}
+
+/**
+ * Writes a session as JSON Lines (docs/export-import.md). `write` resolves when it can take more: no more than
+ * a page of events or one artifact is held at a time.
+ * @throws SessionError ABORTED when the session was changed meanwhile
+ */
+export async function exportSession(
+  backend: Backend,
+  ref: SessionRef,
+  write: (text: string) => Promise<void>,
+  options: ExportOptions = {},
+): Promise<void> {
+  const get = required(backend.sessions?.get, backend, 'get a session');
+  const list = required(backend.events?.list, backend, 'list events');
+  const events = () => pagesOf((query) => list(ref, { ...query, order: 'asc', includeHidden: true }));
+  const session = await get(ref);
+  const contents: Contents = {
+    events: session.eventCount ?? (await countOf(events())),
+    artifacts: await countOf(latestArtifacts(backend, ref)),
+  };
+  const lines = lineWriter(write);
+  await lines.session(options.withSharedState === true ? session : withOwnState(session), contents);
+  const step = () => {
+    if (options.signal?.aborted) throw cancelled();
+    const { event, artifact } = lines.counts();
+    if ((event + artifact) % 100 === 0)
+      options.progress?.(
+        `Exported ${counted(event, 'event')} of ${contents.events} and ${counted(artifact, 'artifact version')}.`,
+      );
+  };
+  for await (const event of events()) {
+    // What was appended since the export began is not part of it.
+    if (lines.counts().event === contents.events) break;
+    await lines.event(event);
+    step();
+  }
+  if (lines.counts().event < contents.events) throw changedMeanwhile();
+  // Those that were saved since the export began are not part of it.
+  if (contents.artifacts > 0)
+    for await (const content of artifactsOf(backend, ref)) {
+      await lines.artifact(content);
+      step();
+    }
+  await lines.end();
+}
+
+const withOwnState = (session: Session): Session => ({
+  ...session,
+  state: splitState(session.state ?? {}).session,
+});
+
+async function countOf(items: AsyncIterable<unknown>): Promise<number> {
+  let count = 0;
+  for await (const _ of items) count += 1;
+  return count;
+}
+
+const cancelled = (): SessionError =>
+  new SessionError('CANCELLED', 'The export was stopped.', { hint: 'What was written so far is not whole.' });
+
+const changedMeanwhile = (): SessionError =>
+  new SessionError('ABORTED', 'Events of the session were deleted while it was exported.', {
+    hint: 'What was written so far is not whole: export again.',
+  });

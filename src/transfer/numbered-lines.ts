@@ -1,0 +1,62 @@
+import { invalidArgument } from '../errors.ts';
+
+/** A line of a file, without its end. */
+export interface NumberedLine {
+  number: number;
+  text: string;
+}
+
+/** Holds the largest artifact that a backend takes, as base64 in JSON. */
+const maxLineBytes = 32 * 1024 * 1024;
+
+/** The refusal of a line. The reason is a clause: "is not JSON". */
+export const badLine = (number: number, reason: string, hint = 'Export the session again.') =>
+  invalidArgument(`Line ${number} ${reason}.`, hint);
+
+/**
+ * Lines of a byte stream, with LF or CRLF at their ends; empty ones are passed over.
+ * @throws SessionError INVALID_ARGUMENT for a line that is too long or not UTF-8
+ */
+export async function* numberedLines(
+  chunks: AsyncIterable<Uint8Array>,
+  maxBytes = maxLineBytes,
+): AsyncGenerator<NumberedLine, void> {
+  let number = 1;
+  // Pieces are joined once per line: a long line that trickles in costs no more than its length.
+  let pieces: Uint8Array[] = [];
+  let length = 0;
+  const take = (piece: Uint8Array) => {
+    length += piece.byteLength;
+    if (length > maxBytes)
+      throw badLine(number, `has more than ${maxBytes} bytes`, 'No line of an export is that long.');
+    pieces.push(piece);
+  };
+  const finish = (): NumberedLine | undefined => {
+    const text = decode(pieces, number).replace(/\r$/, '');
+    const line = text.trim() === '' ? undefined : { number, text };
+    pieces = [];
+    length = 0;
+    number += 1;
+    return line;
+  };
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
+      take(chunk.subarray(start, end));
+      const line = finish();
+      if (line !== undefined) yield line;
+      start = end + 1;
+    }
+    if (start < chunk.byteLength) take(chunk.subarray(start));
+  }
+  const last = length > 0 ? finish() : undefined;
+  if (last !== undefined) yield last;
+}
+
+function decode(pieces: readonly Uint8Array[], number: number): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: number > 1 }).decode(Buffer.concat(pieces));
+  } catch {
+    throw badLine(number, 'is not UTF-8');
+  }
+}
