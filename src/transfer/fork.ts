@@ -11,7 +11,7 @@ export interface ForkResult extends Pick<ReplayResult, 'status' | 'session'> {
   notes: string[];
 }
 
-type Options = ForkOptions & Pick<ReplayOptions, 'signal' | 'pauseAfterMs' | 'progress'>;
+type Options = ForkOptions & Pick<ReplayOptions, 'signal' | 'pause' | 'progress'>;
 
 /**
  * Copies a session into a new one on another backend or in another app: its visible events under their ids, its

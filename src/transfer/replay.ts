@@ -4,6 +4,7 @@ import type { Event } from '../model/event.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Session } from '../model/session.ts';
 import { splitState } from '../model/state.ts';
+import { withoutDeadline } from '../net/deadline.ts';
 import { copyByVerbs, type GrowingCopy } from './copy-by-verbs.ts';
 import type { TransferItem } from './source.ts';
 import { counted } from './words.ts';
@@ -27,8 +28,8 @@ export interface ReplayOptions {
   withSharedState?: boolean | undefined;
   /** Aborted when the caller gives up. */
   signal: AbortSignal;
-  /** Milliseconds after which a copy that can be gone on with stops and says how far it is. */
-  pauseAfterMs?: number | undefined;
+  /** Aborted when a copy that can be gone on with has to stop and say how far it is. */
+  pause?: AbortSignal | undefined;
   /** What becomes of a copy that fails half-way: kept where another attempt can go on with it, or never. */
   onFailure: 'keep' | 'delete';
   progress?(message: string): void;
@@ -56,7 +57,7 @@ export async function replay(
   what: Replayed,
   options: ReplayOptions,
 ): Promise<ReplayResult> {
-  const pause = pauseAfter(options.pauseAfterMs);
+  const pause = options.pause ?? new AbortController().signal;
   const own = (state: JsonObject) => (options.withSharedState === true ? state : splitState(state).session);
   const arriving = what.hasEvents ? what.session : { ...what.session, state: own(what.state()) };
   const stage = backend.transfer?.stage;
@@ -65,7 +66,7 @@ export async function replay(
       ? await copyByVerbs(backend, owner, arriving, {
           fingerprint: what.fingerprint,
           hasEvents: what.hasEvents,
-          signal: AbortSignal.any([options.signal, pause.signal]),
+          signal: AbortSignal.any([options.signal, pause]),
         })
       : undefined;
   const copy: StagedSession = growing ?? (await stage?.(owner, arriving)) ?? unreachable();
@@ -74,7 +75,7 @@ export async function replay(
   let artifacts = 0;
   try {
     for await (const item of what.items) {
-      if (options.signal.aborted || (growing?.resumable && pause.signal.aborted)) throw cancelled();
+      if (options.signal.aborted || (growing?.resumable && pause.aborted)) throw cancelled();
       if (item.kind === 'event') {
         await copy.addEvent(uniqueId(item.event));
         events += 1;
@@ -90,11 +91,9 @@ export async function replay(
     const session = await copy.commit(own(what.state()));
     return { status: 'completed', session, events, artifacts, losses: growing?.losses() ?? [] };
   } catch (error) {
-    const paused = pause.signal.aborted && !options.signal.aborted && isCode(error, 'CANCELLED');
+    const paused = pause.aborted && !options.signal.aborted && isCode(error, 'CANCELLED');
     if (growing?.resumable && paused) return partial(backend, growing, artifacts);
     throw await settleFailure(copy, growing, error, options);
-  } finally {
-    pause.clear();
   }
 }
 
@@ -107,13 +106,6 @@ const isCode = (error: unknown, ...codes: SessionError['code'][]): error is Sess
 
 const cancelled = (): SessionError =>
   new SessionError('CANCELLED', 'The copy was cancelled.', { hint: 'Call again if it is still wanted.' });
-
-function pauseAfter(ms: number | undefined): { signal: AbortSignal; clear(): void } {
-  const controller = new AbortController();
-  const timer = ms === undefined ? undefined : setTimeout(() => controller.abort(), ms);
-  timer?.unref();
-  return { signal: controller.signal, clear: () => clearTimeout(timer) };
-}
 
 /** Some services give several events one id; here each needs its own, and the same in every attempt. */
 function uniqueIds(): (event: Event) => Event {
@@ -158,10 +150,16 @@ async function settleFailure(
       },
     );
   }
-  const left = await copy.discard().then(
+  // The caller's time may be up, and the copy must go all the same.
+  const left = await withoutDeadline(() => copy.discard()).then(
     () => false,
     () => true,
   );
+  if (growing === undefined && isCode(error, 'DEADLINE_EXCEEDED'))
+    return new SessionError(error.code, error.message, {
+      hint: 'Nothing was kept. Copy a session that takes longer by export and import on the command line.',
+      cause: error,
+    });
   if (!left || growing === undefined) return error;
   return new SessionError(
     code ?? 'INTERNAL',

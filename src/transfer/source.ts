@@ -44,7 +44,7 @@ export async function openSource(
     await required(backend.events?.get, backend, 'get an event')(ref, upToEventId);
   const stateAt = backend.transfer?.stateAt;
   let last = header;
-  let state: JsonObject = {};
+  let state = header.state ?? {};
   let hidden = 0;
   const notes: string[] = [];
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openAgentEngine } from '../../src/backend/agent-engine/index.ts';
 import type { Backend } from '../../src/backend/types.ts';
 import { SessionError } from '../../src/errors.ts';
@@ -288,14 +288,19 @@ describe('a long copy to Agent Engine', () => {
   }, async () => {
     const from = await longSession();
     const { fake, backend, open } = await engine(true);
-    const first = await fork(from, 's', backend, { newSessionId: 'copy', pauseAfterMs: 3000 });
+    const stored = () => fake.engine.sessions.get('copy')?.events.length;
+    const pause = new AbortController();
+    const copying = fork(from, 's', backend, { newSessionId: 'copy', pause: pause.signal });
+    await vi.waitUntil(() => stored() === 300, { timeout: 50_000 });
+    await sleep(50);
+    pause.abort();
+    const first = await copying;
     expect(first.status).toBe('partial');
     expect(first.notes[0]).toMatch(/300 events of 350 .*fork_session again/);
-    const stored = () => fake.engine.sessions.get('copy')?.events.length;
     expect(stored()).toBe(300);
     // Another process, and another minute.
     const again = await open();
-    const second = await fork(from, 's', again, { newSessionId: 'copy', pauseAfterMs: 30_000 });
+    const second = await fork(from, 's', again, { newSessionId: 'copy' });
     expect(second).toMatchObject({
       status: 'completed',
       session: { id: 'copy', state: { start: true, n: 349 } },
