@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /** One line of JSON per entry, to stderr: stdout belongs to the protocol. */
 export interface Log {
   info(message: string, fields?: Record<string, unknown>): void;
@@ -5,11 +7,44 @@ export interface Log {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
-export function createLog(write: (line: string) => void): Log {
+/** `secrets` are what the operator configured: they are redacted by value, wherever they turn up. */
+export function createLog(write: (line: string) => void, secrets: readonly string[] = []): Log {
+  const hide = hiderOf(secrets);
   const at = (level: string) => (message: string, fields?: Record<string, unknown>) =>
-    write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields }, redactMember)}\n`);
+    write(`${hide(textOf({ time: new Date().toISOString(), level, message, ...fields }))}\n`);
   return { info: at('info'), warn: at('warn'), error: at('error') };
 }
+
+/** A value so short may be a part of anything, and is guarded by nothing anyway. */
+const shortestSecret = 6;
+
+/** Takes secrets out of a line of JSON, as they are written in JSON, in a URL or in Basic authentication. */
+function hiderOf(secrets: readonly string[]): (line: string) => string {
+  const forms = secrets
+    .filter((secret) => secret.length >= shortestSecret)
+    .flatMap((secret) => [
+      secret,
+      JSON.stringify(secret).slice(1, -1),
+      encodeURIComponent(secret.toWellFormed()),
+      Buffer.from(secret).toString('base64'),
+    ]);
+  // The longest first: one secret may begin with another.
+  const all = [...new Set(forms)].sort((a, b) => b.length - a.length);
+  return (line) => all.reduce((text, form) => text.replaceAll(form, '[redacted]'), line);
+}
+
+/** An entry must never fail the work that it tells of, whatever it was given. */
+function textOf(entry: Record<string, unknown>): string {
+  try {
+    return JSON.stringify(entry, redactMember);
+  } catch {
+    const { time, level, message, ...fields } = entry;
+    return JSON.stringify({ time, level, message, fields: inspectText(fields) }, redactMember);
+  }
+}
+
+const inspectText = (value: unknown): string =>
+  inspect(value, { depth: 3, breakLength: Number.POSITIVE_INFINITY });
 
 /** The same log with these fields on every entry. */
 export function logWith(log: Log, fields: Record<string, unknown>): Log {
@@ -25,6 +60,7 @@ const secretName = /(token|secret|password|passwd|authorization|api[-_]?key|cred
 function redactMember(key: string, value: unknown): unknown {
   if (secretName.test(key) && value !== undefined && typeof value !== 'number') return '[redacted]';
   if (value instanceof Error) return describeError(value);
+  if (typeof value === 'bigint') return `${value}`;
   return typeof value === 'string' ? redact(value) : value;
 }
 
@@ -47,8 +83,16 @@ function describeError(error: Error): unknown {
       .split('\n')
       .slice(1, 6)
       .map((line) => line.trim()),
-    ...(error.cause === undefined
-      ? {}
-      : { cause: error.cause instanceof Error ? describeError(error.cause) : String(error.cause) }),
+    ...(error.cause === undefined ? {} : { cause: describeCause(error.cause) }),
+    // Of a connection that was tried over several addresses, each has its own error.
+    ...(error instanceof AggregateError ? { errors: error.errors.slice(0, 5).map(describeCause) } : {}),
   };
+}
+
+/** What was thrown or given as a cause: errors and plain data as JSON, objects of other kinds as Node shows them. */
+function describeCause(cause: unknown): unknown {
+  if (cause instanceof Error) return describeError(cause);
+  if (typeof cause !== 'object' || cause === null) return typeof cause === 'bigint' ? `${cause}` : cause;
+  const kind: unknown = Object.getPrototypeOf(cause);
+  return kind === Object.prototype || kind === null || Array.isArray(cause) ? cause : inspectText(cause);
 }

@@ -212,7 +212,9 @@ export interface Feedback {
 /** What describe_server says of a backend. Holds no secrets. */
 export interface BackendInfo {
   name: string;
-  /** Where the data is: a path, a host, a project. */
+  /** The engine of its store, where the backend keeps the data itself. */
+  engine?: string;
+  /** Where the data is: a path, a host, a project. For those who run the server. */
   location: string;
   /** `group.verb` of everything this backend can do. */
   capabilities: string[];

@@ -9,13 +9,14 @@ import type { Io } from './io.ts';
 
 /** Runs a command and resolves to its exit code: 0, 1 when the work failed, 2 when it could not begin. */
 export async function run(io: Io): Promise<number> {
-  const log = createLog(io.report);
+  let log = createLog(io.report);
   try {
     const invocation = invocationOf(io);
     if (invocation.kind === 'help') io.print(usage(commands));
     else if (invocation.kind === 'version') io.print(`${version}\n`);
     else {
       const { command, config, operands, values } = invocation;
+      log = createLog(io.report, config.secrets);
       await useProxyFromEnvironment(io.machine.env).catch((error: unknown) => {
         throw new StartFailure(error);
       });

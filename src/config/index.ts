@@ -40,6 +40,8 @@ export interface Config {
   /** The agents that the local backend runs, by app. */
   agents: Readonly<Record<string, AgentConfig>>;
   process: ProcessIdentity | undefined;
+  /** Every credential in here, for the log to redact. */
+  secrets: readonly string[];
 }
 
 /** What the configuration takes from the machine. */
@@ -109,6 +111,7 @@ export function readConfig<C extends CommandSpec>(
   checkFlags(line, groups, command.name);
   checkOperands(command, operands);
   const general = readSettings(generalGroup.settings, sources);
+  const agents = readAgents(memberAt(file, ['agents']) as AgentsFile | undefined, machine.env);
   return {
     kind: 'run',
     command,
@@ -122,12 +125,41 @@ export function readConfig<C extends CommandSpec>(
       user: general.user ?? checkId('--user', machine.userName),
       toolsets: general.toolsets === undefined ? undefined : [...new Set(general.toolsets)],
       readOnly: general.readOnly,
-      agents: readAgents(memberAt(file, ['agents']) as AgentsFile | undefined, machine.env),
+      agents,
       process: machine.process,
+      secrets: secretsOf(groups, sources, general.store, agents),
       http: readHttp(sources),
       appStateWriters: readSettings(httpGroup.settings, sources).appState,
     },
   };
+}
+
+/** Credentials as they were given: for services, for agents, and in the address of the store. */
+function secretsOf(
+  groups: readonly Group[],
+  sources: Sources,
+  store: string | undefined,
+  agents: Config['agents'],
+): string[] {
+  const settings = groups
+    .flatMap((group) => Object.values(group.settings))
+    .filter((one) => one.secret === true)
+    .map((one) => readSettings({ one }, sources).one);
+  const ofAgents = Object.values(agents).map((agent) =>
+    agent.kind === 'chat' ? agent.apiKey : agent.kind === 'a2a' ? agent.token : undefined,
+  );
+  const password = URL.parse(store ?? '')?.password ?? '';
+  return [...settings, ...ofAgents, password, decodedOf(password)].filter(
+    (value): value is string => typeof value === 'string' && value !== '',
+  );
+}
+
+function decodedOf(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function commandOf<C extends CommandSpec>(name: string | undefined, commands: readonly C[]): C {

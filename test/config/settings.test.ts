@@ -178,6 +178,23 @@ describe('the command line', () => {
     );
   });
 
+  it('knows every credential in it, for the log to redact', () => {
+    const { config } = read([], {
+      env: {
+        GOOGLE_API_KEY: 'key-1',
+        ADK_API_TOKEN: 'token-2',
+        VECTARA_CLIENT_SECRET: 'secret-3',
+        MODEL_KEY: 'model-4',
+        AGENT_SESSIONS_STORE: 'postgres://u:p%40ss-5@db.example/x',
+      },
+      file: {
+        agents: { a: { kind: 'chat', baseUrl: 'https://m.example', model: 'm', apiKeyEnv: 'MODEL_KEY' } },
+      },
+    });
+    for (const secret of ['key-1', 'token-2', 'secret-3', 'model-4', 'p%40ss-5', 'p@ss-5'])
+      expect(config.secrets).toContain(secret);
+  });
+
   it('never shows a secret', () => {
     const { config } = read([], { env: { VECTARA_CLIENT_ID: 'id' } });
     expect(() => config.remote.vectara()).toThrow(/has no credentials/);

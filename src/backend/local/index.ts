@@ -55,6 +55,7 @@ export function openLocal(config: LocalConfig): Backend {
     async describe() {
       return {
         name: 'local',
+        engine: store.engine,
         location: store.location,
         capabilities: capabilitiesOf(backend),
         notes: [

@@ -1,11 +1,12 @@
 import * as z from 'zod';
+import type { Backend, BackendInfo } from '../../backend/types.ts';
 import { defineTool } from '../support/define.ts';
 
 export const describeServer = defineTool({
   name: 'describe_server',
   title: 'Describe this server',
   description:
-    'Tells the version, who you are to this server, which backends and capabilities it has, and where the data is.',
+    'Tells the version, who you are to this server, what each backend can do and what to know of it, and where the data is.',
   toolset: 'server',
   needs: [],
   reach: 'server',
@@ -36,7 +37,13 @@ export const describeServer = defineTool({
       admin: ctx.principal.admin,
       defaultApp: ctx.owner.app,
       tools: [...ctx.tools],
-      backends: await Promise.all(ctx.backends.map((backend) => backend.describe())),
+      backends: await Promise.all(ctx.backends.map((backend) => describe(backend, ctx.principal.admin))),
     };
   },
 });
+
+/** Paths and addresses are the operator's business: other users hear which engine or service it is. */
+async function describe(backend: Backend, admin: boolean): Promise<BackendInfo> {
+  const info = await backend.describe();
+  return admin ? info : { ...info, location: info.engine ?? info.name };
+}
