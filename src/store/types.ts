@@ -1,12 +1,25 @@
 /**
- * The port between the local backend and a database: an ordered, transactional key-value store of JSON texts.
+ * The port between the local backend and a database: an ordered, transactional key-value store of texts.
  * Engines are written against this page and know nothing of sessions.
  *
  * Keys are compared as UTF-8 bytes. Keys, values, scopes and bodies are well-formed Unicode without NUL, which
- * not every database can hold (JSON escapes both). Keys that begin with "~" are the store's own.
+ * not every database can hold (JSON escapes both). Keys that begin with "~" are the store's own. Times are
+ * milliseconds since the epoch. All calls reject with SessionError: UNAVAILABLE when the database cannot be
+ * reached, is locked for longer than 20 seconds, or was closed; RESOURCE_EXHAUSTED when it is full;
+ * FAILED_PRECONDITION when it is damaged, gone or cannot be written. A rejected write has not happened, unless
+ * the connection or the file was lost at the very moment of its commit.
+ *
+ * ```ts
+ * const store = await openStore({ url: 'sqlite:notes.db', durability: 'full', dataDir: '.' });
+ * const count = await store.update(['n'], ([value]) => {
+ *   const next = Number(value ?? 0) + 1;
+ *   return { result: next, writes: [{ key: 'n', value: String(next) }] };
+ * });
+ * await store.close();
+ * ```
  */
 
-/** A value that is gone at `expires` (milliseconds since the epoch), and searchable where `text` is given. */
+/** A value that is gone at `expires`, and searchable where `text` is given. */
 export interface Put {
   key: string;
   value: string;
@@ -16,7 +29,8 @@ export interface Put {
 }
 
 /**
- * A put without `text`, a drop and a dropPrefix also take the key out of the search index. A dropPrefix is done
+ * A put without `text`, a drop and a dropPrefix also take the key out of the search index. What is dropped or
+ * replaced does not stay in the database's files either, where the engine can see to it. A dropPrefix is done
  * whole, and all others wait for it: drop a large number of keys in several updates.
  */
 export type Write = Put | { drop: string } | { dropPrefix: string };
@@ -58,7 +72,7 @@ export interface Store {
   /** Values in the order of the keys; undefined where there is none or it has expired. */
   get(keys: readonly string[]): Promise<(string | undefined)[]>;
 
-  /** Keys in order. Expired entries are not there. */
+  /** At most `limit` entries in the order of their keys. Expired ones are not there. */
   range(range: Range): Promise<Entry[]>;
 
   /**
@@ -73,8 +87,8 @@ export interface Store {
   ): Promise<T>;
 
   /**
-   * Entries of a scope whose text holds at least one of the query's words, best first. Words of any script,
-   * digits too; a word that is everywhere counts for little.
+   * At most `limit` entries of a scope whose text holds at least one of the query's words, best first. Words of
+   * any script, digits too; English ones in any form; a word that is everywhere counts for little.
    */
   search(scope: string, query: string, limit: number): Promise<Hit[]>;
 
@@ -85,7 +99,10 @@ export interface Store {
    */
   watch(key: string, onChange: () => void): () => void;
 
-  /** Deletes what has expired, a bounded slice at a time. Resolves to whether more is left. */
+  /**
+   * Deletes some of what has expired, then gives some free space back to the disk: about 20 ms of work.
+   * Resolves to whether more is left: `while (await store.sweep());`.
+   */
   sweep(): Promise<boolean>;
 
   /** Finishes the updates that are under way, then lets go of the database. */
