@@ -2,7 +2,7 @@
 
 /** The rooms of src/, from the top floor down. A room imports its own files and those of lower floors. */
 const floors = [
-  ['main'],
+  ['main', 'launcher'],
   ['cli'],
   ['config'],
   ['server'],
@@ -15,7 +15,7 @@ const floors = [
   ['model', 'errors', 'log', 'version'],
 ];
 
-const pathOf = (rooms) => `^src/(${rooms.join('|')})(/|\\.ts$)`;
+const pathOf = (rooms) => `^src/(${rooms.join('|')})(/|\\.c?[jt]s$)`;
 const paths = floors.map(pathOf);
 
 /** Nothing imports a floor above its own. */
