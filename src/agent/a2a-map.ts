@@ -1,16 +1,16 @@
 import type { Part as A2aPart, Message } from '@a2a-js/sdk';
 import { Role } from '@a2a-js/sdk';
-import type { Content, Part } from '../model/event.ts';
+import type { Part } from '../model/event.ts';
 
 /** A message of the user to a remote agent, in A2A 1.0 (a2a-protocol.org/v1.0.0/specification). */
 export function toMessage(
-  content: Content,
+  parts: readonly Part[],
   ids: { messageId: string; contextId: string; taskId: string },
 ): Message {
   return {
     ...ids,
     role: Role.ROLE_USER,
-    parts: content.parts.flatMap(toA2aPart),
+    parts: parts.flatMap(toA2aPart),
     metadata: undefined,
     extensions: [],
     referenceTaskIds: [],

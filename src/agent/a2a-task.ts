@@ -6,7 +6,7 @@ import { fromParts, mergeText } from './a2a-map.ts';
 
 /** What a remote agent has said in one turn, gathered from the pieces of its stream. */
 export interface RemoteTurn {
-  /** Takes a piece, and answers the text in it that is new. */
+  /** Takes a piece, and answers the text in it that is new. A piece may come twice, where a stream was taken up. */
   take(piece: StreamResponse): string;
   readonly contextId: string;
   readonly taskId: string;
@@ -38,6 +38,7 @@ export function remoteTurn(): RemoteTurn {
   let last: Part[] = [];
   const onTheWay: Part[] = [];
   const artifacts = new Map<string, Part[]>();
+  const heard = new Set<string>();
 
   function named(thing: { contextId: string; taskId?: string; id?: string }): void {
     contextId = thing.contextId || contextId;
@@ -54,9 +55,12 @@ export function remoteTurn(): RemoteTurn {
     state = now.state;
     const parts = fromParts(now.message?.parts);
     if (parts.length === 0) return '';
+    const { messageId } = now.message ?? { messageId: '' };
+    const repeated = messageId !== '' && heard.has(messageId);
+    heard.add(messageId);
     if (ended.includes(state) || waiting.includes(state)) last = parts;
-    else onTheWay.push(...parts);
-    return textOf({ content: { parts } });
+    else if (!repeated) onTheWay.push(...parts);
+    return repeated ? '' : textOf({ content: { parts } });
   }
 
   function artifact({
@@ -65,9 +69,12 @@ export function remoteTurn(): RemoteTurn {
   }: Pick<TaskArtifactUpdateEvent, 'artifact' | 'append'>): string {
     if (piece === undefined) return '';
     const parts = fromParts(piece.parts);
-    const before = append ? (artifacts.get(piece.artifactId) ?? []) : [];
-    artifacts.set(piece.artifactId, mergeText([...before, ...parts]));
-    return textOf({ content: { parts } });
+    const known = artifacts.get(piece.artifactId) ?? [];
+    const whole = mergeText(append ? [...known, ...parts] : parts);
+    artifacts.set(piece.artifactId, whole);
+    const before = textOf({ content: { parts: known } });
+    const after = textOf({ content: { parts: whole } });
+    return after.startsWith(before) ? after.slice(before.length) : after;
   }
 
   return {
@@ -118,11 +125,6 @@ export function remoteTurn(): RemoteTurn {
       if (state === TaskState.TASK_STATE_AUTH_REQUIRED)
         return new SessionError('FAILED_PRECONDITION', 'The remote agent wants the user to log in with it.', {
           hint,
-        });
-      const broken = taskId !== '' && !ended.includes(state) && !waiting.includes(state);
-      if (broken)
-        return new SessionError('UNAVAILABLE', 'The remote agent’s stream ended before its task.', {
-          hint: 'Send the message again; with the same invocationId the remote agent can tell that it is the same.',
         });
       return undefined;
     },

@@ -1,15 +1,11 @@
 import type { StreamResponse } from '@a2a-js/sdk';
-import {
-  type Client,
-  ClientFactory,
-  DefaultAgentCardResolver,
-  JsonRpcTransportFactory,
-  RestTransportFactory,
-} from '@a2a-js/sdk/client';
-import { SessionError } from '../errors.ts';
+import type { Client } from '@a2a-js/sdk/client';
+import { invalidArgument, SessionError } from '../errors.ts';
 import type { JsonObject } from '../model/json.ts';
 import { timeLimit } from '../net/time-limit.ts';
-import { toMessage } from './a2a-map.ts';
+import { openClient } from './a2a-connect.ts';
+import { unheardParts } from './a2a-history.ts';
+import { isGone, reasonOf, resumeTask, sendMessage, takeUp } from './a2a-stream.ts';
 import { type RemoteTurn, remoteTurn } from './a2a-task.ts';
 import type { Agent, AgentEvent, Turn } from './types.ts';
 
@@ -28,8 +24,8 @@ export interface A2aConfig {
 const cancelMs = 2000;
 
 /**
- * A remote agent, reached by the Agent2Agent protocol. It keeps its own memory of the conversation, under a
- * context id that stays in the session's state, beside the id of a task that waits for the next message.
+ * A remote agent, reached by the Agent2Agent protocol (a2a-protocol.org/v1.0.0/specification). It keeps its own
+ * memory of the conversation under a context id, which is noted beside the session, with the id of its task.
  */
 export function a2aAgent(config: A2aConfig): Agent {
   let client: Promise<Client> | undefined;
@@ -46,6 +42,17 @@ export function a2aAgent(config: A2aConfig): Agent {
   };
 }
 
+/** What is noted of the conversation between two turns. */
+interface Notes {
+  contextId: string;
+  /** Of the task that waits for the user's next message, or that the turn of this invocation began. */
+  taskId: string;
+  waiting: boolean;
+  invocationId: string | undefined;
+  /** The event up to which the agent has heard the session. */
+  heard: string | undefined;
+}
+
 async function* converse(
   config: A2aConfig,
   connect: () => Promise<Client>,
@@ -53,44 +60,57 @@ async function* converse(
   signal: AbortSignal,
 ): AsyncGenerator<AgentEvent, void> {
   const watch = timeLimit({ ms: config.timeoutMs, follow: [signal] });
-  const keys = { contextId: `a2a:${config.name}:context`, taskId: `a2a:${config.name}:task` };
-  const remote = remoteTurn();
+  let remote = remoteTurn();
   let client: Client | undefined;
   try {
-    const state = await turn.state();
-    const known = { contextId: textIn(state, keys.contextId), taskId: textIn(state, keys.taskId) };
-    client = await aborting(connect(), watch.signal);
-    const message = toMessage(turn.message, { messageId: turn.invocationId, ...known });
-    const request = { tenant: '', message, configuration: undefined, metadata: undefined };
-    let held: StreamResponse | undefined;
-    for await (const piece of client.sendMessageStream(request, { signal: watch.signal })) {
-      watch.restart();
-      // A stream on a task that waited begins with the task as it stood, which we have heard already. From an
-      // agent that cannot stream it is all there is.
-      const repeats = piece.payload?.$case === 'task' && piece.payload.value.id === known.taskId;
-      held = repeats ? piece : undefined;
-      if (repeats) continue;
+    const known = notesOf(await turn.notes.read());
+    const conversation = { client: await aborting(connect(), watch.signal), signal: watch.signal };
+    client = conversation.client;
+    const heard = known.contextId === '' ? undefined : known.heard;
+    const { parts, upTo } = await unheardParts(turn.history(), turn.message, { name: config.name, heard });
+    let noted = '';
+    const note = async (waiting: boolean) => {
+      const { contextId, taskId } = remote;
+      const notes: Notes = { contextId, taskId, waiting, invocationId: turn.invocationId, heard: upTo };
+      if (JSON.stringify(notes) === noted) return;
+      noted = JSON.stringify(notes);
+      await turn.notes.save({ ...notes });
+    };
+    const message = { parts, messageId: turn.invocationId, contextId: known.contextId };
+    for await (const piece of pieces()) {
       const text = remote.take(piece);
+      // That a task is still as it was shows no life.
+      if (text !== '' || piece.payload?.$case !== 'task') watch.restart();
+      await note(false);
       if (text !== '') yield { partial: true, content: { role: 'model', parts: [{ text }] } };
     }
-    if (held !== undefined) remote.take(held);
-    const parts = remote.parts();
-    const fault = remote.fault();
-    const stateDelta: JsonObject = {
-      ...(remote.contextId === '' ? {} : { [keys.contextId]: remote.contextId }),
-      ...(remote.open || known.taskId !== '' ? { [keys.taskId]: remote.open ? remote.taskId : null } : {}),
-    };
-    if (parts.length > 0)
-      yield {
-        content: { role: 'model', parts },
-        actions: { stateDelta },
-        ...(fault === undefined ? { turnComplete: true } : { errorCode: fault.code }),
-      };
-    if (fault !== undefined) throw fault;
-    if (parts.length === 0)
-      throw new SessionError('UNAVAILABLE', 'The remote agent answered nothing.', {
-        hint: 'Send the message again, or say it in other words.',
-      });
+    await note(remote.open);
+    yield* outcome(remote);
+
+    async function* pieces(): AsyncGenerator<StreamResponse, void> {
+      const attempted = known.invocationId === turn.invocationId && known.taskId !== '' && !known.waiting;
+      const task = attempted ? await resumeTask(conversation, known.taskId) : undefined;
+      if (task !== undefined) {
+        yield task;
+        yield* takeUp(conversation, () => remote);
+        return;
+      }
+      for (let again = false; ; again = true) {
+        try {
+          const taskId = known.waiting && !again ? known.taskId : '';
+          yield* sendMessage(conversation, { ...message, taskId });
+        } catch (error) {
+          if (!remote.working || watch.signal.aborted) throw error;
+        }
+        try {
+          return yield* takeUp(conversation, () => remote);
+        } catch (error) {
+          if (again || !isGone(error)) throw error;
+          // The agent has forgotten its task, for example with a restart: the message is sent anew.
+          remote = remoteTurn();
+        }
+      }
+    }
   } catch (error) {
     if (watch.signal.aborted) await cancelRemote(client, remote);
     if (signal.aborted)
@@ -99,14 +119,39 @@ async function* converse(
       throw new SessionError('DEADLINE_EXCEEDED', 'The remote agent did not answer in time.', {
         hint: 'Send the message again.',
       });
-    if (error instanceof SessionError) throw error;
-    throw new SessionError('UNAVAILABLE', 'The remote agent cannot be reached, or broke off.', {
-      hint: 'Send the message again; the operator’s log has the reason.',
-      cause: error,
-    });
+    throw remoteError(error);
   } finally {
     watch.end();
   }
+}
+
+/** The answer as an event, and the error of a task that did not come to its end. */
+function* outcome(remote: RemoteTurn): Generator<AgentEvent, void> {
+  const parts = remote.parts();
+  const fault = remote.fault();
+  if (parts.length > 0)
+    yield {
+      content: { role: 'model', parts },
+      ...(fault === undefined ? { turnComplete: true } : { errorCode: fault.code }),
+    };
+  if (fault !== undefined) throw fault;
+  if (parts.length === 0)
+    throw new SessionError('UNAVAILABLE', 'The remote agent answered nothing.', {
+      hint: 'Send the message again, or say it in other words.',
+    });
+}
+
+function remoteError(error: unknown): SessionError {
+  if (error instanceof SessionError) return error;
+  if (reasonOf(error) === 'CONTENT_TYPE_NOT_SUPPORTED')
+    return invalidArgument(
+      'The remote agent takes no files of this type.',
+      'Send the message as text, or with a file of another type.',
+    );
+  return new SessionError('UNAVAILABLE', 'The remote agent cannot be reached, or broke off.', {
+    hint: 'Send the message again; the operator’s log has the reason.',
+    cause: error,
+  });
 }
 
 /** The stream is closed already; this tells the other side that nobody wants the rest of the work. */
@@ -114,25 +159,6 @@ async function cancelRemote(client: Client | undefined, remote: RemoteTurn): Pro
   if (client === undefined || !remote.working) return;
   const request = { tenant: '', id: remote.taskId, metadata: undefined };
   await client.cancelTask(request, { signal: AbortSignal.timeout(cancelMs) }).catch(() => {});
-}
-
-function openClient(config: A2aConfig): Promise<Client> {
-  const url = new URL(config.url);
-  // The card may name any address for the agent itself; the token is for the configured one.
-  const fetchImpl: typeof fetch = (input, init) => {
-    const target = new URL(input instanceof Request ? input.url : input);
-    const headers = new Headers(init?.headers);
-    if (config.token !== undefined && target.origin === url.origin)
-      headers.set('authorization', `Bearer ${config.token}`);
-    return fetch(input, { ...init, headers, redirect: 'error' });
-  };
-  const options = { fetchImpl, legacyCompat: { enabled: true } };
-  const factory = new ClientFactory({
-    transports: [new JsonRpcTransportFactory(options), new RestTransportFactory(options)],
-    cardResolver: new DefaultAgentCardResolver(options),
-  });
-  if (url.pathname.endsWith('.json')) return factory.createFromUrl(url.origin, url.pathname + url.search);
-  return factory.createFromUrl(config.url.endsWith('/') ? config.url : `${config.url}/`);
 }
 
 function aborting<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -144,7 +170,13 @@ function aborting<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-function textIn(state: JsonObject, key: string): string {
-  const value = state[key];
-  return typeof value === 'string' ? value : '';
+function notesOf(noted: JsonObject): Notes {
+  const text = (name: string) => (typeof noted[name] === 'string' ? noted[name] : undefined);
+  return {
+    contextId: text('contextId') ?? '',
+    taskId: text('taskId') ?? '',
+    waiting: noted.waiting === true,
+    invocationId: text('invocationId'),
+    heard: text('heard'),
+  };
 }

@@ -15,8 +15,11 @@ export interface Turn {
   invocationId: string;
   /** What is to be answered. Stored already: it is the first of `history`. */
   message: Content;
-  /** Merged state of the session, its user and its app. */
-  state(): Promise<JsonObject>;
+  /**
+   * What this agent notes about the session for itself, such as the ids of a remote conversation. It is no part
+   * of the session's state: no caller sets it, and a fork begins without it.
+   */
+  notes: { read(): Promise<JsonObject>; save(notes: JsonObject): Promise<void> };
   /** The session's visible events, latest first. Read only as far as they are asked for. */
   history(): AsyncGenerator<Event, void>;
   /** Facts remembered of this user, best first. */

@@ -3,11 +3,14 @@ import { TaskState } from '@a2a-js/sdk';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { A2aConfig } from '../../src/agent/a2a.ts';
 import type { Backend, SessionRef } from '../../src/backend/types.ts';
+import type { Content } from '../../src/model/event.ts';
+import type { Store } from '../../src/store/types.ts';
 import { type Behaviour, type FakeA2a, fakeA2a, textPart } from '../fake/a2a/server.ts';
 import {
   eventsOf,
   forever,
   localBackend,
+  memoryStore,
   newSession,
   patiently,
   runs,
@@ -19,10 +22,16 @@ let remote: FakeA2a;
 let backend: Backend;
 let ref: SessionRef;
 
-async function open(behave: Behaviour, more: Partial<A2aConfig> = {}, options: { streaming?: boolean } = {}) {
+let configs: Record<string, A2aConfig>;
+
+async function open(
+  behave: Behaviour,
+  more: Partial<A2aConfig> = {},
+  { store, ...options }: { streaming?: boolean; store?: Store } = {},
+) {
   remote = await fakeA2a(behave, options);
-  const config: A2aConfig = { kind: 'a2a', name: 'travel', url: remote.url, timeoutMs: 5000, ...more };
-  backend = await localBackend({ configs: { '*': config } });
+  configs = { '*': { kind: 'a2a', name: 'travel', url: remote.url, timeoutMs: 5000, ...more } };
+  backend = await localBackend({ configs, ...(store === undefined ? {} : { store }) });
   ref = await newSession(backend);
 }
 afterEach(async () => {
@@ -34,6 +43,11 @@ const ask = async (text: string) => {
   const run = await runs.start(backend, ref, { message: user(text) });
   return run.wait(patiently);
 };
+/** The texts of the message of that number, as the remote agent got it. */
+const said = (index: number) =>
+  (remote.messages[index]?.parts ?? []).map((part) =>
+    part.content?.$case === 'text' ? part.content.value : part.content?.$case,
+  );
 const stateOf = async () => (await backend.sessions?.get?.(ref))?.state ?? {};
 
 const answering: Behaviour = async (r) => {
@@ -44,7 +58,7 @@ const answering: Behaviour = async (r) => {
 };
 
 describe('a remote agent', () => {
-  it('streams its artifact, which is stored whole; its context stays in the state', async () => {
+  it('streams its artifact, which is stored whole; its context is kept, and not in the state', async () => {
     await open(answering);
     const heard: string[] = [];
     const run = await runs.start(backend, ref, { message: user('To Oslo?') });
@@ -54,16 +68,15 @@ describe('a remote agent', () => {
     const events = await eventsOf(backend, ref);
     expect(textsOf(events)).toEqual(['user: To Oslo?', 'travel: Two flights.']);
     expect(events[1]).toMatchObject({ invocationId: run.invocationId, turnComplete: true });
-    const context = (await stateOf())['a2a:travel:context'];
-    expect(context).toEqual(expect.any(String));
+    expect(await stateOf()).toEqual({});
     expect(remote.messages[0]).toMatchObject({
       messageId: run.invocationId,
       parts: [{ content: { value: 'To Oslo?' } }],
     });
 
     await ask('And back?');
-    expect(remote.messages[1]?.contextId).toBe(context);
-    expect((await stateOf())['a2a:travel:context']).toBe(context);
+    expect(remote.messages[1]?.contextId).toBe(remote.messages[0]?.contextId);
+    expect(said(1)).toEqual(['And back?']);
   });
 
   it('that cannot stream answers all the same', async () => {
@@ -85,15 +98,14 @@ describe('a remote agent', () => {
       };
       await open(behave, {}, { streaming });
       expect(await ask('Book it')).toMatchObject({ status: 'completed', text: 'Which day?' });
-      const task = (await stateOf())['a2a:travel:task'];
-      expect(task).toEqual(expect.any(String));
       const heard: string[] = [];
       const run = await runs.start(backend, ref, { message: user('Friday') });
       const onText = (text: string) => heard.push(text);
       expect(await run.wait({ ...patiently, onText })).toMatchObject({ text: 'Booked for Friday.' });
       expect(heard.join('')).toBe('Booked for Friday.');
-      expect(remote.messages[1]?.taskId).toBe(task);
-      expect((await stateOf())['a2a:travel:task']).toBeNull();
+      expect(remote.messages[1]?.taskId).toBe(remote.messages[0]?.taskId);
+      await ask('Thank you');
+      expect(remote.messages[2]?.taskId).not.toBe(remote.messages[0]?.taskId);
     },
   );
 
@@ -114,12 +126,150 @@ describe('a remote agent', () => {
   });
 
   it('that says nothing, or breaks off, is an error', async () => {
-    await open(async (r) => {
-      if (r.text === 'nothing') r.status(TaskState.TASK_STATE_COMPLETED);
-      else r.status(TaskState.TASK_STATE_WORKING);
+    await open(
+      async (r) => {
+        if (r.text === 'nothing') r.status(TaskState.TASK_STATE_COMPLETED);
+        else r.status(TaskState.TASK_STATE_WORKING);
+      },
+      { timeoutMs: 500 },
+    );
+    expect((await ask('nothing')).error).toMatchObject({ code: 'UNAVAILABLE' });
+    expect((await ask('break')).error).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
+  describe('whose stream breaks', () => {
+    const slowly: Behaviour = async (r) => {
+      r.status(TaskState.TASK_STATE_WORKING, 'Looking…');
+      r.chunk('Two ', false);
+      await sleep(150);
+      r.chunk('flights.', true);
+      r.status(TaskState.TASK_STATE_COMPLETED);
+    };
+
+    it.each([1, 2, 3])('after %i pieces is listened to again, and nothing is said twice', async (pieces) => {
+      await open(slowly);
+      remote.cutNextStream(pieces);
+      const heard: string[] = [];
+      const run = await runs.start(backend, ref, { message: user('To Oslo?') });
+      const view = await run.wait({ ...patiently, onText: (text) => heard.push(text) });
+      expect(view).toMatchObject({ status: 'completed', text: 'Two flights.' });
+      // A task that was missed in part comes with its artifact before its words.
+      for (const word of ['Looking…', 'Two', 'flights.'])
+        expect(heard.join('').split(word), word).toHaveLength(2);
+      expect(remote.messages).toHaveLength(1);
+      expect(remote.methods).toContain('SubscribeToTask');
     });
-    for (const text of ['nothing', 'break'])
-      expect((await ask(text)).error, text).toMatchObject({ code: 'UNAVAILABLE' });
+
+    it('and that has ended meanwhile is asked for its task', async () => {
+      await open(answering);
+      remote.cutNextStream(1);
+      expect(await ask('To Oslo?')).toMatchObject({ status: 'completed', text: 'Two flights.' });
+      expect(remote.messages).toHaveLength(1);
+      expect(remote.methods.at(-1)).toBe('GetTask');
+    });
+
+    it('and that has forgotten the task gets the message anew', async () => {
+      await open(async (r) => {
+        r.status(TaskState.TASK_STATE_WORKING);
+        if (remote.messages.length === 1) {
+          await sleep(50);
+          remote.forget();
+          await sleep(10_000, undefined, { ref: false });
+        }
+        r.status(TaskState.TASK_STATE_COMPLETED, 'Two flights.');
+      });
+      remote.cutNextStream(2);
+      expect(await ask('To Oslo?')).toMatchObject({ status: 'completed', text: 'Two flights.' });
+      expect(remote.messages).toHaveLength(2);
+    });
+  });
+
+  it('that works on after its server died is taken up by the same invocation, without a second message', async () => {
+    const store = await memoryStore();
+    let done: () => void = () => {};
+    const working = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    await open(
+      async (r) => {
+        r.status(TaskState.TASK_STATE_WORKING);
+        await working;
+        r.status(TaskState.TASK_STATE_COMPLETED, 'Two flights.');
+      },
+      {},
+      { store },
+    );
+    await runs.start(backend, ref, { message: user('To Oslo?'), invocationId: 'one' });
+    await expect.poll(() => remote.messages.length).toBe(1);
+    await sleep(50);
+    const identity = { machine: 'm', pid: 2, isAlive: () => false };
+    const next = await localBackend({
+      configs,
+      store,
+      process: identity,
+      leaseMs: 60_000,
+      now: () => Date.now() + 60_000,
+    });
+    const again = await runs.start(next, ref, { message: user('To Oslo?'), invocationId: 'one' });
+    done();
+    expect(await again.wait(patiently)).toMatchObject({ status: 'completed', text: 'Two flights.' });
+    expect(remote.messages).toHaveLength(1);
+  });
+
+  it('that has forgotten the task it asked back in gets the answer as a new one', async () => {
+    await open(async (r) => {
+      if (r.text === 'Book it') r.status(TaskState.TASK_STATE_INPUT_REQUIRED, 'Which day?');
+      else r.status(TaskState.TASK_STATE_COMPLETED, `Booked for ${r.text}.`);
+    });
+    await ask('Book it');
+    remote.forget();
+    expect(await ask('Friday')).toMatchObject({ status: 'completed', text: 'Booked for Friday.' });
+    expect(remote.messages[1]?.contextId).toBe(remote.messages[0]?.contextId);
+  });
+
+  it('keeps its conversation where no caller can set it, and a fork has its own', async () => {
+    await open(answering);
+    await backend.sessions?.update?.(ref, {
+      state: { 'a2a:travel:context': 'somebody else’s', 'a2a:travel:task': 'theirs' },
+    });
+    await ask('To Oslo?');
+    expect(remote.messages[0]?.contextId).not.toBe('somebody else’s');
+    const fork = await backend.sessions?.fork?.(ref, {});
+    const run = await runs.start(
+      backend,
+      { ...ref, sessionId: fork?.id ?? '' },
+      { message: user('And back?') },
+    );
+    await run.wait(patiently);
+    expect(remote.messages[1]?.contextId).not.toBe(remote.messages[0]?.contextId);
+    // The new conversation knows nothing yet, not even its own former words.
+    expect(said(1)).toEqual(['user said: To Oslo?\n\ntravel said: Two flights.', 'And back?']);
+  });
+
+  it('hears all that it has not heard, and that once', async () => {
+    await open(answering);
+    await ask('To Oslo?');
+    const append = (author: string, content: Content) => backend.events?.append?.(ref, { author, content });
+    await append('planner', { role: 'model', parts: [{ text: 'The budget is 200.' }] });
+    await append('user', {
+      role: 'user',
+      parts: [{ inlineData: { mimeType: 'image/png', data: 'iVBORw0KGgo=' } }],
+    });
+    await ask('Which one?');
+    expect(said(1)).toEqual([
+      'planner said: The budget is 200.\n\nuser said: [a file of the type image/png]',
+      'Which one?',
+    ]);
+    await ask('And now?');
+    expect(said(2)).toEqual(['And now?']);
+  });
+
+  it('that takes no files says so, and the next message goes through', async () => {
+    await open(answering);
+    const parts = [{ text: 'Look!' }, { inlineData: { mimeType: 'image/png', data: 'iVBORw0KGgo=' } }];
+    const run = await runs.start(backend, ref, { message: { role: 'user', parts } });
+    expect((await run.wait(patiently)).error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(await ask('Never mind.')).toMatchObject({ status: 'completed' });
   });
 
   it('that is not there is an error, and is found when it is there again', async () => {

@@ -64,6 +64,7 @@ export const eventIdKey = (uid: string, eventId: string): string => key('x', uid
 export const openCalls = (uid: string): string => under('x', uid, 'c');
 export const openCallKey = (uid: string, callId: string): string => key('x', uid, 'c', callId);
 export const runKey = (uid: string, invocationId: string): string => key('x', uid, 'r', invocationId);
+export const agentNotesKey = (uid: string, agent: string): string => key('x', uid, 'g', agent);
 export const memoryMarkKey = (uid: string, scope: string): string => key('x', uid, 'm', hash(scope));
 
 /** Artifacts of a session, or of a user where the name begins with `user:`. */

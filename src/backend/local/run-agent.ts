@@ -1,14 +1,15 @@
 import type { Agents, Turn } from '../../agent/types.ts';
 import { SessionError } from '../../errors.ts';
 import type { Content, Event } from '../../model/event.ts';
+import type { JsonObject } from '../../model/json.ts';
 import { messageIdOf } from '../../model/run.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import { appendEvent } from './append.ts';
 import { listEvents } from './events.ts';
+import * as keys from './keys.ts';
 import { searchMemory } from './memory.ts';
 import type { LocalRuns } from './runs.ts';
-import type { Local } from './session-record.ts';
-import { getSession } from './sessions.ts';
+import { type Local, readHead } from './session-record.ts';
 import { listToolCalls } from './tool-calls.ts';
 
 /**
@@ -37,7 +38,7 @@ export async function* runAgent(
     sessionId: ref.sessionId,
     invocationId,
     message: given ?? (await unanswered(local, ref, agent.name)),
-    state: async () => (await getSession(local, ref)).state ?? {},
+    notes: await notesOf(local, writer, ref, agent.name),
     history: () => history(local, ref),
     recall: async (text, limit) => (await searchMemory(local, ref, { text, limit })).map(({ fact }) => fact),
   };
@@ -53,6 +54,28 @@ export async function* runAgent(
       };
     else yield (await appendEvent(writer, ref, { ...piece, author: agent.name, invocationId })).event;
   }
+}
+
+async function notesOf(
+  local: Local,
+  writer: Local,
+  ref: SessionRef,
+  agentName: string,
+): Promise<Turn['notes']> {
+  const { uid } = await readHead(local, ref);
+  const key = keys.agentNotesKey(uid, agentName);
+  return {
+    async read() {
+      const [value] = await local.store.get([key]);
+      return value === undefined ? {} : (JSON.parse(value) as JsonObject);
+    },
+    async save(notes) {
+      await writer.store.update([], () => ({
+        result: undefined,
+        writes: [{ key, value: JSON.stringify(notes) }],
+      }));
+    },
+  };
 }
 
 async function* history(local: Local, ref: SessionRef): AsyncGenerator<Event, void> {

@@ -4,6 +4,7 @@ import type { RunRecord } from '../../model/run.ts';
 import type { Store, Write } from '../../store/types.ts';
 import type { RunEnding, SessionRef } from '../types.ts';
 import { addEvent, type EventRecord } from './event-record.ts';
+import * as keys from './keys.ts';
 import type { Head } from './session-record.ts';
 
 /** What is stored of a run. */
@@ -97,11 +98,11 @@ export interface OwnRun {
   /** The session's. */
   uid: string;
   owner: string;
-  /** Counts what the run has written: text from before a write is not what was said since. */
+  /** Counts the events that the run has written: text from before one is not what was said since. */
   writes: number;
 }
 
-/** The store as a run may use it: a write is refused once the run is not ours, and unsays what was unfinished. */
+/** The store as a run may use it: a write is refused once the run is not ours, and an event ends what was unfinished. */
 export function fencedStore(store: Store, key: string, mine: OwnRun): Store {
   return {
     ...store,
@@ -109,8 +110,10 @@ export function fencedStore(store: Store, key: string, mine: OwnRun): Store {
       store.update([key, ...wanted], ([value, ...values]) => {
         const row = parseRow(value);
         if (row === undefined || !isHeld(row, mine.owner)) throw runEnded();
-        mine.writes += 1;
         const decision = decide(values);
+        const events = keys.events(mine.uid);
+        if (!decision.writes.some((write) => 'key' in write && write.key.startsWith(events))) return decision;
+        mine.writes += 1;
         if (row.text === undefined) return decision;
         const { text: _said, ...rest } = row;
         return { ...decision, writes: [...decision.writes, { key, value: JSON.stringify(rest) }] };

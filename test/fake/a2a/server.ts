@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AgentCard,
+  formatSSEErrorEvent,
   formatSSEEvent,
   type Message,
   type Part,
@@ -10,6 +12,7 @@ import {
   SSE_HEADERS,
   TaskState,
 } from '@a2a-js/sdk';
+import { toJsonRpcError } from '@a2a-js/sdk/errors';
 import {
   AgentEvent,
   type AgentExecutor,
@@ -19,6 +22,7 @@ import {
   JsonRpcTransportHandler,
   type RequestContext,
   ServerCallContext,
+  type TaskStore,
 } from '@a2a-js/sdk/server';
 
 export interface FakeA2a {
@@ -26,6 +30,12 @@ export interface FakeA2a {
   messages: Message[];
   cancelled: string[];
   authorizations: (string | undefined)[];
+  /** The methods that were called, in order. */
+  methods: string[];
+  /** Breaks the connection of the next stream after so many pieces, while the agent goes on. */
+  cutNextStream(pieces: number): void;
+  /** Loses all tasks, as a restart of an agent does that keeps them in memory. */
+  forget(): void;
   close(): Promise<void>;
 }
 
@@ -56,6 +66,14 @@ export async function fakeA2a(
     messages: [] as Message[],
     cancelled: [] as string[],
     authorizations: [] as (string | undefined)[],
+    methods: [] as string[],
+  };
+  let cutAfter: number | undefined;
+  let tasks = new InMemoryTaskStore();
+  const store: TaskStore = {
+    save: (task, context) => tasks.save(task, context),
+    load: (taskId, context) => tasks.load(taskId, context),
+    list: (params, context) => tasks.list(params, context),
   };
   const executor: AgentExecutor = {
     async execute(context, bus) {
@@ -89,11 +107,31 @@ export async function fakeA2a(
     }
     let body = '';
     for await (const chunk of req.setEncoding('utf8')) body += chunk as string;
+    seen.methods.push(String((JSON.parse(body) as { method?: unknown }).method));
     const answer = await handler.handle(body, new ServerCallContext({ requestedVersion: '1.0' }));
     if (!(Symbol.asyncIterator in answer))
       return void res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     res.writeHead(200, SSE_HEADERS);
-    for await (const piece of answer) res.write(formatSSEEvent(piece));
+    const cut = cutAfter;
+    cutAfter = undefined;
+    let sent = 0;
+    try {
+      for await (const piece of answer) {
+        if (sent === cut) {
+          // What was sent before the break may well have arrived.
+          await sleep(20);
+          res.destroy();
+        }
+        // The agent goes on, whoever listens.
+        if (!res.destroyed) res.write(formatSSEEvent(piece));
+        sent += 1;
+      }
+    } catch (error) {
+      // As the SDK's own server does it: the status has been sent by then.
+      const { id } = JSON.parse(body) as { id?: unknown };
+      if (!res.destroyed)
+        res.write(formatSSEErrorEvent({ jsonrpc: '2.0', id: id ?? null, error: toJsonRpcError(error) }));
+    }
     res.end();
   }
 
@@ -112,10 +150,19 @@ export async function fakeA2a(
     defaultOutputModes: ['text/plain'],
     skills: [],
   });
-  handler = new JsonRpcTransportHandler(new DefaultRequestHandler(card, new InMemoryTaskStore(), executor));
+  handler = new JsonRpcTransportHandler(
+    new DefaultRequestHandler(card, store, executor, undefined, undefined, undefined, undefined, undefined, {
+      validateInputModes: true,
+    }),
+  );
   return {
     url,
     ...seen,
+    cutNextStream: (pieces) => (cutAfter = pieces),
+    forget() {
+      tasks = new InMemoryTaskStore();
+      server.closeAllConnections();
+    },
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
