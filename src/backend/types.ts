@@ -235,6 +235,8 @@ export interface Backend {
   /** A sentence for whoever cancels a run, where that does not surely end it on the service. */
   cancelNote?: string | undefined;
   describe(): Promise<BackendInfo>;
+  /** Rejects when a write could not be done now. Cheap enough to be asked every second. */
+  ready?(): Promise<void>;
   close(): Promise<void>;
 
   apps?: {

@@ -18,9 +18,6 @@ const graceMs = 700;
 export function serve({ config, io, log }: Call<unknown>, start: Start): Promise<number> {
   return withBackends({ config, log }, async ({ backends, runs, secret }) => {
     const { toolsets, readOnly, app: defaultApp, appStateWriters } = config;
-    // The protocol's library is heavy and only servers need it.
-    const { openTelemetry } = await import('../server/mcp/telemetry.ts');
-    const around = await openTelemetry();
     const deps = {
       version,
       backends,
@@ -30,7 +27,6 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
       readOnly,
       secret,
       log,
-      around,
       appStateWriters,
     };
     const server = await startOf(start, deps, config.user);

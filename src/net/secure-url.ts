@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.ts';
+import { isLoopback } from './loopback.ts';
 
 /**
  * An address that may be trusted to be who it says: https, or http on this machine.
@@ -10,9 +11,4 @@ export function secureUrl(what: string, text: string): string {
   if (url === null || !(url.protocol === 'https:' || (local && url.protocol === 'http:')))
     throw invalidArgument(`${what} is not an https address.`, 'Use https; http is for this machine only.');
   return text;
-}
-
-/** Whether a host name or address can only mean this machine. */
-export function isLoopback(host: string): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/i.test(host);
 }

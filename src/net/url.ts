@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.ts';
+import { isLoopback } from './loopback.ts';
 
 /**
  * A path with its parts percent-encoded: path`/apps/${app}/sessions/${id}`. A part can neither add, remove
@@ -51,8 +52,7 @@ export function checkBaseUrl(name: string, value: string, options: { allowHttp?:
       `${name} is not a base URL.`,
       'Use https://host[:port][/path], without user, query or fragment.',
     );
-  const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol === 'http:' && !loopback && options.allowHttp !== true)
+  if (url.protocol === 'http:' && !isLoopback(url.hostname) && options.allowHttp !== true)
     throw invalidArgument(`${name} is plain http to another machine.`, 'Use https, or a loopback address.');
   return url.href.replace(/\/+$/, '');
 }

@@ -5,6 +5,7 @@ import type { Principal } from '../model/principal.ts';
 import type { ServerDeps } from './mcp/deps.ts';
 import { serverBuilder } from './mcp/server.ts';
 import { watchResources } from './mcp/subscriptions.ts';
+import { openTelemetry } from './mcp/telemetry.ts';
 import { openLineTransport, type Streams } from './stdio-transport.ts';
 
 /** A message may be as long as the largest artifact in base64, and then some. */
@@ -17,8 +18,13 @@ export interface StdioServer {
 }
 
 /** Serves one client of either protocol era over the stdin and stdout of this process. */
-export function startStdio(deps: ServerDeps, principal: Principal, streams: Streams): StdioServer {
-  const build = serverBuilder(deps);
+export async function startStdio(
+  deps: ServerDeps,
+  principal: Principal,
+  streams: Streams,
+): Promise<StdioServer> {
+  const { around } = await openTelemetry();
+  const build = serverBuilder({ ...deps, around });
   let current: McpServer | undefined;
   const watch = watchResources(deps, principal, (uri) => {
     current?.server.sendResourceUpdated({ uri }).catch(() => {});

@@ -15,17 +15,8 @@ import {
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND'];
 const withBody = ['POST', 'PUT', 'PATCH', 'PROPFIND'];
-const paths = [
-  '/',
-  '/mcp',
-  '/mcp/',
-  '/mcp?access_token=x',
-  '/metrics',
-  '/admin',
-  '//mcp',
-  '/%6dcp',
-  '/.well-known/x',
-];
+const served = ['/mcp', '/mcp?access_token=x', '/metrics'];
+const unserved = ['/', '/mcp/', '/admin', '//mcp', '/%6dcp', '/.well-known/x'];
 
 describe('without a token', () => {
   let product: Product;
@@ -42,17 +33,26 @@ describe('without a token', () => {
   });
   afterAll(() => product.end());
 
-  it.each(methods.flatMap((method) => paths.map((path) => [method, path])))(
-    '%s %s is 401',
-    async (method, path) => {
-      const { headers, body } = modernRequest('tools/list');
-      const sent = { method, path, headers: headers ?? {}, ...(withBody.includes(method) ? { body } : {}) };
-      const answer = await send(product.port, sent);
-      expect(answer.status).toBe(401);
-      expect(answer.headers['www-authenticate']).toMatch(/^Bearer /);
-      expect(answer.body).not.toMatch(/tools|ann|boss/);
-    },
-  );
+  const ask = (method: string, path: string) => {
+    const { headers, body } = modernRequest('tools/list');
+    const sent = { method, path, headers: headers ?? {}, ...(withBody.includes(method) ? { body } : {}) };
+    return send(product.port, sent);
+  };
+  const each = (paths: string[]) => methods.flatMap((method) => paths.map((path) => [method, path]));
+
+  it.each(each(served))('%s %s is 401', async (method, path) => {
+    const answer = await ask(method, path);
+    expect(answer.status).toBe(401);
+    expect(answer.headers['www-authenticate']).toMatch(/^Bearer /);
+    expect(answer.body).not.toMatch(/tools|ann|boss/);
+  });
+
+  it.each(each(unserved))('%s %s is 404, and nobody is asked to log in', async (method, path) => {
+    const answer = await ask(method, path);
+    expect(answer.status).toBe(404);
+    expect(answer.headers['www-authenticate']).toBeUndefined();
+    expect(answer.body).not.toMatch(/tools|ann|boss/);
+  });
 
   it('no request of either era gets further, with a known protocol session or without', async () => {
     const call = { name: 'list_sessions', arguments: {} };

@@ -6,7 +6,9 @@ import { SessionError } from '../../src/errors.ts';
 import { httpClient } from '../../src/net/http.ts';
 import { traceHeaders } from '../../src/net/trace.ts';
 import { principalOf } from '../../src/server/auth/scopes.ts';
+import { createLimits, defaultLimits } from '../../src/server/http/limits.ts';
 import { createMetrics } from '../../src/server/http/metrics.ts';
+import { openPrometheus } from '../../src/server/http/prometheus.ts';
 import { openTelemetry, traceOf } from '../../src/server/mcp/telemetry.ts';
 import { startProduct } from './http/harness.ts';
 import { modernRequest, send } from './http/requests.ts';
@@ -78,7 +80,7 @@ describe('OpenTelemetry', () => {
   });
 
   it('is not there until somebody has put it there', async () => {
-    const around = await openTelemetry();
+    const { around } = await openTelemetry();
     expect(await around(toolCall({ traceparent }), async () => traceHeaders())).toEqual({ traceparent });
     expect(await around(toolCall({}), async () => traceHeaders())).toEqual({});
   });
@@ -115,7 +117,7 @@ describe('OpenTelemetry', () => {
       },
     } as unknown as Tracer;
     trace.setGlobalTracerProvider({ getTracer: () => tracer });
-    const around = await openTelemetry();
+    const { around } = await openTelemetry();
     expect(await around(toolCall({ traceparent }), async () => traceHeaders())).toEqual({
       traceparent: onward,
     });
@@ -142,23 +144,33 @@ describe('OpenTelemetry', () => {
 });
 
 describe('metrics', () => {
-  it('are text that Prometheus reads', () => {
-    const metrics = createMetrics();
-    metrics.request('POST', 200, 0.004);
-    metrics.request('BREW', 405, 0.2);
-    metrics.call('append_event', 'OK', 0.003);
-    metrics.call('append_event', 'NOT_FOUND', 100);
-    metrics.refused('rate');
-    const text = metrics.text({ streams_open: 3 });
+  it('are text that Prometheus reads', async () => {
+    const prometheus = await openPrometheus();
+    const { around, meters } = await openTelemetry([prometheus.meter]);
+    const limits = createLimits(defaultLimits);
+    const metrics = createMetrics(meters, limits);
+    metrics?.request('POST', 200, 0.004);
+    metrics?.request('BREW', 405, 0.2);
+    metrics?.refused('rate');
+    limits.take('ann', 'streams');
+    await around(toolCall({}), async () => {});
+    await around(toolCall({}), () => Promise.reject(new SessionError('NOT_FOUND', 'x'))).catch(() => {});
+    const text = await prometheus.text();
     for (const line of text.trim().split('\n'))
-      expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{(\w+="[^"\n]*",?)+\})? [\d.e+-]+)$/);
-    expect(text).toContain('agent_sessions_http_requests_total{method="other",status="405"} 1');
-    expect(text).toContain('agent_sessions_tool_calls_total{tool="append_event",code="NOT_FOUND"} 1');
-    expect(text).toContain('agent_sessions_tool_call_seconds_bucket{tool="append_event",le="0.005"} 1');
-    expect(text).toContain('agent_sessions_tool_call_seconds_bucket{tool="append_event",le="60"} 1');
-    expect(text).toContain('agent_sessions_tool_call_seconds_bucket{tool="append_event",le="+Inf"} 2');
-    expect(text).toContain('agent_sessions_tool_call_seconds_count{tool="append_event"} 2');
-    expect(text).toContain('agent_sessions_streams_open 3');
+      expect(line).toMatch(/^(# (HELP|TYPE|UNIT) \w+ .+|\w+(\{(\w+="[^"\n]*",?)+\})? [\d.e+-]+)$/);
+    const durations = 'agent_sessions_tool_call_seconds';
+    const listed = 'mcp_method_name="tools/call",gen_ai_tool_name="list_sessions"';
+    for (const line of [
+      'agent_sessions_http_requests_total{method="other",status="405"} 1',
+      'agent_sessions_tool_calls_total{tool="list_sessions",code="OK"} 1',
+      'agent_sessions_tool_calls_total{tool="list_sessions",code="NOT_FOUND"} 1',
+      `${durations}_count{${listed}} 1`,
+      `${durations}_bucket{${listed},error_type="NOT_FOUND",le="+Inf"} 1`,
+      'agent_sessions_http_request_seconds_bucket{http_request_method="POST",http_response_status_code="200",le="0.005"} 1',
+      'agent_sessions_refused_total{limit="rate"} 1',
+      'agent_sessions_streams_open 1',
+    ])
+      expect(text).toContain(line);
   });
 
   it('are there only when switched on, and count what happens', async () => {

@@ -8,7 +8,7 @@ import { getArtifact, listArtifacts, saveArtifact } from './artifacts.ts';
 import { deleteEvent, getEvent, listEvents, setVisibility } from './events.ts';
 import { registerFeedback } from './feedback.ts';
 import { forkSession } from './fork.ts';
-import { headKey } from './keys.ts';
+import { headKey, readyKey } from './keys.ts';
 import { startMaintenance } from './maintenance.ts';
 import { addSessionToMemory, createMemory, deleteMemory, listMemories, searchMemory } from './memory.ts';
 import { runAgent } from './run-agent.ts';
@@ -32,6 +32,9 @@ export interface LocalConfig {
   /** Told what went wrong in the background; it is tried again a minute later. */
   onError?: (error: unknown) => void;
 }
+
+/** Milliseconds for which the entry of a readiness check is kept. */
+const readyMs = 60_000;
 
 /** The backend that needs no service: everything is in one store, which it closes with itself. */
 export function openLocal(config: LocalConfig): Backend {
@@ -68,6 +71,12 @@ export function openLocal(config: LocalConfig): Backend {
         ],
       };
     },
+    // A write that leaves nothing behind: nothing else tells a store that is full, read-only or locked.
+    ready: () =>
+      store.update([], () => ({
+        result: undefined,
+        writes: [{ key: readyKey, value: '1', expires: local.now() + readyMs }],
+      })),
     async close() {
       await runs.close();
       await maintenance.stop();

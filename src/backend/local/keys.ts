@@ -97,3 +97,6 @@ export const trashKey = (ms: number, id: string): string => key('t', fixed(ms), 
 export const trashUntil = (ms: number): string => `t/${fixed(ms + 1)}/`;
 
 export const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
+
+/** Written to see that the store takes writes. */
+export const readyKey = key('ready');

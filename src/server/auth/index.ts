@@ -36,30 +36,3 @@ export async function openAuth(settings: AuthSettings, log: Log): Promise<Authen
     return caller === undefined ? { kind: 'refused', presented: true } : { kind: 'caller', ...caller };
   };
 }
-
-/** The WWW-Authenticate value of a 401 or 403 (RFC 6750 §3, RFC 9728 §5.1). */
-export function challengeHeader(challenge: {
-  error?: 'invalid_token' | 'insufficient_scope' | undefined;
-  scope: string;
-  /** Of the RFC 9728 document; absent where no issuer is configured. */
-  metadataUrl?: string | undefined;
-}): string {
-  const { error, scope, metadataUrl } = challenge;
-  const parts = [
-    ...(error === undefined ? [] : [`error="${error}"`]),
-    `scope="${scope}"`,
-    ...(metadataUrl === undefined ? [] : [`resource_metadata="${metadataUrl}"`]),
-  ];
-  return `Bearer ${parts.join(', ')}`;
-}
-
-/** The RFC 9728 document: who issues tokens for this server. */
-export function resourceMetadata(resource: string, issuer: string): object {
-  return {
-    resource,
-    authorization_servers: [issuer],
-    scopes_supported: ['sessions:read', 'sessions:write', 'sessions:admin'],
-    bearer_methods_supported: ['header'],
-    resource_name: 'Agent sessions',
-  };
-}

@@ -7,10 +7,9 @@ const most = 64;
 /**
  * Lets requests begin in the order in which they came, as many in each round of the event loop as it has time
  * for. Node takes up one new connection per round, so without this the many requests of those who are
- * connected make rounds so long that somebody new waits for seconds: beside 200 busy clients, 100 new ones
- * were taken up within 10 s, and with turns within 2 s.
+ * connected make rounds so long that somebody new waits for a minute; `npm run bench -- http` shows both.
  */
-export function createTurns(now: () => number = () => performance.now()): () => Promise<void> {
+export function createAdmissionQueue(now: () => number = () => performance.now()): () => Promise<void> {
   let waiting: (() => void)[] = [];
   let scheduled = false;
   /** Milliseconds that one request takes, as the rounds before have shown. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestId } from '@modelcontextprotocol/server';
 import type { Principal } from '../../model/principal.ts';
 import { type RpcErrorOptions, rpcErrorBody, rpcErrorHeaders } from './errors.ts';
 import { answer, type HeaderBag } from './io.ts';
@@ -14,13 +15,16 @@ export interface Exchange {
   /** Headers that every answer to it carries. */
   headers: HeaderBag;
   principal?: Principal;
-  /** For the log: what was asked. */
-  asked?: Asked;
+  /** What the body asks for. */
+  rpc?: RpcRequest;
 }
 
-export interface Asked {
+export interface RpcRequest {
   method: string;
+  /** Of a call: the tool. */
   tool?: string | undefined;
+  /** To answer; none for a notification. */
+  ids: RequestId[];
 }
 
 export function openExchange(req: IncomingMessage, res: ServerResponse): Exchange {
@@ -53,13 +57,13 @@ export function refuseMethod(exchange: Exchange, allowed: readonly string[]): vo
 
 /** What an entry of the access log says. Nothing in it can be long, or a secret. */
 export function describeExchange(exchange: Exchange, ms: number): Record<string, unknown> {
-  const { req, res, id, path, principal, asked } = exchange;
+  const { req, res, id, path, principal, rpc } = exchange;
   return {
     requestId: id,
     method: req.method,
     path: path.slice(0, 100),
-    rpc: asked?.method.slice(0, 64),
-    tool: asked?.tool?.slice(0, 64),
+    rpc: rpc?.method.slice(0, 64),
+    tool: rpc?.tool?.slice(0, 64),
     user: principal?.userId,
     status: res.statusCode,
     complete: res.writableFinished,

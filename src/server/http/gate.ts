@@ -1,24 +1,21 @@
 import { SessionError } from '../../errors.ts';
 import { type Log, logWith } from '../../log.ts';
 import type { Principal } from '../../model/principal.ts';
-import { type Authenticate, challengeHeader, entryScope } from '../auth/index.ts';
+import { type Challenge, challengeHeader, type ResourceMetadata } from '../auth/challenge.ts';
+import { type Authenticate, entryScope } from '../auth/index.ts';
 import { type Exchange, refuse, refuseMethod } from './exchange.ts';
 import { answer } from './io.ts';
-import type { Limits } from './limits.ts';
-import type { Metrics } from './metrics.ts';
 import { corsHeaders, createGuard, type GuardSettings, preflightHeaders } from './origin-guard.ts';
 
 export interface GateOptions {
   settings: GuardSettings & { path: string };
   log: Log;
-  limits: Limits;
   /** Absent: everybody is `anonymous`. */
   authenticate?: Authenticate | undefined;
   anonymous: Principal;
-  /** The RFC 9728 document and its address. */
-  metadata?: { url: string; document: object } | undefined;
-  /** Present when /metrics is switched on. */
-  metrics?: Metrics | undefined;
+  metadata?: ResourceMetadata | undefined;
+  /** Text for Prometheus; present when /metrics is switched on. */
+  metricsText?: (() => Promise<string>) | undefined;
   /** Rejects when the server could not do its work now. */
   ready(): Promise<void>;
 }
@@ -26,27 +23,37 @@ export interface GateOptions {
 const wellKnown = '/.well-known/oauth-protected-resource';
 
 /**
- * All that comes before the protocol. In this order: health, which says nothing; the Host; the public
- * metadata; the Origin; who is asking; metrics; the path; whether the caller may come in at all. The result
- * is the caller of a request to the endpoint; every other request has been answered.
+ * All that comes before the protocol. In this order: headers that contradict each other; health, which says nothing;
+ * the Host; the public metadata; the Origin; the path; who is asking; metrics; whether the caller may come in at all.
+ * The result is the caller of a request to the endpoint; every other request has been answered.
+ *
+ * The path comes before the token: the few paths that are served are in the documentation, so nobody learns anything
+ * from a 404, while a client with a wrong address, or one that looks for metadata that is not there, would take a 401
+ * for a request to log in.
  */
 export function createGate(options: GateOptions): (exchange: Exchange) => Promise<Principal | undefined> {
-  const { settings, limits, authenticate, metadata, metrics } = options;
+  const { settings, authenticate, metadata, metricsText } = options;
   const guard = createGuard(settings);
   // Behind a proxy the path may be another; the document is the same, and public.
   const isMetadata = (path: string) => path === wellKnown || path.startsWith(`${wellKnown}/`);
 
-  async function pass(exchange: Exchange): Promise<Principal | undefined> {
+  const isServed = (path: string) =>
+    path === settings.path || (path === '/metrics' && metricsText !== undefined);
+
+  async function admit(exchange: Exchange): Promise<Principal | undefined> {
     const { req, path } = exchange;
+    const repeated = repeatedHeader(req.rawHeaders);
+    if (repeated !== undefined) return refused(exchange, 400, `The header ${repeated} is given twice.`);
     if (path === '/healthz' || path === '/readyz') return health(exchange);
     if (!guard.isOurHost(req.headers.host)) return refused(exchange, 403, 'This Host is not served here.');
-    if (metadata !== undefined && isMetadata(path)) return describe(exchange, metadata.document);
+    if (metadata !== undefined && isMetadata(path)) return showMetadata(exchange, metadata.document);
     if (!admitOrigin(exchange)) return undefined;
+    if (!isServed(path)) return refused(exchange, 404, 'Nothing is served at this path.');
     const principal = await identify(exchange);
     if (principal === undefined) return undefined;
     exchange.principal = principal;
-    if (path === '/metrics' && metrics !== undefined) return showMetrics(exchange, principal, metrics);
-    if (path !== settings.path) return refused(exchange, 404, 'There is nothing here.');
+    if (path !== settings.path && metricsText !== undefined)
+      return showMetrics(exchange, principal, metricsText);
     if (!principal.scopes.includes(entryScope)) return lacksScope(exchange, entryScope);
     return principal;
   }
@@ -68,7 +75,7 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
   }
 
   /** Public by its nature: it tells those without a token where to get one. */
-  function describe(exchange: Exchange, document: object): undefined {
+  function showMetadata(exchange: Exchange, document: object): undefined {
     const { req, res } = exchange;
     const headers = { ...exchange.headers, 'access-control-allow-origin': '*' };
     if (req.method === 'OPTIONS') {
@@ -105,9 +112,9 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
     try {
       const verdict = await authenticate(exchange.req.headers.authorization);
       if (verdict.kind === 'caller') return verdict.principal;
-      const error = verdict.presented ? 'invalid_token' : undefined;
+      const fault = verdict.presented ? 'invalid_token' : undefined;
       const message = verdict.presented ? 'The token is not valid.' : 'A bearer token is needed.';
-      refuse(exchange, 401, message, { headers: challenge(error, entryScope) });
+      refuse(exchange, 401, message, { headers: challenge(fault, entryScope) });
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;
       logWith(options.log, { requestId: exchange.id }).error(error.message, { cause: error.cause });
@@ -116,26 +123,22 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
     return undefined;
   }
 
-  function showMetrics(exchange: Exchange, principal: Principal, { text }: Metrics): undefined {
+  async function showMetrics(
+    exchange: Exchange,
+    principal: Principal,
+    text: () => Promise<string>,
+  ): Promise<undefined> {
     if (authenticate !== undefined && !principal.admin) return lacksScope(exchange, 'sessions:admin');
     if (exchange.req.method !== 'GET') {
       refuseMethod(exchange, ['GET']);
       return;
     }
-    const gauges = {
-      requests_under_way: limits.total('requests'),
-      tool_calls_under_way: limits.total('calls'),
-      streams_open: limits.total('streams'),
-      protocol_sessions: limits.total('sessions'),
-      subscriptions: limits.total('subscriptions'),
-    };
     const type = { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' };
-    answer(exchange.res, 200, { ...exchange.headers, ...type }, text(gauges));
+    answer(exchange.res, 200, { ...exchange.headers, ...type }, await text());
   }
 
-  const challenge = (error: 'invalid_token' | 'insufficient_scope' | undefined, scope: string) => ({
-    'www-authenticate': challengeHeader({ metadataUrl: metadata?.url, error, scope }),
-  });
+  const challenge = (fault: Challenge['fault'], scope: string) =>
+    challengeHeader({ metadataUrl: metadata?.url, fault, scope });
 
   function lacksScope(exchange: Exchange, scope: string): undefined {
     refuse(exchange, 403, 'The token lacks a scope.', { headers: challenge('insufficient_scope', scope) });
@@ -145,5 +148,29 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
     refuse(exchange, status, message);
   }
 
-  return pass;
+  return admit;
+}
+
+/** Headers that mean one thing each. Of two, a proxy may go by the one and this server by the other. */
+const single = new Set([
+  'host',
+  'authorization',
+  'origin',
+  'content-type',
+  'content-length',
+  'mcp-protocol-version',
+  'mcp-session-id',
+  'mcp-method',
+  'mcp-name',
+]);
+
+function repeatedHeader(rawHeaders: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]?.toLowerCase() ?? '';
+    if (!single.has(name)) continue;
+    if (seen.has(name)) return name;
+    seen.add(name);
+  }
+  return undefined;
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Milliseconds after which a client that does not take what it was sent is cut off. */
+/** Milliseconds after which a client that takes nothing of what it was sent is cut off. */
 const stallMs = 30_000;
 /** What a socket may hold before it matters whether the client takes it. */
 const freeBytes = 64 * 1024;
@@ -8,7 +8,15 @@ const freeBytes = 64 * 1024;
 export type HeaderBag = Record<string, string | number>;
 
 /** A whole answer. Refusals of a request whose body is still coming close the connection. */
-export function answer(res: ServerResponse, status: number, headers: HeaderBag, body = ''): void {
+export function answer(
+  res: ServerResponse,
+  status: number,
+  headers: HeaderBag,
+  body = '',
+  patienceMs = stallMs,
+): void {
+  // The request was answered otherwise in the meantime.
+  if (res.headersSent) return;
   const bytes = Buffer.byteLength(body);
   const { req } = res;
   const unread = !req.complete && Number(req.headers['content-length'] ?? freeBytes) >= freeBytes;
@@ -20,7 +28,7 @@ export function answer(res: ServerResponse, status: number, headers: HeaderBag, 
     ...(unread && hasBody ? { connection: 'close' } : {}),
   });
   res.end(req.method === 'HEAD' ? undefined : body);
-  if (bytes > freeBytes) cutOffIfStalled(res);
+  if (bytes > freeBytes) cutOffWhenStalled(res, patienceMs);
 }
 
 /** The body of a request, or why there is none. */
@@ -55,8 +63,8 @@ export async function send(
   for (const [name, value] of response.headers) if (name !== 'connection') headers[name] = value;
   const { body } = response;
   if (body === null || !response.headers.get('content-type')?.startsWith('text/event-stream'))
-    return answer(res, response.status, headers, body === null ? '' : await response.text());
-  res.writeHead(response.status, headers);
+    return answer(res, response.status, headers, body === null ? '' : await response.text(), patienceMs);
+  if (!res.headersSent) res.writeHead(response.status, headers);
   // The client waits for the headers of a stream on which nothing has happened yet.
   res.flushHeaders();
   const reader = body.getReader();
@@ -68,7 +76,7 @@ export async function send(
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done || res.destroyed) break;
+      if (done || res.destroyed || res.writableEnded) break;
       if (!res.write(value)) await drained(res, patienceMs);
     }
   } finally {
@@ -77,25 +85,27 @@ export async function send(
   }
 }
 
-/** Resolves when the client has taken what was written, or is cut off because it did not. */
+/** Resolves when the client has taken what was written, or is cut off because it took nothing of it. */
 function drained(res: ServerResponse, patienceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
-      clearTimeout(timer);
+      res.socket?.setTimeout(0);
       res.off('drain', done);
       res.off('close', done);
       resolve();
     };
-    const timer = setTimeout(() => res.destroy(), patienceMs);
+    cutOffWhenStalled(res, patienceMs);
     res.on('drain', done);
     res.on('close', done);
   });
 }
 
-function cutOffIfStalled(res: ServerResponse): void {
-  const timer = setTimeout(() => res.destroy(), stallMs);
-  timer.unref();
-  res.once('close', () => clearTimeout(timer));
+/**
+ * Node's own time-out of a socket: it begins anew with every byte that the client takes, so that slow clients are
+ * served whole, and closes the connection when nobody listens to it.
+ */
+function cutOffWhenStalled(res: ServerResponse, patienceMs: number): void {
+  res.socket?.setTimeout(patienceMs);
 }
 
 /**

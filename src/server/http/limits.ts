@@ -1,4 +1,7 @@
-/** What one user may use at once, and how fast. Counted per process. */
+/**
+ * What one user may use at once, and how fast. Counted per process. Written by hand: packages for rate limits
+ * count requests by address, and this counts calls, streams, sessions and bytes by user, and gives places back.
+ */
 export interface LimitSettings {
   /** Requests a second in the long run; 0: no limit. */
   requestsPerSecond: number;
@@ -50,6 +53,10 @@ export interface Limits {
   spend(userId: string, requests: number): number;
   /** Takes of what there is a limited number of; the result gives it back, once. Undefined: none is left. */
   take(userId: string, what: Counted, amount?: number): (() => void) | undefined;
+  /** Takes a place for a call. Where none is left, the user's oldest abandoned call is ended for it. */
+  takeCall(userId: string): Promise<(() => void) | undefined>;
+  /** Notes a call whose caller can no longer get its answer, and how it is ended; the result forgets it. */
+  abandonCall(userId: string, end: () => void): () => void;
   /** How much of it all users have. */
   total(what: Counted): number;
 }
@@ -58,7 +65,14 @@ interface Account {
   saved: number;
   at: number;
   used: Record<Counted, number>;
+  /** Ends of abandoned calls, the oldest first. */
+  abandoned: Set<() => void>;
+  /** Told when a call gives its place back. */
+  waiting: Set<() => void>;
 }
+
+/** Milliseconds that an abandoned call has to end when its place is needed. */
+const endingMs = 1000;
 
 /** Accounts above which those that owe nothing are forgotten, at the least. */
 const manyAccounts = 1000;
@@ -73,7 +87,13 @@ export function createLimits(settings: LimitSettings, now: () => number = () => 
     const known = accounts.get(userId);
     if (known !== undefined) return known;
     if (accounts.size >= many) forget();
-    const fresh: Account = { saved: burst, at: now(), used: nothing() };
+    const fresh: Account = {
+      saved: burst,
+      at: now(),
+      used: nothing(),
+      abandoned: new Set(),
+      waiting: new Set(),
+    };
     accounts.set(userId, fresh);
     return fresh;
   }
@@ -93,8 +113,25 @@ export function createLimits(settings: LimitSettings, now: () => number = () => 
     many = Math.max(manyAccounts, 2 * accounts.size);
   }
 
+  function take(userId: string, what: Counted, amount = 1): (() => void) | undefined {
+    const { used, waiting } = account(userId);
+    if (used[what] + amount > settings[what]) return undefined;
+    used[what] += amount;
+    totals[what] += amount;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      used[what] -= amount;
+      totals[what] -= amount;
+      const [next] = waiting;
+      if (what === 'calls') next?.();
+    };
+  }
+
   return {
     settings,
+    take,
     spend(userId, requests) {
       if (rate === 0 || requests <= 0) return 0;
       const of = account(userId);
@@ -104,18 +141,27 @@ export function createLimits(settings: LimitSettings, now: () => number = () => 
       of.saved -= requests;
       return 0;
     },
-    take(userId, what, amount = 1) {
-      const { used } = account(userId);
-      if (used[what] + amount > settings[what]) return undefined;
-      used[what] += amount;
-      totals[what] += amount;
-      let held = true;
-      return () => {
-        if (!held) return;
-        held = false;
-        used[what] -= amount;
-        totals[what] -= amount;
-      };
+    takeCall(userId) {
+      const release = take(userId, 'calls');
+      const { abandoned, waiting } = account(userId);
+      const [endOldest] = abandoned;
+      if (release !== undefined || endOldest === undefined) return Promise.resolve(release);
+      abandoned.delete(endOldest);
+      return new Promise((resolve) => {
+        const settle = () => {
+          clearTimeout(timer);
+          waiting.delete(settle);
+          resolve(take(userId, 'calls'));
+        };
+        const timer = setTimeout(settle, endingMs);
+        waiting.add(settle);
+        endOldest();
+      });
+    },
+    abandonCall(userId, end) {
+      const { abandoned } = account(userId);
+      abandoned.add(end);
+      return () => abandoned.delete(end);
     },
     total: (what) => totals[what],
   };

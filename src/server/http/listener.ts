@@ -1,22 +1,25 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { SessionError } from '../../errors.ts';
 import { logWith } from '../../log.ts';
-import { createProtocol, type ProtocolOptions } from './endpoint.ts';
-import { describeExchange, openExchange, refuse } from './exchange.ts';
+import type { ResourceMetadata } from '../auth/challenge.ts';
+import { createEndpoint, type EndpointOptions } from './endpoint.ts';
+import { describeExchange, type Exchange, openExchange, refuse } from './exchange.ts';
 import { createGate, type GateOptions } from './gate.ts';
+import { restartSeconds } from './open-requests.ts';
 
-export interface TransportOptions extends GateOptions, ProtocolOptions {
+export interface TransportOptions extends Omit<GateOptions, 'metadata'>, Omit<EndpointOptions, 'metadata'> {
   settings: GateOptions['settings'] &
-    ProtocolOptions['settings'] & {
+    EndpointOptions['settings'] & {
       port: number;
       /** TCP connections of all clients. */
       connections: number;
       /** A line in the log for every request. */
       accessLog: boolean;
     };
-  metadata?: { url: string; document: object } | undefined;
-  /** Milliseconds between two looks at idle sessions, and at whether who holds a stream still may. */
-  roundMs?: number | undefined;
+  /** For the port that the server got. */
+  metadata?: ((port: number) => ResourceMetadata | undefined) | undefined;
+  /** Milliseconds between two looks at idle sessions, and at whether those who call still may. */
+  checkMs?: number | undefined;
 }
 
 export interface HttpServer {
@@ -24,23 +27,30 @@ export interface HttpServer {
   url: string;
   /** Resolves when the server has ended. */
   closed: Promise<void>;
-  /** Stops listening, ends streams, lets calls under way finish for so many milliseconds, and ends. */
+  /**
+   * Ends streams, lets calls under way finish for so many milliseconds, answers the rest, and ends. For a while new
+   * requests are told when to come again, so that nobody is met by a closed port before a load balancer has noticed.
+   */
   close(graceMs?: number): Promise<void>;
 }
 
-const defaultRoundMs = 15_000;
-/** Below the 30 s after which a container's end is forced. */
-const defaultGraceMs = 10_000;
+const defaultCheckMs = 5000;
+/** Below the 10 s after which Docker forces the end of a container (Kubernetes: 30 s). */
+const defaultGraceMs = 8000;
+const reachableMs = 1500;
+/** Milliseconds that last answers have to get out. */
+const flushMs = 1000;
 
-/** Serves both eras of the protocol over plain HTTP. @throws SessionError when it cannot listen */
+/**
+ * Serves both eras of the protocol over plain HTTP. Written by hand on node:http, because the SDK's handler for Node
+ * reads and parses bodies twice (`npm run bench -- http` compares them), and the frameworks it has adapters for answer
+ * errors in HTML and bring limits of their own.
+ * @throws SessionError when it cannot listen
+ */
 export async function startTransport(options: TransportOptions): Promise<HttpServer> {
   const { settings, log, metrics } = options;
   let draining = false;
-  const gate = createGate({
-    ...options,
-    ready: () => (draining ? Promise.reject(new Error('The server is ending.')) : options.ready()),
-  });
-  const protocol = createProtocol(options);
+  let answers: Answers | undefined;
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const began = performance.now();
@@ -51,10 +61,14 @@ export async function startTransport(options: TransportOptions): Promise<HttpSer
       if (settings.accessLog) log.info('request', describeExchange(exchange, ms));
     });
     try {
-      const principal = await gate(exchange);
+      if (draining) exchange.headers.connection = 'close';
+      const principal = await answers?.gate(exchange);
       if (principal === undefined) return;
-      if (draining) refuse(exchange, 503, 'The server is ending.', { retryAfter: 1 });
-      else await protocol.serve(exchange, principal);
+      if (!draining) await answers?.endpoint.serve(exchange, principal);
+      else
+        refuse(exchange, 503, 'The server is ending. Call again in a moment.', {
+          retryAfter: restartSeconds,
+        });
     } catch (error) {
       logWith(log, { requestId: exchange.id }).error('A request failed unexpectedly.', { error });
       if (res.headersSent) res.destroy();
@@ -82,33 +96,48 @@ export async function startTransport(options: TransportOptions): Promise<HttpSer
     });
     server.listen(settings.port, settings.host, resolve);
   });
-  const round = setInterval(() => void protocol.round(), options.roundMs ?? defaultRoundMs);
-  round.unref();
-
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : settings.port;
+  const metadata = options.metadata?.(port);
+  const ready = () => (draining ? Promise.reject(new Error('The server is ending.')) : options.ready());
+  const endpoint = createEndpoint({ ...options, metadata });
+  answers = { gate: createGate({ ...options, metadata, ready }), endpoint };
+  const check = setInterval(() => {
+    endpoint.endIdleSessions();
+    endpoint.endRevoked().catch((error: unknown) => log.error('Tokens could not be checked.', { error }));
+  }, options.checkMs ?? defaultCheckMs);
+  check.unref();
+
   return {
-    url: `http://${reachable(settings.host)}:${port}${settings.path}`,
+    url: `http://${urlHost(reachable(settings.host))}:${port}${settings.path}`,
     closed,
     async close(graceMs = defaultGraceMs) {
       if (draining) return closed;
       draining = true;
-      clearInterval(round);
+      clearInterval(check);
+      const seen = new Promise<void>((resolve) => setTimeout(resolve, Math.min(graceMs, reachableMs)));
+      await Promise.all([endpoint.close(graceMs), seen]);
       const silent = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      await protocol.close(graceMs);
-      server.closeAllConnections();
+      const flushed = setInterval(() => server.closeIdleConnections(), 10);
+      const forced = setTimeout(() => server.closeAllConnections(), Math.min(graceMs, flushMs));
       await silent;
+      clearInterval(flushed);
+      clearTimeout(forced);
       ended();
     },
   };
 }
 
-/** How a client on this machine writes where the server listens. */
-function reachable(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
-  return host.includes(':') ? `[${host}]` : host;
+interface Answers {
+  gate(exchange: Exchange): ReturnType<ReturnType<typeof createGate>>;
+  endpoint: ReturnType<typeof createEndpoint>;
 }
+
+/** A host name or address as it stands in a URL. */
+export const urlHost = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
+/** Where a client on this machine finds what listens there. */
+const reachable = (host: string): string => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host);
 
 function cannotListen({ host, port }: { host: string; port: number }, cause: Error): SessionError {
   return new SessionError('FAILED_PRECONDITION', `The server cannot listen on ${host}, port ${port}.`, {

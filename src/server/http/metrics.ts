@@ -1,96 +1,53 @@
-/** Counters in the text format of Prometheus. Every label has few values: none holds what a caller wrote. */
+import type { Meter } from '@opentelemetry/api';
+import { durationBounds } from '../mcp/telemetry.ts';
+import type { Counted, Limits } from './limits.ts';
+
+/** What is measured of HTTP, beside the tool calls. No attribute holds what a caller wrote. */
 export interface Metrics {
   /** A request that was answered. */
   request(method: string, status: number, seconds: number): void;
-  /** A tool call that ended; `code` is OK or the error's. */
-  call(tool: string, code: string, seconds: number): void;
   /** A request or call that a limit refused. */
   refused(limit: string): void;
-  /** `gauges` are what is so now, by name. */
-  text(gauges: Readonly<Record<string, number>>): string;
 }
 
-const prefix = 'agent_sessions_';
-const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const methods = ['GET', 'POST', 'DELETE', 'OPTIONS', 'HEAD', 'PUT', 'PATCH'];
 
-interface Histogram {
-  buckets: number[];
-  sum: number;
-  count: number;
-}
+const gauges: Record<string, Counted> = {
+  requests_under_way: 'requests',
+  tool_calls_under_way: 'calls',
+  streams_open: 'streams',
+  protocol_sessions: 'sessions',
+  subscriptions: 'subscriptions',
+};
 
-export function createMetrics(): Metrics {
-  const requests = new Map<string, number>();
-  const calls = new Map<string, number>();
-  const refusals = new Map<string, number>();
-  const requestTimes = new Map<string, Histogram>();
-  const callTimes = new Map<string, Histogram>();
+/** Measures for every meter; undefined while nobody collects any. */
+export function createMetrics(meters: readonly Meter[], limits: Limits): Metrics | undefined {
+  if (meters.length === 0) return undefined;
+  const all = meters.map((meter) => {
+    for (const [name, counted] of Object.entries(gauges))
+      meter
+        .createObservableGauge(`agent_sessions.${name}`)
+        .addCallback((result) => result.observe(limits.total(counted)));
+    return {
+      requests: meter.createCounter('agent_sessions.http_requests', { description: 'Requests answered.' }),
+      durations: meter.createHistogram('http.server.request.duration', {
+        description: 'Time until a request was answered whole.',
+        unit: 's',
+        advice: { explicitBucketBoundaries: durationBounds },
+      }),
+      refusals: meter.createCounter('agent_sessions.refused', { description: 'What a limit refused.' }),
+    };
+  });
   return {
-    request(method, status, seconds) {
-      const known = methods.includes(method) ? method : 'other';
-      count(requests, `method="${known}",status="${status}"`);
-      observe(requestTimes, `method="${known}"`, seconds);
+    request(given, status, seconds) {
+      const method = methods.includes(given) ? given : 'other';
+      for (const { requests, durations } of all) {
+        requests.add(1, { method, status });
+        durations.record(seconds, { 'http.request.method': method, 'http.response.status_code': status });
+      }
     },
-    call(tool, code, seconds) {
-      count(calls, `tool="${tool}",code="${code}"`);
-      observe(callTimes, `tool="${tool}"`, seconds);
+    refused(limit) {
+      for (const { refusals } of all) refusals.add(1, { limit });
     },
-    refused: (limit) => count(refusals, `limit="${limit}"`),
-    text: (gauges) =>
-      [
-        ...counters('http_requests_total', 'Requests answered.', requests),
-        ...histograms('http_request_seconds', 'Time until a request was answered whole.', requestTimes),
-        ...counters('tool_calls_total', 'Tool calls ended.', calls),
-        ...histograms('tool_call_seconds', 'Time that a tool call took.', callTimes),
-        ...counters('refused_total', 'What a limit refused.', refusals),
-        ...Object.entries(gauges).flatMap(([name, value]) => [
-          `# TYPE ${prefix}${name} gauge`,
-          `${prefix}${name} ${value}`,
-        ]),
-        '',
-      ].join('\n'),
   };
 }
-
-function count(series: Map<string, number>, labels: string): void {
-  series.set(labels, (series.get(labels) ?? 0) + 1);
-}
-
-function observe(series: Map<string, Histogram>, labels: string, seconds: number): void {
-  let histogram = series.get(labels);
-  if (histogram === undefined) {
-    histogram = { buckets: bounds.map(() => 0), sum: 0, count: 0 };
-    series.set(labels, histogram);
-  }
-  const index = bounds.findIndex((bound) => seconds <= bound);
-  if (index >= 0) histogram.buckets[index] = (histogram.buckets[index] ?? 0) + 1;
-  histogram.sum += seconds;
-  histogram.count += 1;
-}
-
-function counters(name: string, help: string, series: ReadonlyMap<string, number>): string[] {
-  const lines = [...series].map(([labels, value]) => `${prefix}${name}{${labels}} ${value}`);
-  return lines.length === 0 ? [] : [...head(name, help, 'counter'), ...lines];
-}
-
-function histograms(name: string, help: string, series: ReadonlyMap<string, Histogram>): string[] {
-  const lines = [...series].flatMap(([labels, { buckets, sum, count: all }]) => {
-    let below = 0;
-    return [
-      ...bounds.map((bound, i) => {
-        below += buckets[i] ?? 0;
-        return `${prefix}${name}_bucket{${labels},le="${bound}"} ${below}`;
-      }),
-      `${prefix}${name}_bucket{${labels},le="+Inf"} ${all}`,
-      `${prefix}${name}_sum{${labels}} ${sum}`,
-      `${prefix}${name}_count{${labels}} ${all}`,
-    ];
-  });
-  return lines.length === 0 ? [] : [...head(name, help, 'histogram'), ...lines];
-}
-
-const head = (name: string, help: string, type: string): string[] => [
-  `# HELP ${prefix}${name} ${help}`,
-  `# TYPE ${prefix}${name} ${type}`,
-];

@@ -1,4 +1,4 @@
-import { isLoopback } from '../../net/secure-url.ts';
+import { isLoopback } from '../../net/loopback.ts';
 
 export interface GuardSettings {
   /** Where the server listens. */

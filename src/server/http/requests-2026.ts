@@ -21,7 +21,7 @@ export interface ModernCall {
 /** The protocol since 2026-07-28: every request by itself. */
 export interface Modern {
   /** Whether a request is one of 2025 or before. */
-  isOlder(request: Request, body: unknown): Promise<boolean>;
+  isLegacy(request: Request, body: unknown): Promise<boolean>;
   fetch(request: Request, call: ModernCall): Promise<Response>;
   /** Addresses that the body of a subscriptions/listen names. */
   addressesOf(body: unknown): string[];
@@ -30,21 +30,27 @@ export interface Modern {
   close(): Promise<void>;
 }
 
-const keepAliveMs = 15_000;
+export interface ModernOptions {
+  served: ServedApp;
+  /** Answers requests of 2025 too, each by itself. */
+  servesLegacy: boolean;
+  keepAliveMs: number;
+  onerror(error: Error): void;
+}
 
-export function createModern(
-  served: ServedApp,
-  servesOlder: boolean,
-  onerror: (error: Error) => void,
-): Modern {
+export function createModern({ served, servesLegacy, keepAliveMs, onerror }: ModernOptions): Modern {
   // The library hands its factory the request: that is how the factory finds whom it builds for.
   const calls = new WeakMap<Request, ModernCall>();
-  const factory: McpServerFactory = ({ requestInfo }) => {
+  const factory: McpServerFactory = ({ era, requestInfo }) => {
     const call = requestInfo === undefined ? undefined : calls.get(requestInfo);
     if (call === undefined) throw new Error('A request came in beside the gate.');
-    return served.build(call.principal, call.tool);
+    const server = served.build(call.principal, call.tool);
+    // Request by request there is nowhere to send the updates of 2025 to.
+    if (era === 'legacy' && server.server.getCapabilities().resources !== undefined)
+      server.server.registerCapabilities({ resources: { subscribe: false } });
+    return server;
   };
-  const legacy = servesOlder ? 'stateless' : 'reject';
+  const legacy = servesLegacy ? 'stateless' : 'reject';
   const handler = createMcpHandler(factory, { legacy, onerror, keepAliveMs });
   const listening = new Set<McpHttpHandler>();
 
@@ -58,7 +64,7 @@ export function createModern(
   }
 
   return {
-    isOlder: (request, body) => isLegacyRequest(request, body),
+    isLegacy: (request, body) => isLegacyRequest(request, body),
     fetch: (request, call) => handle(handler, request, call),
     addressesOf,
     async listen(request, call) {

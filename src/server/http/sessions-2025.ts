@@ -5,12 +5,16 @@ import {
   type McpServer,
   ProtocolError,
   ProtocolErrorCode,
+  specTypeSchemas,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
+import { isObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
+import { callerLost } from '../mcp/cancelled.ts';
 import type { ServedApp } from '../mcp/served-app.ts';
 import { rpcError } from './errors.ts';
 import { type Limits, retryAfter } from './limits.ts';
+import { followRequests, type PendingRequests, requestIdsOf } from './pending-requests.ts';
 
 export interface SessionSettings {
   /** Seconds without a request or an open stream after which a session ends. */
@@ -26,10 +30,17 @@ interface SessionCall {
   body: unknown;
 }
 
+export interface SessionAnswer {
+  response: Response;
+  /** To be called when the answer has been sent or the client is gone. */
+  done(): void;
+  /** Of a POST that a session took: what it has still to answer. */
+  pending?: PendingRequests | undefined;
+}
+
 /** The sessions of clients of 2025 and before. */
 export interface Sessions {
-  /** Answers a request; `done` is to be called when the answer has been sent or the client is gone. */
-  handle(request: Request, call: SessionCall): Promise<{ response: Response; done(): void }>;
+  handle(request: Request, call: SessionCall): Promise<SessionAnswer>;
   /** Ends sessions that nobody has used for long. */
   reap(): void;
   close(): Promise<void>;
@@ -38,13 +49,11 @@ export interface Sessions {
 interface Session {
   owner: string;
   transport: WebStandardStreamableHTTPServerTransport;
+  requests: ReturnType<typeof followRequests>;
   /** Requests and streams under way. */
   open: number;
   lastUsed: number;
 }
-
-/** A session that has been quiet for so long gives way when there is no room for a new one. */
-const quietMs = 60_000;
 
 /** Who a session belongs to: its surface was made for this user and this standing. */
 export const ownerKey = ({ userId, admin }: Principal): string => JSON.stringify([userId, admin]);
@@ -52,13 +61,11 @@ export const ownerKey = ({ userId, admin }: Principal): string => JSON.stringify
 export function hostSessions(
   served: ServedApp,
   limits: Limits,
-  settings: SessionSettings,
+  settings: SessionSettings & { keepAliveMs: number },
   now: () => number = Date.now,
 ): Sessions {
   // In the order of last use: a session that is used is put in anew.
   const sessions = new Map<string, Session>();
-  const tracked = (response: Response, done: () => void = () => {}) => ({ response, done });
-
   function use(id: string, session: Session): () => void {
     session.open += 1;
     session.lastUsed = now();
@@ -70,59 +77,94 @@ export function hostSessions(
     };
   }
 
-  /** Makes room by ending the session that has been quiet longest; whether there was one. */
-  function giveWay(isCandidate: (session: Session) => boolean): boolean {
+  /**
+   * Makes room by ending the owner's session that has been unused longest; whether there was one. There are clients
+   * that open a session for every call and never end it.
+   */
+  function endOldestUnused(owner: string): boolean {
     for (const session of sessions.values())
-      if (session.open === 0 && now() - session.lastUsed >= quietMs && isCandidate(session)) {
+      if (session.open === 0 && session.owner === owner) {
         void session.transport.close();
         return true;
       }
     return false;
   }
 
-  async function handOver({ transport }: Session, request: Request, call: SessionCall, done: () => void) {
+  async function handOver(
+    { transport, requests }: Session,
+    request: Request,
+    { principal, authInfo, body }: SessionCall,
+    release: () => void,
+  ): Promise<SessionAnswer> {
+    const pending = request.method === 'POST' ? requests.begin(body) : undefined;
     try {
-      return tracked(await transport.handleRequest(request, handed(call)), done);
+      const response = await transport.handleRequest(request, {
+        ...(authInfo === undefined ? {} : { authInfo }),
+        ...(body === undefined ? {} : { parsedBody: body }),
+      });
+      requests.settleCancelled(body);
+      const done = () => {
+        release();
+        if (pending !== undefined) abandon(pending, principal);
+      };
+      return { response, done, pending };
     } catch (error) {
-      done();
+      release();
       throw error;
     }
   }
 
-  async function begin(request: Request, call: SessionCall) {
+  /**
+   * A lost connection does not cancel, says the specification. So the calls whose answer nobody can get any more
+   * go on, until their places are needed.
+   */
+  function abandon(pending: PendingRequests, { userId }: Principal): void {
+    if (pending.ids().length === 0) return;
+    const forget = limits.abandonCall(userId, () => pending.cancel(callerLost));
+    pending.onSettled(() => {
+      if (pending.ids().length === 0) forget();
+    });
+  }
+
+  async function begin(request: Request, call: SessionCall): Promise<SessionAnswer> {
     const { principal } = call;
     const owner = ownerKey(principal);
-    if (sessions.size >= settings.most && !giveWay(() => true))
-      return tracked(
-        rpcError(503, 'There are too many protocol sessions.', { retryAfter: retryAfter.sessions }),
-      );
+    if (sessions.size >= settings.most && !endOldestUnused(owner))
+      return refused(503, 'There are too many protocol sessions.', { retryAfter: retryAfter.sessions });
     const take = () => limits.take(principal.userId, 'sessions');
-    const release = take() ?? (giveWay((session) => session.owner === owner) ? take() : undefined);
+    const release = take() ?? (endOldestUnused(owner) ? take() : undefined);
     if (release === undefined)
-      return tracked(
-        rpcError(429, 'You have too many protocol sessions.', { retryAfter: retryAfter.sessions }),
-      );
+      return refused(429, 'All your protocol sessions are in use, and there is room for no more.', {
+        retryAfter: retryAfter.sessions,
+      });
     const server = served.build(principal);
     const watched = watchAddresses(server, served, principal, limits);
     const transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: randomUUID,
+      keepAliveMs: settings.keepAliveMs,
       onsessioninitialized(id) {
         sessions.set(id, session);
       },
     });
-    const session: Session = { owner, transport, open: 0, lastUsed: now() };
+    const session: Session = {
+      owner,
+      transport,
+      requests: followRequests(transport),
+      open: 0,
+      lastUsed: now(),
+    };
     transport.onclose = () => {
       if (transport.sessionId !== undefined) sessions.delete(transport.sessionId);
       watched.close();
       release();
     };
     await server.connect(transport);
-    const answered = await handOver(session, request, call, () => {});
+    const answer = await handOver(session, request, call, () => {});
     if (transport.sessionId === undefined) {
       await transport.close();
-      return answered;
+      return answer;
     }
-    return { ...answered, done: use(transport.sessionId, session) };
+    return { ...answer, done: use(transport.sessionId, session) };
   }
 
   return {
@@ -132,14 +174,15 @@ export function hostSessions(
         const session = sessions.get(id);
         // A session id is no credential: to others the session does not exist.
         if (session === undefined || session.owner !== ownerKey(call.principal))
-          return tracked(rpcError(404, 'Session not found', { code: -32001 }));
+          return refused(404, 'Session not found', { code: -32001 });
         return handOver(session, request, call, use(id, session));
       }
       if (request.method !== 'POST')
-        return tracked(rpcError(405, 'Method not allowed.', { headers: { allow: 'POST' } }));
-      if (!isInitializeRequest(call.body))
-        return tracked(rpcError(400, 'Bad Request: Mcp-Session-Id header is required'));
-      return begin(request, call);
+        return refused(405, 'Method not allowed.', { headers: { allow: 'POST' } });
+      if (isInitializeRequest(call.body)) return begin(request, call);
+      const fault = faultOfInitialize(call.body);
+      if (fault === undefined) return refused(400, 'Bad Request: Mcp-Session-Id header is required');
+      return refused(400, fault, { code: ProtocolErrorCode.InvalidParams, id: requestIdsOf(call.body)[0] });
     },
     reap() {
       const latest = now() - settings.idleSeconds * 1000;
@@ -152,10 +195,21 @@ export function hostSessions(
   };
 }
 
-const handed = ({ authInfo, body }: SessionCall) => ({
-  ...(authInfo === undefined ? {} : { authInfo }),
-  ...(body === undefined ? {} : { parsedBody: body }),
+const refused = (...answer: Parameters<typeof rpcError>): SessionAnswer => ({
+  response: rpcError(...answer),
+  done() {},
 });
+
+/** What is wrong with a request that means to be an initialize. */
+function faultOfInitialize(body: unknown): string | undefined {
+  if (!isObject(body) || body.method !== 'initialize') return undefined;
+  const { issues = [] } = specTypeSchemas.InitializeRequest['~standard'].validate(body);
+  const faults = issues.slice(0, 3).map(({ path = [], message }) => {
+    const where = path.map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+    return where === '' ? message : `${where}: ${message}`;
+  });
+  return `The initialize request is malformed. ${faults.join('; ') || 'It needs an id.'}`;
+}
 
 /** Answers resources/subscribe, address by address, and tells the session of changes. */
 function watchAddresses(server: McpServer, served: ServedApp, principal: Principal, limits: Limits) {

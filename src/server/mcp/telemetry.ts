@@ -1,5 +1,5 @@
-import type { Context, Histogram, Span } from '@opentelemetry/api';
-import { SessionError } from '../../errors.ts';
+import type { Context, Meter } from '@opentelemetry/api';
+import { type ErrorCode, SessionError } from '../../errors.ts';
 import { isObject } from '../../model/json.ts';
 import { type TraceHeaders, withTrace } from '../../net/trace.ts';
 import type { Around, ToolCall } from './deps.ts';
@@ -21,19 +21,32 @@ export function traceOf(meta: unknown): TraceHeaders {
   };
 }
 
+export interface Telemetry {
+  /** Traces and measures each call. */
+  around: Around;
+  /** Where further measurements go; none while nobody collects any. */
+  meters: readonly Meter[];
+}
+
+const scope = 'agent-sessions-mcp';
+/** Bounds of the buckets for durations, in seconds: from a read in memory to the longest wait. */
+export const durationBounds = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+];
+
 /**
  * Hands the trace context of each call on to the services that it reaches. Where the operator has loaded an
- * OpenTelemetry SDK (`node --import ./otel.js`), each call is also a span and a measurement, under the names
- * of the semantic conventions for MCP; elsewhere OpenTelemetry is not even loaded.
+ * OpenTelemetry SDK (`node --import ./otel.js`), each call is also a span, and measured under the names of the
+ * semantic conventions for MCP; `own` meters measure the same. Without either, OpenTelemetry is not even loaded.
  */
-export async function openTelemetry(): Promise<Around> {
-  if (!Object.hasOwn(globalThis, registered)) return passOn;
+export async function openTelemetry(own: readonly Meter[] = []): Promise<Telemetry> {
+  const hasSdk = Object.hasOwn(globalThis, registered);
+  if (!hasSdk && own.length === 0) return { around: passOn, meters: [] };
   const api = await import('@opentelemetry/api');
-  const tracer = api.trace.getTracer('agent-sessions-mcp');
-  const durations = api.metrics
-    .getMeter('agent-sessions-mcp')
-    .createHistogram('mcp.server.operation.duration', { unit: 's' });
-  return (call, run) => {
+  const meters = hasSdk ? [...own, api.metrics.getMeter(scope)] : own;
+  const tracer = api.trace.getTracer(scope);
+  const measure = callMeasures(meters);
+  const around: Around = (call, run) => {
     const caller = traceOf(call.meta);
     const parent: Context = api.propagation.extract(api.context.active(), caller);
     const attributes = { 'mcp.method.name': 'tools/call', 'gen_ai.tool.name': call.tool };
@@ -41,36 +54,50 @@ export async function openTelemetry(): Promise<Around> {
       `tools/call ${call.tool}`,
       { kind: api.SpanKind.SERVER, attributes },
       parent,
-      (span) => {
+      async (span) => {
         const headers: Record<string, string> = {};
         api.propagation.inject(api.context.active(), headers);
         const onward = headers.traceparent === undefined ? caller : traceOf(headers);
-        return measured(span, durations, attributes, () => withTrace(onward, run), api.SpanStatusCode.ERROR);
+        const began = performance.now();
+        let fault: ErrorCode | undefined;
+        try {
+          return await withTrace(onward, run);
+        } catch (error) {
+          fault = error instanceof SessionError ? error.code : 'INTERNAL';
+          span.setAttributes({ 'error.type': fault });
+          span.setStatus({ code: api.SpanStatusCode.ERROR });
+          throw error;
+        } finally {
+          span.end();
+          measure(attributes, fault, (performance.now() - began) / 1000);
+        }
       },
     );
   };
+  return { around, meters };
 }
 
-async function measured<T>(
-  span: Span,
-  durations: Histogram,
-  attributes: Record<string, string>,
-  run: () => Promise<T>,
-  failed: number,
-): Promise<T> {
-  const began = performance.now();
-  let fault: { 'error.type'?: string } = {};
-  try {
-    return await run();
-  } catch (error) {
-    fault = { 'error.type': error instanceof SessionError ? error.code : 'INTERNAL' };
-    span.setAttributes(fault);
-    span.setStatus({ code: failed });
-    throw error;
-  } finally {
-    span.end();
-    durations.record((performance.now() - began) / 1000, { ...attributes, ...fault });
-  }
+/** Counts calls by tool and outcome, and how long they take. */
+function callMeasures(meters: readonly Meter[]) {
+  const all = meters.map((meter) => ({
+    calls: meter.createCounter('agent_sessions.tool_calls', { description: 'Tool calls ended.' }),
+    durations: meter.createHistogram('mcp.server.operation.duration', {
+      description: 'Time that a tool call took.',
+      unit: 's',
+      advice: { explicitBucketBoundaries: durationBounds },
+    }),
+  }));
+  return (
+    attributes: { 'mcp.method.name': string; 'gen_ai.tool.name': string },
+    fault: ErrorCode | undefined,
+    seconds: number,
+  ) => {
+    const labelled = fault === undefined ? attributes : { ...attributes, 'error.type': fault };
+    for (const { calls, durations } of all) {
+      calls.add(1, { tool: attributes['gen_ai.tool.name'], code: fault ?? 'OK' });
+      durations.record(seconds, labelled);
+    }
+  };
 }
 
 function passOn<T>(call: ToolCall, run: () => Promise<T>): Promise<T> {

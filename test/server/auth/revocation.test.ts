@@ -15,7 +15,7 @@ describe('a token that is taken back', () => {
         if (verdict instanceof Error) throw verdict;
         return verdict;
       },
-      roundMs: 20,
+      checkMs: 20,
     });
     const port = Number(new URL(server.url).port);
     const open = async () => {

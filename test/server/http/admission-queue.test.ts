@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { createTurns } from '../../../src/server/http/admission-queue.ts';
+import { createAdmissionQueue } from '../../../src/server/http/admission-queue.ts';
 
 const round = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Queues requests that take so long each, and resolves to how many began in each round. */
 async function rounds(requests: number, ms: number): Promise<number[]> {
   const clock = { now: 0 };
-  const turn = createTurns(() => clock.now);
+  const admitted = createAdmissionQueue(() => clock.now);
   const begun: number[] = [];
   let count = 0;
   const order: number[] = [];
   const all = Array.from({ length: requests }, async (_, i) => {
-    await turn();
+    await admitted();
     order.push(i);
     count += 1;
     clock.now += ms;
@@ -26,13 +26,13 @@ async function rounds(requests: number, ms: number): Promise<number[]> {
   return begun;
 }
 
-describe('turns', () => {
-  it('are for all at once where requests are quick', async () => {
+describe('the admission queue', () => {
+  it('lets all begin at once where requests are quick', async () => {
     expect(await rounds(30, 0.1)).toEqual([30]);
     expect(Math.max(...(await rounds(500, 0.01)))).toBe(64);
   });
 
-  it('become fewer in a round the longer requests take, but never none', async () => {
+  it('lets fewer begin in a round the longer requests take, but never none', async () => {
     const slow = await rounds(500, 1);
     expect(slow.at(-2)).toBeLessThanOrEqual(12);
     const slowest = await rounds(500, 100);

@@ -10,7 +10,6 @@ import { type HttpSettings, startHttp } from '../../../src/server/http/index.ts'
 import { createLimits, defaultLimits } from '../../../src/server/http/limits.ts';
 import { type HttpServer, startTransport, type TransportOptions } from '../../../src/server/http/listener.ts';
 import type { ServedApp } from '../../../src/server/mcp/served-app.ts';
-import { openTelemetry } from '../../../src/server/mcp/telemetry.ts';
 import { type Toolset, toolsets } from '../../../src/tools/support/define.ts';
 import { bundle } from '../../e2e/bundle.ts';
 import { scratch } from '../../e2e/clients.ts';
@@ -57,7 +56,6 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
       appStateWriters: options.appStateWriters,
       secret: options.secret ?? Buffer.alloc(32, 7),
       log: createLog((line) => entries.push(JSON.parse(line) as Json)),
-      around: await openTelemetry(),
     },
     { ...defaults(), ...options.settings },
     options.user ?? 'local',

@@ -145,7 +145,7 @@ export const as = (user: string | undefined, sent: Sent): Sent => ({
 
 /** What a tool call answered: the JSON of the result or of the error, whichever way it came. */
 export function resultOf({ body }: Answer): Json {
-  const data = body.startsWith('event:') ? (body.match(/^data: (.*)$/m)?.[1] ?? '{}') : body;
+  const data = body.startsWith('{') ? body : (body.match(/^data: (.*)$/m)?.[1] ?? '{}');
   return JSON.parse(data) as Json;
 }
 

@@ -5,7 +5,7 @@ import { hostSessions } from '../../../src/server/http/sessions-2025.ts';
 import { serveApp } from '../../../src/server/mcp/served-app.ts';
 import { memoryBackend, runManager } from '../../tools/harness.ts';
 import { type Product, pause, startProduct } from './harness.ts';
-import { initialize, legacyRequest, openSession, send } from './requests.ts';
+import { initialize, type Json, legacyRequest, openSession, send } from './requests.ts';
 
 const quiet = { info() {}, warn() {}, error() {} };
 
@@ -71,10 +71,11 @@ describe('the number of sessions', () => {
       secret: Buffer.alloc(32),
       log: quiet,
     });
-    const sessions = hostSessions(served, counted, settings, () => clock.now);
+    const sessions = hostSessions(served, counted, { ...settings, keepAliveMs: 10_000 }, () => clock.now);
     const call = (body: unknown) => ({ principal, authInfo: undefined, body });
-    const open = async () => {
-      const { response, done } = await sessions.handle(request(), call(initialize.body));
+    const open = async (user = 'ann') => {
+      const by = { ...call(initialize.body), principal: principalOf(user, ['sessions:write']) };
+      const { response, done } = await sessions.handle(request(), by);
       await response.text();
       done();
       return { status: response.status, id: response.headers.get('mcp-session-id') ?? '' };
@@ -106,22 +107,52 @@ describe('the number of sessions', () => {
     expect(counted.total('sessions')).toBe(0);
   });
 
-  it('give way to new ones when they have been quiet, the longest first', async () => {
-    const { clock, open, ping } = await host({ sessions: 2 }, { idleSeconds: 1e6, most: 10 });
+  it('give way to new ones of their user, the longest unused first', async () => {
+    const { open, ping } = await host({ sessions: 2 }, { idleSeconds: 1e6, most: 10 });
     const [first, second] = [await open(), await open()];
-    expect((await open()).status).toBe(429);
-    clock.now += 61_000;
     await ping(first.id);
     expect((await open()).status).toBe(200);
     expect([await ping(first.id), await ping(second.id)]).toEqual([200, 404]);
   });
 
-  it('are limited in all: 503', async () => {
-    const { clock, open } = await host({}, { idleSeconds: 1e6, most: 2 });
-    await open();
-    await open();
-    expect((await open()).status).toBe(503);
-    clock.now += 61_000;
+  it('are limited in all: 503 for a user without one, and nobody loses one for another', async () => {
+    const { clock, open, ping, sessions } = await host({}, { idleSeconds: 1000, most: 2 });
+    const hers = [await open(), await open()];
+    expect((await open('bob')).status).toBe(503);
+    for (const { id } of hers) expect(await ping(id)).toBe(200);
     expect((await open()).status).toBe(200);
+    clock.now += 1_001_000;
+    sessions.reap();
+    expect((await open('bob')).status).toBe(200);
+  });
+});
+
+describe('an initialize that is malformed', () => {
+  it('is told what is wrong with it', async () => {
+    const product = await startProduct();
+    const ask = async (params: unknown, id: unknown = 5) => {
+      const body = { jsonrpc: '2.0', id, method: 'initialize', params };
+      const answer = await send(product.port, { ...initialize, body });
+      return { status: answer.status, ...(JSON.parse(answer.body) as Json) };
+    };
+    const capabilities = {};
+    const clientInfo = { name: 'x', version: '1' };
+    for (const [params, where] of [
+      [undefined, 'params'],
+      [{ capabilities, clientInfo }, 'params.protocolVersion'],
+      [{ protocolVersion: '2025-11-25', clientInfo }, 'params.capabilities'],
+      [{ protocolVersion: '2025-11-25', capabilities }, 'params.clientInfo'],
+      [{ protocolVersion: 20251125, capabilities, clientInfo }, 'params.protocolVersion'],
+      [
+        { protocolVersion: '2025-11-25', capabilities, clientInfo: { name: 'x' } },
+        'params.clientInfo.version',
+      ],
+    ] as const)
+      expect(await ask(params)).toMatchObject({
+        status: 400,
+        id: 5,
+        error: { code: -32602, message: expect.stringContaining(`malformed. ${where}: `) },
+      });
+    await product.end();
   });
 });

@@ -1,7 +1,14 @@
-import http from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { eventually, gauge, startProduct } from './harness.ts';
-import { legacyRequest, modernRequest, openSession, resultOf, send, toolCall } from './requests.ts';
+import {
+  type Answer,
+  legacyRequest,
+  modernRequest,
+  openSession,
+  resultOf,
+  send,
+  toolCall,
+} from './requests.ts';
 
 const settings = { metrics: true };
 
@@ -32,42 +39,41 @@ describe('the end of a server', () => {
     });
     await eventually(async () => (await gauge(product, 'streams_open')) === 2);
     await eventually(async () => (await gauge(product, 'tool_calls_under_way')) === 2);
-    const kept = new http.Agent({ keepAlive: true });
-    const probe = (path: string) =>
-      new Promise<number>((resolve, reject) => {
-        http
-          .get({ port, host: '127.0.0.1', path, agent: kept }, (res) => {
-            res.resume();
-            res.on('end', () => resolve(res.statusCode ?? 0));
-          })
-          .on('error', reject);
-      });
-    expect(await probe('/readyz')).toBe(200);
     const began = performance.now();
     const ended = product.close(5000);
-    await expect(send(port, toolCall('list_sessions', {}))).rejects.toThrow();
-    const answers = await Promise.all(waits);
-    for (const answer of answers) expect(JSON.stringify(resultOf(answer))).toContain('"timedOut":true');
+    const late = await send(port, toolCall('list_sessions'));
+    expect([late.status, late.headers['retry-after'], late.headers.connection]).toEqual([503, '1', 'close']);
+    expect((await send(port, { method: 'GET', path: '/readyz' })).status).toBe(503);
+    expect((await send(port, { method: 'GET', path: '/healthz' })).status).toBe(200);
+    for (const answer of await Promise.all(waits))
+      expect(JSON.stringify(resultOf(answer))).toContain('"timedOut":true');
     expect((await listen).body).toMatch(/"resultType":"complete"/);
     expect((await stream).status).toBe(200);
     await ended;
     expect(performance.now() - began).toBeLessThan(4000);
-    kept.destroy();
+    await expect(send(port, toolCall('list_sessions'))).rejects.toThrow();
     await product.backend.close();
   });
 
-  it('waits no longer than it was told', async () => {
+  it('answers the calls that take longer, in either era, and those that stream', async () => {
     const product = await startProduct({ settings });
-    await send(product.port, toolCall('create_session', { sessionId: 's' }));
-    const long = send(product.port, toolCall('wait_for_events', { sessionId: 's', timeoutSeconds: 60 })).then(
-      () => 'answered',
-      () => 'broken off',
-    );
-    await eventually(async () => (await gauge(product, 'tool_calls_under_way')) === 1);
+    const { port } = product;
+    await send(port, toolCall('create_session', { sessionId: 's' }));
+    const id = await openSession(port);
+    const args = { sessionId: 's', timeoutSeconds: 60 };
+    const long = [
+      send(port, toolCall('wait_for_events', args)),
+      send(port, legacyRequest(id, 'tools/call', { name: 'wait_for_events', arguments: args }, 7)),
+    ];
+    await eventually(async () => (await gauge(product, 'tool_calls_under_way')) === 2);
     const began = performance.now();
     await product.close(200);
     expect(performance.now() - began).toBeLessThan(2000);
-    await long;
+    const [modern, legacy] = (await Promise.all(long)) as [Answer, Answer];
+    expect([modern.status, modern.headers['retry-after']]).toEqual([503, '1']);
+    const error = { code: -32000, data: { retryAfterSeconds: 1 } };
+    expect(resultOf(modern)).toMatchObject({ id: 1, error });
+    expect(resultOf(legacy)).toMatchObject({ id: 7, error });
     await product.backend.close();
   });
 });

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { send as sendResponse } from '../../../src/server/http/io.ts';
 import { eventually, gauge, pause, startProduct } from './harness.ts';
 import { send, toolCall } from './requests.ts';
@@ -8,34 +8,62 @@ import { send, toolCall } from './requests.ts';
 const settings = { metrics: true };
 
 describe('clients that are slow or gone', () => {
-  it('that take nothing of a stream are cut off', async () => {
-    let cancelled = false;
+  /** A server that answers with so many bytes, and gives up on a client that takes nothing for 300 ms. */
+  async function startSender(kind: 'stream' | 'whole', bytes: number) {
+    const chunk = new Uint8Array(65_536).fill(120);
+    const state = { cancelled: false };
     const server = http.createServer((_req, res) => {
+      let left = bytes;
       const body = new ReadableStream({
-        pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+        pull(controller) {
+          controller.enqueue(chunk);
+          left -= chunk.length;
+          if (left <= 0) controller.close();
+        },
         cancel() {
-          cancelled = true;
+          state.cancelled = true;
         },
       });
-      void sendResponse(
-        res,
-        new Response(body, { headers: { 'content-type': 'text/event-stream' } }),
-        {},
-        100,
-      );
+      const type = kind === 'stream' ? 'text/event-stream' : 'application/json';
+      void sendResponse(res, new Response(body, { headers: { 'content-type': type } }), {}, 300);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
-    socket.pause();
     socket.on('error', () => {});
-    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
-    await eventually(() => cancelled);
-    await eventually(
-      async () => (await new Promise<number>((r) => server.getConnections((_e, n) => r(n)))) === 0,
-    );
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    const connections = () => new Promise<number>((r) => server.getConnections((_e, n) => r(n)));
+    return { server, socket, state, connections };
+  }
+
+  it.each(['stream', 'whole'] as const)('that take nothing of a %s answer are cut off', async (kind) => {
+    const { server, socket, state, connections } = await startSender(kind, 50_000_000);
+    socket.pause();
+    await eventually(async () => (await connections()) === 1);
+    await eventually(async () => (await connections()) === 0);
+    if (kind === 'stream') await eventually(() => state.cancelled);
     socket.destroy();
     server.close();
   });
+
+  it.each(['stream', 'whole'] as const)(
+    'that take a %s answer slowly, but steadily, get all of it',
+    async (kind) => {
+      const bytes = 20_000_000;
+      const { server, socket } = await startSender(kind, bytes);
+      let received = 0;
+      socket.on('data', (chunk: Buffer) => {
+        received += chunk.length;
+        socket.pause();
+        setTimeout(() => socket.resume(), chunk.length / 16_384);
+      });
+      const began = performance.now();
+      await new Promise((resolve) => socket.on('close', resolve));
+      expect(received).toBeGreaterThan(bytes);
+      // Longer than the time for which a client may take nothing.
+      expect(performance.now() - began).toBeGreaterThan(600);
+      server.close();
+    },
+  );
 
   it('that leave while they are asked for who they are leave nothing behind', async () => {
     const product = await startProduct({ settings });

@@ -1,0 +1,46 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type HeaderBag, send } from './io.ts';
+
+const streamHeaders = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+};
+
+/**
+ * Sends an answer that may take long. A call without progress is answered with one JSON body, before which nothing
+ * can be sent; so when it takes long, the answer becomes a stream of server-sent events, which the protocol allows
+ * for every request, with comments that keep it alive until the JSON comes as its only event.
+ */
+export async function sendWhenReady(
+  { req, res, headers }: { req: IncomingMessage; res: ServerResponse; headers: HeaderBag },
+  answer: Promise<Response>,
+  everyMs: number,
+): Promise<void> {
+  if (!/text\/event-stream/i.test(req.headers.accept ?? '')) return send(res, await answer, headers);
+  const beat = setInterval(() => {
+    if (res.writableEnded || res.destroyed) return;
+    if (!res.headersSent) res.writeHead(200, { ...headers, ...streamHeaders });
+    // A client that takes nothing is sent nothing more.
+    if (!res.writableNeedDrain) res.write(': keepalive\n\n');
+  }, everyMs);
+  try {
+    const response = await answer;
+    clearInterval(beat);
+    if (!res.headersSent) return await send(res, response, headers);
+    await sendAsEvents(res, response);
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+/** Sends an answer on a stream that has begun. */
+async function sendAsEvents(res: ServerResponse, response: Response): Promise<void> {
+  const type = response.headers.get('content-type') ?? '';
+  if (type.startsWith('text/event-stream')) return send(res, response, {});
+  const text = await response.text();
+  if (!res.writableEnded) res.end(text === '' ? '' : eventOf(text));
+}
+
+/** A message as a server-sent event; JSON text has no line breaks. */
+export const eventOf = (json: string): string => `event: message\ndata: ${json}\n\n`;

@@ -1,0 +1,80 @@
+import type {
+  JSONRPCMessage,
+  RequestId,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server';
+import { isObject } from '../../model/json.ts';
+
+/** The requests of one POST that have no answer yet. */
+export interface PendingRequests {
+  ids(): RequestId[];
+  /** Ends the work on them, as if the client had cancelled them for this reason. */
+  cancel(reason: string): void;
+  /** Called with each request that gets its answer or is cancelled. */
+  onSettled(callback: (id: RequestId) => void): void;
+}
+
+interface Post {
+  ids: Set<RequestId>;
+  callbacks: ((id: RequestId) => void)[];
+}
+
+/**
+ * Follows the requests of a protocol session of 2025. The SDK answers no request that was cancelled, and ends the
+ * stream of a POST only when each of its requests has been answered: without this, the stream of a cancelled call
+ * would stay open, and count, until its client breaks it.
+ */
+export function followRequests(transport: WebStandardStreamableHTTPServerTransport) {
+  const posts = new Map<RequestId, Post>();
+
+  function settle(id: RequestId): void {
+    const post = posts.get(id);
+    if (post === undefined) return;
+    posts.delete(id);
+    post.ids.delete(id);
+    for (const callback of post.callbacks) callback(id);
+    if (post.ids.size === 0) transport.closeSSEStream(id);
+  }
+
+  const send = transport.send.bind(transport);
+  transport.send = async (message, options) => {
+    await send(message, options);
+    if (!('method' in message) && message.id !== undefined) settle(message.id);
+  };
+
+  return {
+    /** Notes the requests of a POST before it is handed over. */
+    begin(body: unknown): PendingRequests {
+      const post: Post = { ids: new Set(requestIdsOf(body)), callbacks: [] };
+      for (const id of post.ids) posts.set(id, post);
+      return {
+        ids: () => [...post.ids],
+        onSettled: (callback) => post.callbacks.push(callback),
+        cancel(reason) {
+          for (const requestId of post.ids) {
+            const method = 'notifications/cancelled';
+            const message: JSONRPCMessage = { jsonrpc: '2.0', method, params: { requestId, reason } };
+            transport.onmessage?.(message);
+            settle(requestId);
+          }
+        },
+      };
+    },
+    /** Settles what a POST has cancelled, once it has been handed over. */
+    settleCancelled(body: unknown): void {
+      for (const message of messagesOf(body))
+        if (message.method === 'notifications/cancelled' && isObject(message.params)) {
+          const { requestId } = message.params;
+          if (typeof requestId === 'string' || typeof requestId === 'number') settle(requestId);
+        }
+    },
+  };
+}
+
+const messagesOf = (body: unknown) => (Array.isArray(body) ? body : [body]).filter(isObject);
+
+/** The ids of the requests in the body of a POST. */
+export const requestIdsOf = (body: unknown): RequestId[] =>
+  messagesOf(body).flatMap(({ method, id }) =>
+    typeof method === 'string' && (typeof id === 'string' || typeof id === 'number') ? [id] : [],
+  );

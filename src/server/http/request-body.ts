@@ -1,0 +1,48 @@
+import { decodeMessage } from '../mcp/decode.ts';
+import { type Exchange, refuse } from './exchange.ts';
+import { readBody } from './io.ts';
+import { type Limits, retryAfter } from './limits.ts';
+
+/** Bytes of a body that the rate of requests takes for one more request. */
+const requestBytes = 64 * 1024;
+
+/** Refuses a request for a limit that is reached. */
+export type Exhausted = (exchange: Exchange, limit: string, seconds: number) => void;
+
+/** Reads the JSON body of a request, once; undefined when the request has been refused. */
+export async function receiveJson(
+  exchange: Exchange,
+  userId: string,
+  limits: Limits,
+  exhausted: Exhausted,
+): Promise<{ value: unknown } | undefined> {
+  const { headers } = exchange.req;
+  const most = limits.settings.bodyBytes;
+  const refused = (status: number, message: string): undefined => void refuse(exchange, status, message);
+  if (!/^application\/json\s*(;|$)/i.test(headers['content-type'] ?? ''))
+    return refused(415, 'Unsupported Media Type: Content-Type must be application/json');
+  const tooLarge = `Payload Too Large: a body has at most ${most} bytes`;
+  const length = Number(headers['content-length'] ?? most);
+  if (length > most) return refused(413, tooLarge);
+  const release = limits.take(userId, 'bodiesBytes', length);
+  if (release === undefined) return void exhausted(exchange, 'bodiesBytes', retryAfter.bodiesBytes);
+  try {
+    const body = await readBody(exchange.req, most);
+    if (body === 'gone') return undefined;
+    if (body === 'too large') return refused(413, tooLarge);
+    // Parsing holds up everybody, so what takes as long as many requests counts as many.
+    const late = limits.spend(userId, Math.floor(body.length / requestBytes));
+    if (late > 0) return void exhausted(exchange, 'rate', late);
+    const decoded = decodeMessage(body);
+    if ('fault' in decoded) {
+      const { fault, id } = decoded;
+      return void refuse(exchange, 400, fault.message, { code: fault.code, id });
+    }
+    const { value } = decoded;
+    // A batch is one request for each of its messages.
+    const wait = Array.isArray(value) ? limits.spend(userId, value.length - 1) : 0;
+    return wait > 0 ? void exhausted(exchange, 'rate', wait) : { value };
+  } finally {
+    release();
+  }
+}
