@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** Milliseconds after which a client that takes nothing of what it was sent is cut off. */
-const stallMs = 30_000;
+/**
+ * Milliseconds after which a client that takes nothing of what it was sent is cut off. Long, since the system's
+ * buffers let us see what it takes only a megabyte at a time.
+ */
+const stallMs = 120_000;
 /** What a socket may hold before it matters whether the client takes it. */
 const freeBytes = 64 * 1024;
 
