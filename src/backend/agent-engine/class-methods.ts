@@ -3,11 +3,12 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import { sessionNotFound } from '../shared/errors.ts';
 import type { Feedback, Owner, SessionRef } from '../types.ts';
 import { classMethodsOf } from './apps.ts';
-import { type AgentEngineClient, isCode, objectOf, ownedSession } from './client.ts';
+import { type AgentEngineClient, isCode, ownedSession, write } from './client.ts';
 import { getEvent } from './events.ts';
-import { toAgentOutput } from './map-agent-session.ts';
+import { fromAgentSession, toAgentOutput } from './map-agent-session.ts';
 import type { ClassMethod } from './map-session.ts';
 import { enginePath } from './paths.ts';
+import type { QueryReasoningEngineRequest } from './wire-types.ts';
 
 /** Class methods that ADK's templates register (docs/protocols/agent-engine.md, Running an engine). */
 export const streamMethods: readonly string[] = [
@@ -26,6 +27,14 @@ export const plainMethods: readonly string[] = [
 ];
 /** Of these, the ones that have no user_id of their own. */
 const userless: readonly string[] = ['async_add_session_to_memory', 'register_feedback'];
+
+const readMethods = /^(async_)?(get_session|list_sessions|search_memory)$/;
+/** Where to look whether a method did what it was called for. */
+const lookWith: Readonly<Record<string, string>> = {
+  create_session: 'list_sessions',
+  delete_session: 'get_session',
+  add_session_to_memory: 'search_memory',
+};
 
 /** @throws SessionError INVALID_ARGUMENT, UNIMPLEMENTED */
 export function checkName(classMethod: string): string {
@@ -49,13 +58,15 @@ export async function ownMethod(
 ): Promise<ClassMethod | undefined> {
   const methods = await classMethodsOf(client, app);
   const found = methods.find((method) => method.name === classMethod);
-  if (found === undefined && methods.length > 0)
-    throw invalidArgument(
-      'The engine has no class method of this name.',
-      'Call describe_server for those that it has.',
-    );
+  if (found === undefined && methods.length > 0) throw noSuchMethod();
   return found;
 }
+
+export const noSuchMethod = (): SessionError =>
+  invalidArgument(
+    'The engine has no class method of this name.',
+    'Call describe_server for those that it has.',
+  );
 
 const queryMs = 300_000;
 
@@ -81,17 +92,16 @@ export async function callMethod(
     checkSession: !/^(async_)?create_session$/.test(classMethod),
     signal,
   });
-  const body = objectOf(
-    await client.http.json({
-      method: 'POST',
-      path: `${enginePath(client.endpoint, owner.app)}:query`,
-      body: { classMethod, input },
-      retry: 'quota',
-      timeoutMs: queryMs,
-      signal,
-    }),
-  );
-  return toAgentOutput(classMethod, body.output, owner);
+  const { output } = await write(client, {
+    method: 'POST',
+    path: `${enginePath(client.endpoint, owner.app)}:query`,
+    body: { classMethod, input } satisfies QueryReasoningEngineRequest,
+    retry: readMethods.test(classMethod) ? 'read' : 'quota',
+    lookWith: lookWith[classMethod.replace(/^async_/, '')] ?? 'list_events, or in the logs of the engine,',
+    timeoutMs: queryMs,
+    signal,
+  });
+  return toAgentOutput(classMethod, output, owner);
 }
 
 async function streamless(client: AgentEngineClient, app: string, classMethod: string) {
@@ -126,7 +136,8 @@ async function ownInput(
     const inner = result[name];
     if (!isObject(inner)) continue;
     if (name === 'session') await checkSession(client, owner, inner.id, rules.signal);
-    result[name] = await ownInput(client, owner, inner, { ...rules, addUser: true });
+    const agents = name === 'session' ? fromAgentSession(inner) : inner;
+    result[name] = await ownInput(client, owner, agents, { ...rules, addUser: true });
   }
   if (rules.checkSession)
     for (const name of ['session_id', 'sessionId'])
@@ -157,25 +168,23 @@ export async function registerFeedback(
     (feedback.eventId === undefined
       ? undefined
       : (await getEvent(client, ref, feedback.eventId)).invocationId);
-  await client.http
-    .json({
-      method: 'POST',
-      path: `${enginePath(client.endpoint, ref.app)}:query`,
-      body: {
-        classMethod: 'register_feedback',
-        input: {
-          feedback: {
-            score: feedback.score,
-            ...(feedback.text === undefined ? {} : { text: feedback.text }),
-            ...(invocationId === undefined ? {} : { invocation_id: invocationId }),
-            user_id: ref.userId,
-            session_id: ref.sessionId,
-          },
-        },
-      },
-      retry: 'quota',
-    })
-    .catch((error: unknown) => {
-      throw isCode(error, 'NOT_FOUND') ? sessionNotFound() : error;
-    });
+  const feedbackInput = {
+    score: feedback.score,
+    ...(feedback.text === undefined ? {} : { text: feedback.text }),
+    ...(invocationId === undefined ? {} : { invocation_id: invocationId }),
+    user_id: ref.userId,
+    session_id: ref.sessionId,
+  };
+  await write(client, {
+    method: 'POST',
+    path: `${enginePath(client.endpoint, ref.app)}:query`,
+    body: {
+      classMethod: 'register_feedback',
+      input: { feedback: feedbackInput },
+    } satisfies QueryReasoningEngineRequest,
+    retry: 'quota',
+    lookWith: 'the logs of the engine',
+  }).catch((error: unknown) => {
+    throw isCode(error, 'NOT_FOUND') ? sessionNotFound() : error;
+  });
 }

@@ -1,44 +1,39 @@
-import type { Event } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
-import type { Session } from '../../model/session.ts';
 import { sessionNotFound } from '../shared/errors.ts';
 import type { Owner } from '../types.ts';
-
-import { timeOf, toStreamEvent } from './map-event.ts';
+import { timeOf } from './map-event.ts';
 import { fieldOf, textOf } from './wire.ts';
 
-/** A session as an agent's class methods tell of it: with its events, and without a time of creation. */
-export type AgentSession = Omit<Session, 'createTime'> & { events: Event[] };
-
 /**
- * Session objects come in snake_case from most runtimes, and in camelCase from some
- * (docs/protocols/agent-engine.md, Running an engine).
+ * A session as an agent's class methods tell of it: every field as the agent wrote it, and beside these the
+ * owner and the time under the names and in the units that all other tools use. Runtimes write snake_case or
+ * camelCase, and times as numbers (docs/protocols/agent-engine.md, Running an engine).
  */
-export function toAgentSession(wire: JsonObject, owner: Owner): AgentSession {
-  const { events } = wire;
+export function toAgentSession(wire: JsonObject, owner: Owner): JsonObject {
   return {
-    id: textOf(wire, 'id') ?? '',
+    ...wire,
     app: owner.app,
     userId: textOf(wire, 'userId') ?? '',
-    state: isObject(wire.state) ? wire.state : {},
     updateTime: timeOf(fieldOf(wire, 'lastUpdateTime')),
-    events: (Array.isArray(events) ? (events as unknown[]) : [])
-      .filter(isObject)
-      .map((event, i) => toStreamEvent(event, { id: `event-${i}`, invocationId: '' })),
   };
 }
 
-/** What a class method answered; sessions in our own form, and only the owner's. */
+/** Such a session, or one that the agent wrote, as the agent takes it: without what `toAgentSession` added. */
+export function fromAgentSession(session: JsonObject): JsonObject {
+  const { app: _app, updateTime: _updateTime, userId, ...wire } = session;
+  return userId === undefined || Object.hasOwn(wire, 'user_id') ? wire : { ...wire, userId };
+}
+
+/** What a class method answered, of sessions only the owner's. */
 export function toAgentOutput(classMethod: string, output: unknown, owner: Owner): unknown {
   const verb = /^(?:async_)?(create_session|get_session|list_sessions)$/.exec(classMethod)?.[1];
   if (verb === undefined || !isObject(output)) return output ?? null;
+  const isOwn = (session: JsonObject) => session.userId === owner.userId;
   if (verb === 'list_sessions') {
     const sessions = Array.isArray(output.sessions) ? (output.sessions as unknown[]).filter(isObject) : [];
-    return {
-      sessions: sessions.map((wire) => toAgentSession(wire, owner)).filter((s) => s.userId === owner.userId),
-    };
+    return { ...output, sessions: sessions.map((wire) => toAgentSession(wire, owner)).filter(isOwn) };
   }
   const session = toAgentSession(output, owner);
-  if (session.userId !== owner.userId) throw sessionNotFound();
+  if (!isOwn(session)) throw sessionNotFound();
   return session;
 }

@@ -1,14 +1,15 @@
-import { invalidArgument, SessionError } from '../../errors.ts';
-import type { Content, Event } from '../../model/event.ts';
+import { SessionError } from '../../errors.ts';
+import type { Event } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { ndjson } from '../../net/ndjson.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import { appendEvent } from './append-event.ts';
-import { checkName, ownMethod, plainMethods, streamMethods } from './class-methods.ts';
 import { type AgentEngineClient, ownedSession } from './client.ts';
 import { agentError, type Refusal } from './errors.ts';
 import { toStreamEvent } from './map-event.ts';
 import { enginePath } from './paths.ts';
+import { inputOf, streamMethodOf } from './stream-method.ts';
+import type { QueryReasoningEngineRequest } from './wire-types.ts';
 
 /** An agent may think for a while before its first word, and between two. */
 const streamIdleMs = 600_000;
@@ -24,15 +25,12 @@ export async function* streamQuery(
   run: RunInput,
   signal: AbortSignal,
 ): AsyncGenerator<Event, void> {
-  const classMethod = checkName(run.classMethod ?? 'async_stream_query');
-  if (plainMethods.includes(classMethod))
-    throw invalidArgument('This class method answers with one value.', 'Call it with query.');
-  await ownedSession(client, ref, signal);
-  if (!streamMethods.includes(classMethod)) {
-    const own = await ownMethod(client, ref.app, classMethod);
-    if (own !== undefined && !own.mode.includes('stream'))
-      throw invalidArgument('This class method answers with one value.', 'Call it with query.');
-  }
+  const owned = ownedSession(client, ref, signal);
+  const choosing = streamMethodOf(client, ref.app, run.classMethod);
+  choosing.catch(() => {});
+  await owned;
+  const method = await choosing;
+  const input = inputOf(method, ref, run);
   if (Object.keys(run.stateDelta ?? {}).length > 0)
     await appendEvent(
       client,
@@ -43,8 +41,9 @@ export async function* streamQuery(
   const { chunks } = await client.streams.stream({
     method: 'POST',
     path: `${enginePath(client.endpoint, ref.app)}:streamQuery?alt=sse`,
-    body: { classMethod, input: inputOf(classMethod, ref, run.message) },
+    body: { classMethod: method.name, input } satisfies QueryReasoningEngineRequest,
     retry: 'quota',
+    lookWith: 'list_events',
     timeoutMs: streamIdleMs,
     signal,
   });
@@ -62,22 +61,6 @@ export async function* streamQuery(
     throw new SessionError('FAILED_PRECONDITION', 'The agent ended without an event.', {
       hint: 'Read the logs of the engine: an agent that fails early can end like this.',
     });
-}
-
-function inputOf(classMethod: string, ref: SessionRef, message: Content): JsonObject {
-  const content = { role: message.role ?? 'user', parts: message.parts };
-  if (classMethod === 'streaming_agent_run_with_events')
-    return {
-      request_json: JSON.stringify({ message: content, user_id: ref.userId, session_id: ref.sessionId }),
-    };
-  const [part, ...more] = message.parts;
-  const plain = more.length === 0 && part !== undefined && Object.keys(part).join() === 'text';
-  return {
-    user_id: ref.userId,
-    session_id: ref.sessionId,
-    // Every runtime takes a plain text; not every custom method takes a content.
-    message: plain ? part.text : content,
-  };
 }
 
 /** A line of the stream is an event, or holds several; what other frameworks send becomes a text. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { eventTimestamps, instant } from '../../../src/backend/agent-engine/event-timestamps.ts';
-import { toAgentSession } from '../../../src/backend/agent-engine/map-agent-session.ts';
+import { fromAgentSession, toAgentSession } from '../../../src/backend/agent-engine/map-agent-session.ts';
 import {
   type EventDraft,
   idsOf,
@@ -336,25 +336,15 @@ describe('memories, apps and agents', () => {
     ]);
   });
 
-  it('an agent’s session in both styles', () => {
+  it('an agent’s session in both styles keeps what the agent wrote, and goes back in as that', () => {
     const owner = { app: 'e', userId: 'u' };
-    const snake = toAgentSession(
-      { id: 's', user_id: 'u', app_name: 'x', state: { a: 1 }, last_update_time: 1763712000.5, events: [] },
-      owner,
-    );
-    expect(snake).toEqual({
-      id: 's',
-      app: 'e',
-      userId: 'u',
-      state: { a: 1 },
-      updateTime: '2025-11-21T08:00:00.500Z',
-      events: [],
-    });
-    expect(
-      toAgentSession(
-        { id: 's', userId: 'u', appName: 'x', state: { a: 1 }, lastUpdateTime: 1763712000.5, events: [] },
-        owner,
-      ),
-    ).toEqual(snake);
+    const beside = { app: 'e', userId: 'u', updateTime: '2025-11-21T08:00:00.500Z' };
+    const rest = { id: 's', state: { a: 1 }, events: [{ invocation_id: 'i', timestamp: 1763712000.5 }] };
+    const snake = { ...rest, user_id: 'u', app_name: 'x', last_update_time: 1763712000.5 };
+    expect(toAgentSession(snake, owner)).toEqual({ ...snake, ...beside });
+    expect(fromAgentSession(toAgentSession(snake, owner))).toEqual(snake);
+    const camel = { ...rest, userId: 'u', appName: 'x', lastUpdateTime: 1763712000.5 };
+    expect(toAgentSession(camel, owner)).toEqual({ ...camel, ...beside });
+    expect(fromAgentSession(toAgentSession(camel, owner))).toEqual(camel);
   });
 });

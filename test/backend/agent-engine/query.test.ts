@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunInput, SessionRef } from '../../../src/backend/types.ts';
 import type { Event } from '../../../src/model/event.ts';
-import { feedback } from '../../fake/agent-engine/agent.ts';
+import { feedback, remembered } from '../../fake/agent-engine/agent.ts';
 import { fails, rpcsOf, said, textsOf, type World, world } from './setup.ts';
 
 const ask = (text: string, more: Partial<RunInput> = {}): RunInput => ({
@@ -90,7 +90,69 @@ describe('streamed queries', () => {
     const rpcs = await rpcsOf(it.fake, () =>
       fails(run(it, { ...ref, userId: 'eve' }, ask('hi')), 'NOT_FOUND'),
     );
-    expect(rpcs).toEqual(['GetSession']);
+    expect(rpcs.toSorted()).toEqual(['GetReasoningEngine', 'GetSession']);
+  });
+
+  it('further arguments reach the method', async () => {
+    const it = await world();
+    const ref = await it.make();
+    const sent = async (input: RunInput['input'], classMethod: string) => {
+      await run(it, ref, ask('hi', { classMethod, input }));
+      const calls = it.fake.requests.filter((request) => request.rpc === 'StreamQueryReasoningEngine');
+      const { input: body } = (calls.at(-1)?.body ?? {}) as { input: Record<string, unknown> };
+      return body;
+    };
+    const own = { user_id: 'ada', session_id: ref.sessionId };
+    const config = { run_config: { max_llm_calls: 3 } };
+    expect(await sent(config, 'async_stream_query')).toEqual({ ...own, ...config, message: 'hi' });
+    const further = {
+      events: [{ author: 'user', content: { role: 'user', parts: [{ text: 'before' }] } }],
+      artifacts: [{ file_name: 'a.txt', versions: [{ version: '1', data: { text: 'a' } }] }],
+      authorizations: { github: { access_token: 'token' } },
+    };
+    const message = { role: 'user', parts: [{ text: 'hi' }] };
+    const withEvents = 'streaming_agent_run_with_events';
+    const plain = await sent(further, withEvents);
+    expect(Object.keys(plain)).toEqual(['request_json']);
+    expect(JSON.parse(String(plain.request_json))).toEqual({ ...further, ...own, message });
+    const asText = await sent({ request_json: JSON.stringify({ ...further, user_id: 'ada' }) }, withEvents);
+    expect(JSON.parse(String(asText.request_json))).toEqual({ ...further, ...own, message });
+    const { length } = it.fake.requests;
+    for (const [input, classMethod] of [
+      [{ user_id: 'eve' }, 'async_stream_query'],
+      [{ sessionId: 'another' }, 'async_stream_query'],
+      [{ userId: 'eve' }, withEvents],
+      [{ request_json: '{"user_id":"eve"}' }, withEvents],
+      [{ request_json: 'no JSON' }, withEvents],
+      [{ request_json: '[]' }, withEvents],
+    ] as const)
+      await fails(run(it, ref, ask('hi', { classMethod, input })), 'INVALID_ARGUMENT');
+    expect(it.fake.requests.slice(length).some(({ url }) => url.includes(':streamQuery'))).toBe(false);
+  });
+
+  it('an engine is asked by the streaming method that it has', async () => {
+    const it = await world();
+    const asked = async (methods: object[]) => {
+      const { name } = await it.backend.apps.create({ name: 'other' });
+      const engine = it.fake.engines.get(name);
+      if (engine !== undefined) engine.classMethods = methods as typeof engine.classMethods;
+      const owner = { app: name, userId: 'ada' };
+      const ref = { ...owner, sessionId: (await it.backend.sessions.create(owner, {})).id };
+      it.fake.agent = () => [line('answer')];
+      expect(textsOf(await run(it, ref, ask('hi')))).toEqual(['answer']);
+      return it.fake.requests.at(-1)?.body as { classMethod: string; input: Record<string, unknown> };
+    };
+    const stream = { name: 'stream_query', api_mode: 'stream' };
+    expect((await asked([{ name: 'query', api_mode: '' }, stream])).classMethod).toBe('stream_query');
+    const all = [stream, { name: 'async_stream_query', api_mode: 'async_stream' }];
+    expect((await asked(all)).classMethod).toBe('async_stream_query');
+    expect((await asked([])).classMethod).toBe('async_stream_query');
+    const chat = { name: 'chat', api_mode: 'stream', parameters: { properties: { message: {} } } };
+    expect(await asked([chat])).toEqual({ classMethod: 'chat', input: { message: 'hi' } });
+    const chain = { ...stream, parameters: { properties: { input: {}, config: {} } } };
+    expect((await asked([chain])).input).toEqual({ input: 'hi' });
+    const error = await fails(asked([{ name: 'query', api_mode: '' }]), 'FAILED_PRECONDITION');
+    expect(error.hint).toContain('query');
   });
 
   it('the state of a run is set by an event of its own', async () => {
@@ -209,7 +271,7 @@ describe('streamed queries', () => {
 describe('class methods that answer one value', () => {
   const signal = new AbortController().signal;
 
-  it('sessions come in our own form, and only the caller’s', async () => {
+  it('sessions come as the agent gave them, with our names beside, and only the caller’s', async () => {
     const it = await world();
     const owner = { app: it.fake.engine.id, userId: 'ada' };
     const made = await it.backend.query.call(
@@ -218,6 +280,12 @@ describe('class methods that answer one value', () => {
       signal,
     );
     expect(made).toMatchObject({ userId: 'ada', app: owner.app, state: { a: 1 }, events: [] });
+    expect(made).toMatchObject({ user_id: 'ada', app_name: owner.app });
+    const { last_update_time: seconds, updateTime } = made as {
+      last_update_time: number;
+      updateTime: string;
+    };
+    expect(Date.parse(updateTime)).toBe(Math.round(seconds * 1000));
     const sessionId = (made as { id: string }).id;
     await it.backend.events.append({ ...owner, sessionId }, said('hi'));
     const read = await it.backend.query.call(
@@ -229,6 +297,14 @@ describe('class methods that answer one value', () => {
       id: sessionId,
       events: [{ author: 'user', content: { parts: [{ text: 'hi' }] } }],
     });
+    // What came out goes in again, as the agent knows it.
+    const session = read as Record<string, unknown>;
+    const add = { classMethod: 'async_add_session_to_memory', input: { session } };
+    await it.backend.query.call(owner, add, signal);
+    const taken = remembered.get(it.fake.engine)?.at(-1) ?? {};
+    expect(Object.keys(taken).toSorted()).toEqual(
+      ['app_name', 'events', 'id', 'last_update_time', 'state', 'user_id'].toSorted(),
+    );
     const listed = await it.backend.query.call(
       owner,
       { classMethod: 'async_list_sessions', input: {} },
