@@ -1,5 +1,6 @@
 import type { NewEvent } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
+import type { Session } from '../../model/session.ts';
 import { parseTime, toTime } from '../../model/time.ts';
 import { withoutDeadline } from '../../net/deadline.ts';
 import type { HttpRequest } from '../../net/http.ts';
@@ -48,7 +49,7 @@ export async function copyEvent(
 ): Promise<void> {
   checkNewEvent(input);
   const path = sessionPath(client.endpoint, ref);
-  const draft = draftOf(client, path, input, { afterMs: 0, invocationId: undefined });
+  const draft = draftOf(client, path, input, 0);
   await send(client, path, draft, async (body) => {
     for (let refused = 1; ; refused += 1) {
       await client.quota.waitForRoom('append', signal);
@@ -68,7 +69,6 @@ const restMs = 15_000;
 const mostRefusals = 20;
 
 async function store(client: AgentEngineClient, ref: SessionRef, input: NewEvent): Promise<Appended> {
-  const path = sessionPath(client.endpoint, ref);
   const joins = input.invocationId === undefined && joinsTurn(input);
   const { session, latest } = await ownedWith(client, ref, async (signal, owned) => ({
     latest: input.id !== undefined || joins ? await latestOf(client, ref, input, signal) : [],
@@ -87,17 +87,25 @@ async function store(client: AgentEngineClient, ref: SessionRef, input: NewEvent
   }
   const [last] = latest;
   const running = joins && last !== undefined ? toEvent(last).invocationId : '';
-  const draft = draftOf(client, path, input, {
-    afterMs: Date.parse(session.updateTime),
-    invocationId: running === '' ? undefined : running,
+  return storeIn(client, ref, session, {
+    ...input,
+    invocationId: input.invocationId ?? (running || undefined),
   });
-  const sent = await send(client, path, draft);
+}
+
+/** Stores an event in a session that was just found to be the caller's. */
+export async function storeIn(
+  client: AgentEngineClient,
+  ref: SessionRef,
+  session: Pick<Session, 'updateTime'>,
+  input: NewEvent,
+): Promise<Appended> {
+  const path = sessionPath(client.endpoint, ref);
+  const before = Date.parse(session.updateTime);
+  const sent = await send(client, path, draftOf(client, path, input, before));
   return {
     event: toEvent(sent),
-    session: {
-      id: ref.sessionId,
-      updateTime: toTime(Math.max(client.now(), Date.parse(session.updateTime))),
-    },
+    session: { id: ref.sessionId, updateTime: toTime(Math.max(client.now(), before)) },
   };
 }
 
@@ -118,21 +126,16 @@ async function latestOf(
 }
 
 /** The event with everything that the service requires. */
-function draftOf(
-  client: AgentEngineClient,
-  path: string,
-  input: NewEvent,
-  more: { afterMs: number; invocationId: string | undefined },
-): EventDraft {
+function draftOf(client: AgentEngineClient, path: string, input: NewEvent, afterMs: number): EventDraft {
   const timestamp =
     input.timestamp === undefined
-      ? client.timestamps.next(path, more.afterMs)
+      ? client.timestamps.next(path, afterMs)
       : client.timestamps.at(path, parseTime('timestamp', input.timestamp));
   const ms = Date.parse(timestamp);
   return {
     ...input,
     id: input.id ?? newId('e', ms),
-    invocationId: input.invocationId ?? more.invocationId ?? newId('i', client.now()),
+    invocationId: input.invocationId ?? newId('i', client.now()),
     timestamp,
     content: input.content === undefined ? undefined : withCallIds(input.content, ms),
   };

@@ -31,15 +31,9 @@ export async function listApps(client: AgentEngineClient, query: PageQuery): Pro
   return { items: [], cursor: undefined };
 }
 
-async function getEngine(
-  client: AgentEngineClient,
-  app: string,
-  timeoutMs?: number,
-): Promise<ReasoningEngine> {
+async function getEngine(client: AgentEngineClient, app: string): Promise<ReasoningEngine> {
   const path = enginePath(client.endpoint, app);
-  return objectOf(
-    await client.http.json({ method: 'GET', path, retry: 'read', timeoutMs }).catch(asAppNotFound),
-  );
+  return objectOf(await client.http.json({ method: 'GET', path, retry: 'read' }).catch(asAppNotFound));
 }
 
 export async function getApp(client: AgentEngineClient, app: string): Promise<App> {
@@ -104,11 +98,10 @@ const methodsMs = 60_000;
 export async function classMethodsOf(
   client: AgentEngineClient,
   app: string,
-  timeoutMs?: number,
 ): Promise<readonly ClassMethod[]> {
   const known = client.classMethods.get(app);
   if (known !== undefined && client.now() - known.at < methodsMs) return known.methods;
-  const methods = toClassMethods(await getEngine(client, app, timeoutMs));
+  const methods = toClassMethods(await getEngine(client, app));
   if (client.classMethods.size > 100) client.classMethods.clear();
   client.classMethods.set(app, { at: client.now(), methods });
   return methods;

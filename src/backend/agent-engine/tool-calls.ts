@@ -1,20 +1,29 @@
 import type { Event } from '../../model/event.ts';
+import type { Session } from '../../model/session.ts';
 import type { ToolCall, ToolOutput } from '../../model/tool-call.ts';
 import { answerTo, openCalls } from '../shared/open-calls.ts';
 import type { Appended, SessionRef } from '../types.ts';
-import { appendEvent } from './append-event.ts';
+import { storeIn } from './append-event.ts';
 import { type AgentEngineClient, inTurn, ownedWith } from './client.ts';
 import { eventPages, fullPage } from './find-event.ts';
 import { toEvent } from './map-event.ts';
+import { toSession } from './map-session.ts';
 import { sessionPath } from './paths.ts';
 
-/** The service knows no tool calls; they are in the events, so all of these are read. */
 export async function listToolCalls(client: AgentEngineClient, ref: SessionRef): Promise<ToolCall[]> {
-  return ownedWith(client, ref, async (signal) => {
+  return (await lookAt(client, ref)).open;
+}
+
+/** The service knows no tool calls; they are in the events, so all of these are read. */
+async function lookAt(
+  client: AgentEngineClient,
+  ref: SessionRef,
+): Promise<{ session: Session; open: ToolCall[] }> {
+  return ownedWith(client, ref, async (signal, owned) => {
     const relevant: Event[] = [];
     for await (const { events } of eventPages(client, ref, { pageSize: fullPage, signal }))
       relevant.push(...events.map(toEvent).filter(concernsCalls));
-    return openCalls(relevant);
+    return { session: toSession(await owned, ref.app), open: openCalls(relevant) };
   });
 }
 
@@ -33,7 +42,7 @@ export async function submitToolOutputs(
   outputs: readonly ToolOutput[],
 ): Promise<Appended> {
   return inTurn(client, `${sessionPath(client.endpoint, ref)} tool calls`, async () => {
-    const answer = answerTo(await listToolCalls(client, ref), outputs);
-    return appendEvent(client, ref, { author: 'user', ...answer }, undefined);
+    const { session, open } = await lookAt(client, ref);
+    return storeIn(client, ref, session, { author: 'user', ...answerTo(open, outputs) });
   });
 }

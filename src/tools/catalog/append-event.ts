@@ -25,11 +25,14 @@ export const appendEvent = defineTool({
     eventId: idText().optional().describe('Own id that makes the call safe to repeat'),
     expectedRevision,
     fields: metadataSchema
-      .extend({ actions: actionsSchema.omit({ stateDelta: true }).optional() })
+      .extend({
+        timestamp: z.string().optional().describe('RFC 3339; default: now'),
+        actions: actionsSchema.omit({ stateDelta: true }).optional(),
+      })
       .meta({
         brief: true,
         description:
-          'Further event fields: actions {transferAgent, escalate, skipSummarization, artifactDelta, requestedAuthConfigs}, partial, turnComplete, interrupted, branch, longRunningToolIds, errorCode, errorMessage, customMetadata, groundingMetadata, usageMetadata',
+          'Further event fields: timestamp (RFC 3339; default: now), actions {transferAgent, escalate, skipSummarization, artifactDelta, requestedAuthConfigs}, partial, turnComplete, interrupted, branch, longRunningToolIds, errorCode, errorMessage, customMetadata, groundingMetadata, usageMetadata',
       })
       .optional(),
   },
@@ -45,8 +48,12 @@ export const appendEvent = defineTool({
     const { actions, ...metadata } = args.fields ?? {};
     const content = args.text === undefined ? args.content : textContent(args.author, args.text);
     const hasActions = actions !== undefined || args.stateDelta !== undefined;
-    if (content === undefined && !hasActions && Object.keys(metadata).length === 0)
-      throw invalidArgument('The event is empty.', 'Give text, content, stateDelta or fields.');
+    // An event that only opens or marks an invocation says so by its id.
+    if (content === undefined && !hasActions && Object.keys(metadata).length === 0 && !args.invocationId)
+      throw invalidArgument(
+        'The event is empty.',
+        'Give text, content, stateDelta or fields, or an invocationId that it marks.',
+      );
     const { event, session } = await append(
       refOf(ctx, args),
       {

@@ -98,3 +98,25 @@ it('a token service in trouble is no lack of credentials', async () => {
   await fails(headers({ status: 400 }), 'UNAUTHENTICATED');
   await fails(headers({ code: 'ENOENT' }), 'UNAUTHENTICATED');
 });
+
+it('the library reaches the token service through the proxy of the environment', async () => {
+  const kept = { ...process.env };
+  onTestFinished(() => {
+    process.env = kept;
+  });
+  const asked: string[] = [];
+  const proxy = createServer();
+  proxy.on('connect', (request, socket) => {
+    asked.push(request.url ?? '');
+    socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    proxy.close();
+  });
+  process.env.HTTPS_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  workloadIdentity('https://sts.example.invalid/token').login('first');
+  process.env.METADATA_SERVER_DETECTION = 'none';
+  await fails(defaultCredentials('https://x', { own: 'my-proj' }).headers(false), 'UNAUTHENTICATED');
+  expect(asked).toEqual(['sts.example.invalid:443']);
+});

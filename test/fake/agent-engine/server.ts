@@ -31,12 +31,15 @@ import {
 import { newEngine, projectId, type StoredEngine } from './store.ts';
 
 /** A request as it came in; `url` is what stood in the request line. */
-interface SeenRequest {
+export interface SeenRequest {
   method: string;
   url: string;
   headers: IncomingMessage['headers'];
   body: unknown;
   rpc: string | undefined;
+  /** When it came, and when its answer was ready; `performance.now()`. */
+  begun: number;
+  ended: number;
 }
 
 /** A way to fail, on command, in place of an answer or after the work is done. */
@@ -78,6 +81,8 @@ export interface FakeAgentEngine {
   token: string | undefined;
   /** What :streamQuery sends instead of the echo; the stream is cut when it throws. */
   agent: AgentStream | undefined;
+  /** Milliseconds that every answer takes. */
+  latencyMs: number;
   /** Streams whose reader went away before their end. */
   abandoned: number;
   fail(fault: Fault): void;
@@ -109,6 +114,7 @@ export async function startAgentEngine(): Promise<FakeAgentEngine> {
     sessions: { hiddenReads: 0, hiddenEventReads: 0 },
     token: undefined,
     agent: undefined,
+    latencyMs: 0,
     abandoned: 0,
     fail: (fault) => faults.push({ ...fault }),
     heal: () => faults.splice(0),
@@ -126,8 +132,20 @@ export async function startAgentEngine(): Promise<FakeAgentEngine> {
     const { method = '', url: target = '', headers } = request;
     const url = new URL(target, 'http://fake');
     if (serveMetadata(url, response)) return;
-    const seen: SeenRequest = { method, url: target, headers, body: parse(text), rpc: undefined };
+    const begun = performance.now();
+    const ended = Number.POSITIVE_INFINITY;
+    const seen: SeenRequest = {
+      method,
+      url: target,
+      headers,
+      body: parse(text),
+      rpc: undefined,
+      begun,
+      ended,
+    };
     fake.requests.push(seen);
+    if (fake.latencyMs > 0) await sleep(fake.latencyMs);
+    seen.ended = performance.now();
     const fault = takeFault(`${method} ${target}`);
     if (fault?.delayMs !== undefined) await sleep(fault.delayMs);
     if (fault !== undefined && fault.afterwards !== true && (await answerFault(fault, response))) return;
