@@ -1,8 +1,10 @@
 import { existsSync, statfsSync } from 'node:fs';
 import path from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { recordCheck } from '../backend/local/record-check.ts';
 import type { Config } from '../config/index.ts';
-import { SessionError } from '../errors.ts';
-import { type Inspection, inspect, withStoreFile } from '../store/inspect.ts';
+import { quote, SessionError } from '../errors.ts';
+import { type Inspection, inspect, rowsOf, withStoreFile } from '../store/inspect.ts';
 import { placeOf } from '../store/open.ts';
 import { sizeOf } from './sizes.ts';
 
@@ -11,6 +13,9 @@ export type Finding =
   | { kind: 'ok'; text: string }
   | { kind: 'note'; text: string; hint: string }
   | { kind: 'fail'; error: SessionError };
+
+/** Damaged records that are named at most. */
+const listed = 20;
 
 /** Bytes below which the disk counts as nearly full. */
 const littleRoom = 100_000_000;
@@ -29,8 +34,12 @@ export async function checkStore({ store }: Config): Promise<Finding[]> {
   if (!existsSync(place.path))
     return [{ kind: 'ok', text: `store: new, at ${place.path}` }, ...checkDisk(place.path)];
   try {
-    const inspection = await withStoreFile(place.path, (db) => inspect(db, { thorough: false }));
-    return [...findingsOf(inspection, place.path), ...checkDisk(place.path)];
+    const { inspection, damaged } = await withStoreFile(place.path, (db) => {
+      const inspection = inspect(db, { thorough: false });
+      // Rows of a file with damaged pages cannot all be read.
+      return { inspection, damaged: inspection.problems.length > 0 ? [] : damagedRecords(db) };
+    });
+    return [...findingsOf(inspection, place.path), ...checkRecords(damaged), ...checkDisk(place.path)];
   } catch (error) {
     if (error instanceof SessionError) return [{ kind: 'fail', error }];
     throw error;
@@ -65,6 +74,38 @@ function findingsOf(found: Inspection, location: string): Finding[] {
       hint: 'Stop its servers, make a backup, move the file away, and restore the backup.',
     });
   return findings;
+}
+
+function damagedRecords(db: DatabaseSync): string[] {
+  const check = recordCheck();
+  const damaged: string[] = [];
+  for (const [key, value] of rowsOf(db, Date.now())) {
+    const record = check(key, value);
+    if (record !== undefined) damaged.push(record);
+  }
+  return damaged;
+}
+
+function checkRecords(damaged: readonly string[]): Finding[] {
+  const [first, ...more] = damaged;
+  if (first === undefined) return [{ kind: 'ok', text: 'store records: none is damaged' }];
+  const shown = more.slice(0, listed - 1);
+  const rest = more.length > shown.length ? `, and ${more.length - shown.length} more` : '';
+  const text = [first, ...shown].map(quote).join(', ') + rest;
+  return [
+    {
+      kind: 'fail',
+      error: new SessionError(
+        'FAILED_PRECONDITION',
+        damaged.length === 1
+          ? `One record is damaged: ${text}.`
+          : `${damaged.length} records are damaged: ${text}.`,
+        {
+          hint: 'The server passes over them. Delete them with the tools that delete a session, an event or a memory, or restore a backup made before the damage.',
+        },
+      ),
+    },
+  ];
 }
 
 function checkDisk(location: string): Finding[] {

@@ -82,6 +82,16 @@ export function inspect(db: DatabaseSync, { thorough }: { thorough: boolean }): 
   };
 }
 
+/** Every row that has not expired, in the order of the keys. */
+export function* rowsOf(db: DatabaseSync, now: number): Generator<[key: string, value: string]> {
+  const select = db.prepare('select key, value from kv where expires is null or expires > ? order by key');
+  select.setReturnArrays(true);
+  for (const row of select.iterate(now)) {
+    const [key, value] = row as unknown as [unknown, unknown];
+    yield [String(key), String(value)];
+  }
+}
+
 function problemsOf(db: DatabaseSync, thorough: boolean): string[] {
   const check = db.prepare(`pragma ${thorough ? 'integrity_check' : 'quick_check'}(${listed})`);
   check.setReturnArrays(true);

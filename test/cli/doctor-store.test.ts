@@ -3,6 +3,8 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync } from 'node:zlib';
 import { expect, it } from 'vitest';
+import { openLocal } from '../../src/backend/local/index.ts';
+import type { Backend } from '../../src/backend/types.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { scratch } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
@@ -41,6 +43,38 @@ it('names the step that an older store is about to take', async () => {
   const ended = await doctor(file);
   expect(ended.code).toBe(0);
   expect(ended.stdout).toMatch(/note {2}The store has version 2; the next start brings it to version \d/);
+});
+
+it('names damaged records, and their number', async () => {
+  const file = path.join(scratch(), 'data.db');
+  const store = await openSqlite({ path: file, durability: 'full' });
+  const local = openLocal({ store }) as Required<Backend>;
+  const owner = { app: 'default', userId: 'ada' };
+  for (const sessionId of ['trip', 'work']) {
+    await local.sessions.create?.(owner, { sessionId });
+    for (let i = 0; i < 3; i++)
+      await local.events.append?.(
+        { ...owner, sessionId },
+        { author: 'user', content: { parts: [{ text: 'Hi' }] } },
+      );
+  }
+  await local.memory.create?.(owner, { fact: 'Ada likes tea' });
+  await local.close();
+  expect((await doctor(file)).stdout).toContain('ok    store records: none is damaged');
+  const db = new DatabaseSync(file);
+  const uid = db
+    .prepare("select json_extract(value, '$.uid') as uid from kv where key = 's/default/ada/trip'")
+    .get();
+  const change = db.prepare('update kv set value = ? where key like ?');
+  change.run('{"torn', `x/${uid?.uid}/e/%1`);
+  change.run('[]', 's/default/ada/work');
+  change.run('no JSON', 'r/default/ada/%');
+  db.close();
+  const ended = await doctor(file);
+  expect(ended.code).toBe(1);
+  expect(ended.stdout).toContain('FAIL  3 records are damaged: "a memory (default, ada, ');
+  expect(ended.stdout).toContain('"session work of user ada in app default"');
+  expect(ended.stdout).toContain('"an event (000000001) of session trip of user ada in app default"');
 });
 
 it.each<[string, string, (file: string) => void]>([
