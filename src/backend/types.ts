@@ -234,6 +234,11 @@ export interface Backend {
   defaultApp?: string | undefined;
   /** A sentence for whoever cancels a run, where that does not surely end it on the service. */
   cancelNote?: string | undefined;
+  /**
+   * Calls back when verbs were added to this backend, until the returned function is called. Absent: they stay as
+   * they are.
+   */
+  onCapabilitiesChanged?(listener: () => void): () => void;
   describe(): Promise<BackendInfo>;
   /** Rejects when a write could not be done now. Cheap enough to be asked every second. */
   ready?(): Promise<void>;

@@ -30,3 +30,20 @@ export async function getApp(adk: Adk, name: string): Promise<App> {
   if (!(await appNames(adk)).includes(name)) throw appNotFound();
   return { name };
 }
+
+/** Milliseconds for which an app is known to be there. */
+const knownMs = 30_000;
+
+/**
+ * Refuses an app that the server does not name. The TypeScript server makes sessions of any app, which no agent will
+ * ever answer (docs/protocols/adk.md, "Sessions").
+ * @throws SessionError NOT_FOUND
+ */
+export async function checkApp(adk: Adk, name: string): Promise<void> {
+  if (Date.now() - (adk.knownApps.get(name) ?? 0) < knownMs) return;
+  const answer = await adk.http.json({ method: 'GET', path: '/list-apps', retry: 'read' });
+  // An empty list says nothing: some servers name no app that they have not loaded yet.
+  if (!Array.isArray(answer) || answer.length === 0) return;
+  if (!answer.includes(name)) throw appNotFound();
+  for (const app of answer) adk.knownApps.set(String(app), Date.now());
+}

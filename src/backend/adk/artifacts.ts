@@ -118,6 +118,7 @@ export async function getArtifact(
 
 export async function saveArtifact(adk: Adk, ref: SessionRef, input: NewArtifact): Promise<Artifact> {
   checkId('name', input.name);
+  await adk.dialectToWrite();
   const parent = await artifactsPath(adk, ref);
   // The name travels in the body; it must also be one that can be read back.
   await artifactPath(adk, parent, input.name);
@@ -126,6 +127,7 @@ export async function saveArtifact(adk: Adk, ref: SessionRef, input: NewArtifact
     path: parent,
     body: { filename: input.name, artifact: toInlineData(input.mimeType, input.data) },
     retry: 'quota',
+    lookWith: 'list_artifacts',
   });
   const saved = toSavedArtifact(wire, {
     name: input.name,

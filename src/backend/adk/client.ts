@@ -1,18 +1,21 @@
 import { invalidArgument } from '../../errors.ts';
+import { withoutDeadline } from '../../net/deadline.ts';
 import { type HttpClient, httpClient } from '../../net/http.ts';
 import { type Semaphore, semaphore } from '../../net/semaphore.ts';
 import { checkBaseUrl } from '../../net/url.ts';
 import { type AdkConfig, defaults } from './config.ts';
 import { type Detected, detect } from './detect.ts';
 import { type Dialect, dialects, unknownDialect } from './dialects.ts';
-import { service, toError } from './errors.ts';
+import { notReachable, service, toError, unknownServer } from './errors.ts';
 import { openSessionCache, type SessionCache } from './session-cache.ts';
 
 /** Answers of any size that are read at the same time, so that memory stays bounded. */
 const parallelReads = 4;
 
-/** Milliseconds between two attempts to find out what a server is that did not answer before. */
-const askAgainMs = 5_000;
+/** Milliseconds between two attempts to find out what a server is, when reads need to know. */
+const askAgainMs = 1_000;
+/** And when nobody asks. */
+const askAloneMs = 10_000;
 
 /** What every verb of the backend works with. */
 export interface Adk {
@@ -22,11 +25,20 @@ export interface Adk {
   readonly maxAnswerBytes: number;
   /** As known now. */
   known(): Detected;
-  /** Asks the server if it has not been reached yet. */
+  /** Asks the server what it is if that is not known yet. For reads. */
   dialect(): Promise<Dialect>;
+  /** As `dialect`, for writes: what would be done wrong on another server is not done. */
+  dialectToWrite(): Promise<Dialect>;
+  /** Calls back once, as soon as the dialect is known. */
+  onDialect(listener: (dialect: Dialect) => void): void;
   readonly sessionCache: SessionCache;
   /** Runs `work` when fewer than `parallelReads` others run. */
   readonly gate: Semaphore;
+  /** When apps were last seen in the server's list. */
+  readonly knownApps: Map<string, number>;
+  /** Runs that nobody follows any more and that go on on the server, by session; each can be left. */
+  readonly orphans: Map<string, AbortController>;
+  close(): void;
 }
 
 /** @throws SessionError INVALID_ARGUMENT when the configuration is wrong */
@@ -47,7 +59,25 @@ export async function connect(config: AdkConfig): Promise<Adk> {
     config.dialect === undefined ? await ask() : { dialect: dialects[config.dialect], reachable: true };
   let askedAt = Date.now();
   let asking: Promise<unknown> | undefined;
+  let alone: NodeJS.Timeout | undefined;
+  const listeners = new Set<(dialect: Dialect) => void>();
   const current = () => known.dialect ?? unknownDialect;
+
+  async function findOut(): Promise<void> {
+    // One question serves all that wait for it, and belongs to none of their calls.
+    asking ??= withoutDeadline(ask).then((found) => {
+      known = found;
+      askedAt = Date.now();
+      asking = undefined;
+      if (found.dialect === undefined) return;
+      clearInterval(alone);
+      for (const listener of listeners) listener(found.dialect);
+      listeners.clear();
+    });
+    await asking;
+  }
+  if (known.dialect === undefined) alone = setInterval(() => void findOut(), askAloneMs).unref();
+  const orphans = new Map<string, AbortController>();
   const maxAnswerBytes = config.maxAnswerBytes ?? defaults.maxAnswerBytes;
 
   return {
@@ -66,15 +96,22 @@ export async function connect(config: AdkConfig): Promise<Adk> {
     sessionCache: openSessionCache(),
     known: () => known,
     async dialect() {
-      if (known.dialect === undefined && Date.now() - askedAt >= askAgainMs) {
-        asking ??= ask().then((found) => {
-          known = found;
-          askedAt = Date.now();
-          asking = undefined;
-        });
-        await asking;
-      }
+      if (known.dialect === undefined && Date.now() - askedAt >= askAgainMs) await findOut();
       return current();
+    },
+    async dialectToWrite() {
+      if (known.dialect === undefined) await findOut();
+      if (known.dialect === undefined) throw known.reachable ? unknownServer() : notReachable();
+      return known.dialect;
+    },
+    onDialect(listener) {
+      listeners.add(listener);
+    },
+    knownApps: new Map(),
+    orphans,
+    close() {
+      clearInterval(alone);
+      for (const orphan of orphans.values()) orphan.abort();
     },
     gate: semaphore(parallelReads),
   };

@@ -32,7 +32,10 @@ export async function detect(
     timeoutMs,
     maxBytes: 1024 * 1024,
     toError(status, body, _headers, text) {
-      refusals.push({ dialect: dialectOfRefusal(status, body, text), reachable: status !== 404 });
+      refusals.push({
+        dialect: dialectOfRefusal(status, body, text),
+        reachable: status !== 404 && status < 500,
+      });
       return notAdk();
     },
   });

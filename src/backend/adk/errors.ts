@@ -22,6 +22,34 @@ export function notAdk(cause?: unknown): SessionError {
   );
 }
 
+/** Nothing answers, so nothing is known of the server. */
+export function notReachable(): SessionError {
+  return new SessionError('UNAVAILABLE', 'The ADK server does not answer.', {
+    hint: 'Check that it runs and that the configured address is right, then try again.',
+  });
+}
+
+/** Something answers, and nobody can tell which of the four implementations. */
+export function unknownServer(): SessionError {
+  return new SessionError(
+    'FAILED_PRECONDITION',
+    'It is not known which implementation of the ADK API server answers, so nothing was written.',
+    { hint: 'Ask the operator to set ADK_DIALECT to typescript, python, go or java.' },
+  );
+}
+
+/** A run that was given up here and goes on there. */
+export function runGoesOn(): SessionError {
+  return new SessionError(
+    'ABORTED',
+    'The session is busy: a run that was cancelled here goes on at the ADK server.',
+    {
+      hint: 'Follow it with wait_for_events, and send the message when its events have stopped.',
+      retryAfter: 5,
+    },
+  );
+}
+
 /**
  * What a refusal means. Bodies are read to tell refusals apart and for the log; no word of theirs is passed on.
  */

@@ -3,24 +3,24 @@ import { getApp, listApps } from './apps.ts';
 import { getArtifact, listArtifacts, saveArtifact } from './artifacts.ts';
 import { type Adk, connect } from './client.ts';
 import type { AdkConfig } from './config.ts';
-import { unknownDialect } from './dialects.ts';
+import { type Dialect, unknownDialect } from './dialects.ts';
 import { getEvent, listEvents } from './events.ts';
 import { addSessionToMemory } from './memory.ts';
-import { streamRun } from './query.ts';
+import { callMethod, streamRun } from './query.ts';
 import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
 import { listToolCalls } from './tool-calls.ts';
 
 export type { AdkConfig } from './config.ts';
 
 const mayRunOn =
-  'This ADK server may go on with a run after it was cancelled here: look at list_events before sending the message again.';
+  'This ADK server goes on with a run after it was cancelled here; until that is over, the session takes no other message.';
 
 /**
- * Sessions of agents behind an ADK API server (`adk api_server`, in TypeScript, Python, Go or Java; adk.md).
+ * Sessions of agents behind an ADK API server (`adk api_server`, in TypeScript, Python, Go or Java; docs/protocols/adk.md).
  *
- * Which of them it is, the server is asked once here, and its verbs are those of the backend from then on. A
- * server that does not answer now opens all the same, with the verbs that all four have; how to speak to it
- * is found out at the first call that reaches it.
+ * Which of them it is, the server is asked once here, and its verbs are those of the backend. A server that does
+ * not answer now opens all the same, with the verbs that all four have and that only read; it is asked again, and
+ * its further verbs appear then.
  *
  * What no ADK server can do is not here: appending, hiding and deleting events, revisions. Answering a tool
  * call is a run (`query` with functionResponse parts), not a verb of `toolCalls`, because it sets the agent
@@ -30,20 +30,16 @@ const mayRunOn =
  */
 export async function openAdk(config: AdkConfig): Promise<Backend> {
   const adk = await connect(config);
-  const { dialect = unknownDialect } = adk.known();
+  const listeners = new Set<() => void>();
   const backend: Backend = {
     name: 'adk',
     ...(config.defaultApp === undefined ? {} : { defaultApp: config.defaultApp }),
-    ...(dialect.disconnectEndsRun === true ? {} : { cancelNote: mayRunOn }),
     async describe(): Promise<BackendInfo> {
-      return {
-        name: 'adk',
-        location: adk.baseUrl,
-        capabilities: capabilitiesOf(backend),
-        notes: await notesOf(adk, dialect === unknownDialect),
-      };
+      const notes = await notesOf(adk);
+      return { name: 'adk', location: adk.baseUrl, capabilities: capabilitiesOf(backend), notes };
     },
     async close() {
+      adk.close();
       adk.sessionCache.forgetAll();
     },
     apps: {
@@ -54,9 +50,6 @@ export async function openAdk(config: AdkConfig): Promise<Backend> {
       list: (query) => listSessions(adk, query),
       create: (owner, session) => createSession(adk, owner, session),
       get: (ref) => getSession(adk, ref),
-      ...(dialect.patchesState
-        ? { update: (ref, change, guard) => updateSession(adk, ref, change, guard) }
-        : {}),
       delete: (ref, guard) => deleteSession(adk, ref, guard),
     },
     events: {
@@ -67,17 +60,45 @@ export async function openAdk(config: AdkConfig): Promise<Backend> {
     artifacts: {
       list: (ref, query) => listArtifacts(adk, ref, query),
       get: (ref, name, version) => getArtifact(adk, ref, name, version),
-      ...(dialect.savesArtifacts ? { save: (ref, artifact) => saveArtifact(adk, ref, artifact) } : {}),
     },
-    ...(dialect.addsToMemory
-      ? { memory: { addSession: (ref, options) => addSessionToMemory(adk, ref, options) } }
-      : {}),
-    query: { stream: (ref, input, signal) => streamRun(adk, ref, input, signal) },
+    query: {
+      stream: (ref, input, signal) => streamRun(adk, ref, input, signal),
+      call: (owner, call, signal) => callMethod(adk, owner, call, signal),
+    },
   };
+  const { dialect } = adk.known();
+  if (dialect !== undefined) addVerbs(backend, adk, dialect);
+  else {
+    backend.onCapabilitiesChanged = (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    };
+    adk.onDialect((found) => {
+      addVerbs(backend, adk, found);
+      for (const listener of listeners) listener();
+    });
+  }
   return backend;
 }
 
-async function notesOf(adk: Adk, openedBlind: boolean): Promise<string[]> {
+/** What only some of the servers can do. */
+function addVerbs(backend: Backend, adk: Adk, dialect: Dialect): void {
+  if (dialect.disconnectEndsRun !== true) backend.cancelNote = mayRunOn;
+  if (dialect.patchesState)
+    backend.sessions = {
+      ...backend.sessions,
+      update: (ref, change, guard) => updateSession(adk, ref, change, guard),
+    };
+  if (dialect.savesArtifacts)
+    backend.artifacts = {
+      ...backend.artifacts,
+      save: (ref, artifact) => saveArtifact(adk, ref, artifact),
+    };
+  if (dialect.addsToMemory)
+    backend.memory = { addSession: (ref, options) => addSessionToMemory(adk, ref, options) };
+}
+
+async function notesOf(adk: Adk): Promise<string[]> {
   const dialect = await adk.dialect();
   const { reachable, version } = adk.known();
   return [
@@ -86,11 +107,11 @@ async function notesOf(adk: Adk, openedBlind: boolean): Promise<string[]> {
           `The server speaks the ${dialect.label} dialect${version === undefined ? '' : `, version ${version}`}.`,
         ]
       : ['No ADK API server answers at this address.']),
-    ...(openedBlind && (dialect.patchesState || !reachable)
-      ? ['It did not answer at the start: start this server again while it runs to get all it can do.']
+    ...(dialect === unknownDialect
+      ? ['Until it is known which ADK server this is, nothing is written; it is asked again at every call.']
       : []),
     'Events come from runs of the agent alone; nothing can append to, hide or delete them.',
-    'Answer a tool call by query, with a functionResponse part in the message.',
+    'Answer a tool call by query, with a functionResponse part in the message; classMethod "run" answers all events of a run at once.',
     'A session is read whole for each call, so long sessions are slow; pages that follow each other within 10 s come from one reading.',
     'displayName is kept in state where the web page of ADK keeps it; lists may not show it.',
     'createTime is the time of the first event, or in lists that of the last write: ADK keeps none.',

@@ -18,7 +18,7 @@ export async function addSessionToMemory(
       'choose the scope of memories',
       'Leave scope out: memories belong to the app and the user.',
     );
-  const { slashInIds } = await adk.dialect();
+  const { slashInIds } = await adk.dialectToWrite();
   await readSession(adk, checked(ref));
   checkSlash(slashInIds, 'userId', ref.userId);
   try {
@@ -27,6 +27,7 @@ export async function addSessionToMemory(
       path: path`/apps/${ref.app}/users/${ref.userId}/memory`,
       body: { sessionId: ref.sessionId },
       retry: 'quota',
+      lookWith: 'search_memory',
     });
   } catch (error) {
     if (!(error instanceof SessionError) || error.code !== 'INVALID_ARGUMENT') throw error;

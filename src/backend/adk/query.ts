@@ -1,21 +1,23 @@
+import * as z from 'zod';
 import { invalidArgument, SessionError } from '../../errors.ts';
-import type { Event } from '../../model/event.ts';
-import { isObject } from '../../model/json.ts';
+import { type Content, contentSchema, type Event, textOf } from '../../model/event.ts';
+import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
+import { withoutDeadline } from '../../net/deadline.ts';
 import { sse } from '../../net/sse.ts';
-import type { RunInput, SessionRef } from '../types.ts';
+import type { Owner, RunInput, SessionRef } from '../types.ts';
 import type { Adk } from './client.ts';
 import type { Dialect } from './dialects.ts';
-import { notAdk } from './errors.ts';
+import { notAdk, runGoesOn } from './errors.ts';
 import { toEvent } from './map-event.ts';
 import { mergeArtifactFrames } from './merge-artifact-frames.ts';
 import { checked, sessionPath } from './paths.ts';
 import { readSession } from './read-session.ts';
 
 /**
- * Runs the agent by POST /run_sse with token streaming. Told apart: an event of the agent with an errorCode
- * is yielded like any other; an error frame in the stream, a stream without one event, and one that broke
- * off each throw.
+ * Runs the agent by POST /run_sse, with token streaming unless `input.streaming` is false. Told apart: an event of
+ * the agent with an errorCode is yielded like any other; an error frame in the stream, a stream without one event,
+ * and one that broke off each throw.
  */
 export async function* streamRun(
   adk: Adk,
@@ -23,44 +25,182 @@ export async function* streamRun(
   input: RunInput,
   signal: AbortSignal,
 ): AsyncGenerator<Event, void> {
-  if (input.classMethod !== undefined)
-    throw invalidArgument('An ADK agent has no class methods.', 'Leave classMethod out.');
-  // Refuses what cannot be in a path, though a run names its session in the body.
-  await sessionPath(adk, checked(ref));
-  const dialect = await adk.dialect();
-  if (!dialect.runSaysMissing) await readSession(adk, ref);
-  adk.sessionCache.forget(ref);
-  const left = new AbortController();
-  try {
-    const { headers, chunks } = await adk.http.stream({
-      method: 'POST',
-      path: '/run_sse',
-      retry: 'quota',
-      signal: AbortSignal.any([signal, left.signal]),
-      timeoutMs: adk.runIdleMs,
-      headers: { accept: 'text/event-stream, application/json' },
-      body: {
-        appName: ref.app,
-        userId: ref.userId,
-        sessionId: ref.sessionId,
-        newMessage: { role: 'user', parts: input.message.parts },
-        streaming: true,
-        ...(input.stateDelta === undefined ? {} : { stateDelta: input.stateDelta }),
-      },
+  if (input.classMethod !== undefined && input.classMethod !== 'run_sse')
+    throw invalidArgument(
+      'An ADK agent has no such streaming method.',
+      'Leave classMethod out; query with classMethod "run" answers all events at once.',
+    );
+  const dialect = await startable(adk, ref);
+  const body = { ...runBody(ref, input.message, input.stateDelta), streaming: streamingOf(input.input) };
+  if (signal.aborted) throw cancelled(dialect);
+  const connection = new AbortController();
+  const events = streamedEvents(adk, body, dialect, connection);
+  let ended = false;
+  let onAbort = () => {};
+  const listener = () => onAbort();
+  signal.addEventListener('abort', listener, { once: true });
+  const next = () =>
+    new Promise<IteratorResult<Event, void> | undefined>((resolve, reject) => {
+      onAbort = () => resolve(undefined);
+      events.next().then(
+        (result) => {
+          ended = result.done === true;
+          resolve(result);
+        },
+        (error: unknown) => {
+          ended = true;
+          reject(error);
+        },
+      );
     });
-    if (!(headers.get('content-type') ?? '').startsWith('text/event-stream')) throw notAdk();
-    const events = eventsOf(chunks);
-    for await (const event of dialect.splitsArtifactFrames ? mergeArtifactFrames(events, left) : events) {
+  try {
+    for (;;) {
+      const result = await next();
       // One that had come before the cancellation is of no use to anybody.
-      if (signal.aborted) throw cancelled(dialect);
-      yield event;
+      if (result === undefined || signal.aborted) throw cancelled(dialect);
+      if (result.done === true) return;
+      yield result.value;
     }
-  } catch (error) {
-    throw error instanceof SessionError && error.code === 'CANCELLED' ? cancelled(dialect, error) : error;
   } finally {
-    left.abort();
+    signal.removeEventListener('abort', listener);
+    if (!ended) leave(adk, ref, dialect, events, connection);
   }
 }
+
+/**
+ * Ends the connection of a run that nobody wants any more, where that ends the run. A server that runs on keeps its
+ * connection until the run is over: only so is it known when the session is free for the next one.
+ */
+function leave(
+  adk: Adk,
+  ref: SessionRef,
+  dialect: Dialect,
+  events: AsyncGenerator<Event, void>,
+  connection: AbortController,
+): void {
+  if (dialect.disconnectEndsRun === true) {
+    connection.abort();
+    events.return().catch(() => {});
+    return;
+  }
+  const key = sessionKey(ref);
+  adk.orphans.set(key, connection);
+  void withoutDeadline(async () => {
+    try {
+      for await (const _event of events);
+    } catch {
+      // However the run ends, it is over.
+    } finally {
+      adk.orphans.delete(key);
+      adk.sessionCache.forget(ref);
+    }
+  });
+}
+
+const sessionKey = ({ app, userId, sessionId }: SessionRef): string =>
+  JSON.stringify([app, userId, sessionId]);
+
+/** Checks that a run can begin. @throws SessionError ABORTED while an earlier one goes on, NOT_FOUND */
+async function startable(adk: Adk, ref: SessionRef): Promise<Dialect> {
+  const dialect = await adk.dialectToWrite();
+  // Refuses what cannot be in a path, though a run names its session in the body.
+  await sessionPath(adk, checked(ref));
+  if (adk.orphans.has(sessionKey(ref))) throw runGoesOn();
+  if (!dialect.runSaysMissing) await readSession(adk, ref);
+  adk.sessionCache.forget(ref);
+  return dialect;
+}
+
+const runBody = (ref: SessionRef, message: Content, stateDelta: JsonObject | undefined): JsonObject => ({
+  appName: ref.app,
+  userId: ref.userId,
+  sessionId: ref.sessionId,
+  newMessage: { role: 'user', parts: message.parts },
+  ...(stateDelta === undefined ? {} : { stateDelta }),
+});
+
+function streamingOf(input: JsonObject | undefined): boolean {
+  const { streaming = true, ...rest } = input ?? {};
+  if (typeof streaming === 'boolean' && Object.keys(rest).length === 0) return streaming;
+  throw invalidArgument(
+    'The input of a run at an ADK server has a field that is not known.',
+    'Give {streaming: false} for whole events alone, or leave input out.',
+  );
+}
+
+async function* streamedEvents(
+  adk: Adk,
+  body: JsonObject,
+  dialect: Dialect,
+  connection: AbortController,
+): AsyncGenerator<Event, void> {
+  const { headers, chunks } = await adk.http.stream({
+    method: 'POST',
+    path: '/run_sse',
+    retry: 'quota',
+    lookWith: 'list_events',
+    signal: connection.signal,
+    timeoutMs: adk.runIdleMs,
+    headers: { accept: 'text/event-stream, application/json' },
+    body,
+  });
+  if (!(headers.get('content-type') ?? '').startsWith('text/event-stream')) throw notAdk();
+  const events = eventsOf(chunks);
+  yield* dialect.splitsArtifactFrames ? mergeArtifactFrames(events, connection) : events;
+}
+
+const runInput = z
+  .strictObject({
+    sessionId: z.string(),
+    message: z.string().min(1).optional(),
+    newMessage: contentSchema.optional(),
+    stateDelta: z.record(z.string(), z.unknown()).optional(),
+  })
+  .refine((input) => (input.message === undefined) !== (input.newMessage === undefined));
+
+/**
+ * `run`, the one method that answers all events at once, by POST /run.
+ * https://google.github.io/adk-docs/runtime/api-server/
+ */
+export async function callMethod(
+  adk: Adk,
+  owner: Owner,
+  call: { classMethod: string; input: JsonObject },
+  signal: AbortSignal,
+): Promise<{ sessionId: string; text: string; events: Event[] }> {
+  const given = runInput.safeParse(call.input);
+  if (call.classMethod !== 'run' || !given.success)
+    throw invalidArgument(
+      call.classMethod === 'run'
+        ? 'The input of run does not have the right fields.'
+        : 'An ADK agent has no such classMethod.',
+      'Use classMethod "run" with input {sessionId, message or newMessage: {role, parts}, stateDelta?}.',
+    );
+  const { sessionId, message, newMessage, stateDelta } = given.data;
+  const ref = { ...owner, sessionId };
+  const dialect = await startable(adk, ref);
+  const content = newMessage ?? { parts: [{ text: message ?? '' }] };
+  const answer = await adk.http
+    .json({
+      method: 'POST',
+      path: '/run',
+      retry: 'quota',
+      lookWith: 'list_events',
+      timeoutMs: adk.runIdleMs,
+      signal,
+      body: runBody(ref, content, stateDelta),
+    })
+    .catch((error: unknown) => {
+      throw isCancelled(error) ? cancelled(dialect, error) : error;
+    });
+  const wires = Array.isArray(answer) ? answer.filter(isObject) : undefined;
+  if (wires === undefined) throw notAdk();
+  if (wires.length === 0) throw noEvents();
+  const events = wires.map((wire, i) => toEvent(wire, { id: `#${i}`, timestamp: toTime(Date.now()) }));
+  return { sessionId, text: textOf(events.at(-1) ?? {}), events };
+}
+
+const isCancelled = (error: unknown): boolean => error instanceof SessionError && error.code === 'CANCELLED';
 
 async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Event, void> {
   let count = 0;
@@ -78,10 +218,7 @@ async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Even
     inText = event.partial === true;
     yield event;
   }
-  if (count === 0)
-    throw new SessionError('UNAVAILABLE', 'The run ended without a single event.', {
-      hint: 'The log of the ADK server says why; an agent that has nothing to say cannot be told from one that failed.',
-    });
+  if (count === 0) throw noEvents();
   // Servers send no last frame, but the pieces of a text are always followed by the whole.
   if (inText) throw brokenOff();
 }
@@ -94,6 +231,12 @@ function parse(data: string): unknown {
   }
 }
 
+function noEvents(): SessionError {
+  return new SessionError('UNAVAILABLE', 'The run ended without a single event.', {
+    hint: 'The log of the ADK server says why; an agent that has nothing to say cannot be told from one that failed.',
+  });
+}
+
 function brokenOff(): SessionError {
   return new SessionError('UNAVAILABLE', 'The stream of the run broke off.', {
     hint: 'The run may have gone on: read list_events before asking again.',
@@ -103,7 +246,8 @@ function brokenOff(): SessionError {
 function cancelled(dialect: Dialect, cause?: unknown): SessionError {
   const hints = {
     true: 'The ADK server ends the run; list_events shows how far it came.',
-    false: 'An ADK server in TypeScript goes on with the run; list_events shows what it still adds.',
+    false:
+      'An ADK server in TypeScript goes on with the run: the session takes no message until it is over, and list_events shows what it still adds.',
     undefined: 'The ADK server may go on with the run; list_events shows what it still adds.',
   };
   return new SessionError('CANCELLED', 'The run was cancelled.', {

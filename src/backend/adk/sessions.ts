@@ -3,9 +3,11 @@ import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import type { Session, SessionOrder } from '../../model/session.ts';
 import { splitState } from '../../model/state.ts';
+import { readAfterWrite } from '../../net/deadline.ts';
 import { sessionExists } from '../shared/errors.ts';
 import { refuseGuard } from '../shared/rules.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
+import { checkApp } from './apps.ts';
 import type { Adk } from './client.ts';
 import type { CreateWay } from './dialects.ts';
 import { notAdk, unsupported } from './errors.ts';
@@ -44,7 +46,7 @@ const requests: Record<CreateWay, (id: string, state: JsonObject) => { ownPath: 
  */
 export async function createSession(adk: Adk, owner: Owner, input: NewSession): Promise<Session> {
   checkFields(input);
-  const dialect = await adk.dialect();
+  const dialect = await adk.dialectToWrite();
   const state = {
     ...withoutTemp(input.state ?? {}),
     ...(input.displayName === undefined ? {} : nameState(input.displayName, { state: input.state })),
@@ -56,6 +58,7 @@ export async function createSession(adk: Adk, owner: Owner, input: NewSession): 
     );
   const { sessionId } = input;
   const parent = await sessionsPath(adk, owner);
+  await checkApp(adk, owner.app);
   if (sessionId === undefined) {
     const made = toWireSession(await post(adk, parent, { state }));
     if (belongsTo(made, owner) && shows(made, state)) return toSession(made, owner);
@@ -77,7 +80,7 @@ export async function createSession(adk: Adk, owner: Owner, input: NewSession): 
 }
 
 const post = (adk: Adk, path: string, body: JsonObject): Promise<unknown> =>
-  adk.http.json({ method: 'POST', path, body, retry: 'quota' });
+  adk.http.json({ method: 'POST', path, body, retry: 'quota', lookWith: 'list_sessions' });
 
 /** Servers refuse a taken id as a bad request or as a failure of theirs; looking tells it from others. */
 async function isTaken(adk: Adk, ref: SessionRef, error: unknown): Promise<boolean> {
@@ -112,9 +115,9 @@ function madeWrong(): SessionError {
 export async function deleteSession(adk: Adk, ref: SessionRef, guard?: Guard): Promise<void> {
   refuseGuard('adk', guard);
   const url = await sessionPath(adk, checked(ref));
-  if (!(await adk.dialect()).deleteSaysMissing) await readSession(adk, ref);
+  if (!(await adk.dialectToWrite()).deleteSaysMissing) await readSession(adk, ref);
   adk.sessionCache.forget(ref);
-  await adk.http.json({ method: 'DELETE', path: url, retry: 'quota' });
+  await adk.http.json({ method: 'DELETE', path: url, retry: 'idempotent', lookWith: 'list_sessions' });
 }
 
 /**
@@ -129,6 +132,7 @@ export async function updateSession(
 ): Promise<Session> {
   refuseGuard('adk', guard);
   checkFields(change);
+  await adk.dialectToWrite();
   const url = await sessionPath(adk, checked(ref));
   const before = await readSession(adk, ref);
   const now = stateOf(before);
@@ -150,8 +154,15 @@ export async function updateSession(
   };
   if (shows(before, delta)) return toSession(before, ref);
   adk.sessionCache.forget(ref);
-  await adk.http.json({ method: 'PATCH', path: url, body: { stateDelta: delta }, retry: 'quota' });
-  const after = await readSession(adk, ref);
+  const answer = await adk.http.json({
+    method: 'PATCH',
+    path: url,
+    body: { stateDelta: delta },
+    retry: 'quota',
+    lookWith: 'get_session',
+  });
+  // The change is stored: what cannot be read of it now must not look like a failed one.
+  const after = (await readAfterWrite(() => readSession(adk, ref))) ?? toWireSession(answer);
   if (!shows(after, delta))
     throw new SessionError('ABORTED', 'The state was changed by somebody else at the same time.', {
       hint: 'Read the session and decide again.',

@@ -55,15 +55,61 @@ describe('detection', () => {
     const { port } = free.address() as AddressInfo;
     await new Promise((resolve) => free.close(resolve));
     const backend = await openAdk({ baseUrl: `http://127.0.0.1:${port}` });
-    expect((await backend.describe()).notes.join(' ')).toContain('did not answer at the start');
+    expect((await backend.describe()).notes.join(' ')).toContain('nothing is written');
     await start(python, port);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 6000 });
     const owner = { app: 'echo_agent', userId: 'u' };
     const made = await backend.sessions?.create?.(owner, { sessionId: 'mine', state: { a: 1 } });
     expect(made).toMatchObject({ id: 'mine', state: { a: 1 } });
     const { notes, capabilities } = await backend.describe();
-    expect(notes.join(' ')).toMatch(/Python dialect.*start this server again/);
-    expect(capabilities).not.toContain('sessions.update');
+    expect(notes.join(' ')).toContain('Python dialect');
+    expect(capabilities).toContain('sessions.update');
+  });
+
+  it('asks again after one failure, tells of the new verbs, and shows them to clients', async () => {
+    const fake = await start(python);
+    const down = { status: 503, body: 'starting' };
+    fake.fail({ match: /GET/, times: 4, answer: down });
+    const backend = await openAdk({ baseUrl: fake.url });
+    let told = 0;
+    backend.onCapabilitiesChanged?.(() => {
+      told += 1;
+    });
+    expect(backend.sessions?.update).toBeUndefined();
+    const owner = { app: 'echo_agent', userId: 'u' };
+    // The second question fails as well: nothing is written while nobody knows what answers.
+    await fails(backend.sessions?.create?.(owner, { sessionId: 'mine' }), 'UNAVAILABLE');
+    expect(fake.requests.filter((line) => !line.startsWith('GET'))).toEqual([]);
+    await backend.sessions?.create?.(owner, { sessionId: 'mine', state: { a: 1 } });
+    expect(told).toBe(1);
+    const ref = { ...owner, sessionId: 'mine' };
+    expect((await backend.sessions?.update?.(ref, { state: { a: 2 } }))?.state).toEqual({ a: 2 });
+    expect(backend.artifacts?.save).toBeTypeOf('function');
+    expect(backend.memory?.addSession).toBeTypeOf('function');
+  });
+
+  it('writes nothing to a server that answers and is none of the four', async () => {
+    const lines: string[] = [];
+    const server = createServer((request, response) => {
+      lines.push(request.method ?? '');
+      response.end(request.url === '/list-apps' ? '["a"]' : '[]');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const backend = await openAdk({ baseUrl: `http://127.0.0.1:${port}` });
+    const ref = { app: 'a', userId: 'u', sessionId: 's' };
+    const input = { message: { parts: [{ text: 'hi' }] }, invocationId: 'i' };
+    const refused = await fails(backend.sessions?.create?.(ref, {}), 'FAILED_PRECONDITION');
+    expect(refused.hint).toContain('ADK_DIALECT');
+    await fails(backend.sessions?.delete?.(ref), 'FAILED_PRECONDITION');
+    await fails(
+      backend.query?.stream?.(ref, input, new AbortController().signal).next(),
+      'FAILED_PRECONDITION',
+    );
+    expect(new Set(lines)).toEqual(new Set(['GET']));
+    await backend.close();
+    server.closeAllConnections();
+    server.close();
   });
 
   it('sends the token, and refuses a configuration that is wrong', async () => {

@@ -32,6 +32,7 @@ const everywhere = [
   'artifacts.list',
   'artifacts.get',
   'query.stream',
+  'query.call',
 ];
 
 export interface AdkSubject {
@@ -182,6 +183,51 @@ export function adkBehaviour(name: string, traits: Traits, open: () => Promise<A
       const after = (await stored(ref)).map(textOf);
       if (traits.runsOnAfterDisconnect) expect(after).toHaveLength(7);
       else expect(after.length).toBeLessThan(7);
+    });
+
+    it('takes the next message when the run before it is over', async () => {
+      const ref = await create();
+      const stop = new AbortController();
+      const cancelled = (async () => {
+        for await (const _event of stream(ref, [{ text: 'slow 4 100' }], {}, stop.signal)) stop.abort();
+      })();
+      await fails(cancelled, 'CANCELLED');
+      if (traits.runsOnAfterDisconnect) {
+        const busy = await fails(run(ref, 'too early'), 'ABORTED');
+        expect(busy.hint).toContain('wait_for_events');
+        await expect.poll(async () => (await stored(ref)).length, { timeout: 5000 }).toBe(5);
+        await sleep(200);
+      }
+      expect((await run(ref, 'parts')).length).toBeGreaterThan(0);
+      const texts = (await stored(ref)).map(textOf);
+      // Nothing of the first run stands behind the second message.
+      expect(texts.slice(texts.indexOf('parts')).filter((text) => text.startsWith('tick'))).toEqual([]);
+    });
+
+    it('runs without pieces of text, and whole by the method run', async () => {
+      const ref = await create();
+      const whole = await run(ref, 'hi there', { input: { streaming: false } });
+      expect(whole.some((event) => event.partial === true)).toBe(false);
+      expect(textOf(whole.at(-1) ?? {})).toBe('echo: hi there');
+      await fails(run(ref, 'hi', { input: { speed: 1 } }), 'INVALID_ARGUMENT');
+      const owner = { app: ref.app, userId: ref.userId };
+      const { signal } = new AbortController();
+      const call = (input: Record<string, unknown>, classMethod = 'run') =>
+        backend.query?.call?.(owner, { classMethod, input }, signal);
+      const input = {
+        sessionId: ref.sessionId,
+        newMessage: { role: 'user', parts: [{ text: 'once more' }] },
+      };
+      expect(await call(input)).toMatchObject({ sessionId: ref.sessionId, text: 'echo: once more' });
+      await fails(call({ ...input, sessionId: 'none' }), 'NOT_FOUND');
+      await fails(call({ sessionId: ref.sessionId }), 'INVALID_ARGUMENT');
+      await fails(call(input, 'fly'), 'INVALID_ARGUMENT');
+    });
+
+    it('knows the apps that there are, and leaves nothing with others', async () => {
+      const owner = { app: `no_app_${randomUUID().slice(0, 8)}`, userId: 'u' };
+      await fails(backend.sessions?.create?.(owner, {}), 'NOT_FOUND');
+      expect((await backend.sessions?.list?.({ ...owner, pageSize: 5 }))?.items).toEqual([]);
     });
 
     it('ends a run whose reader leaves', async () => {

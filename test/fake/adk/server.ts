@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runAgent } from './agent.ts';
@@ -40,11 +40,24 @@ export interface Voice {
   runsOnAfterDisconnect: boolean;
 }
 
+/** Something that goes wrong with requests whose `METHOD path` matches. */
+export interface Fault {
+  match: RegExp;
+  /** How many requests it hits. Default 1. */
+  times?: number;
+  delayMs?: number;
+  /** What is answered in place of the right answer; undefined: the connection is cut. */
+  answer?: Answer | undefined;
+  /** The work is done all the same. */
+  afterWork?: boolean;
+}
+
 export interface FakeAdk {
   url: string;
   core: Core;
   /** `METHOD path` of every request so far. */
   requests: string[];
+  fail(fault: Fault): void;
   close(): Promise<void>;
 }
 
@@ -52,20 +65,46 @@ export interface FakeAdk {
 export async function startFake(voice: Voice, port = 0): Promise<FakeAdk> {
   const core = openCore();
   const requests: string[] = [];
+  const faults: Fault[] = [];
   const server = createServer((request, response) => {
-    requests.push(`${request.method} ${request.url}`);
-    serve(voice, core, request, response).catch(() => response.destroy());
+    const line = `${request.method} ${request.url}`;
+    requests.push(line);
+    const fault = faults.find(({ match }) => match.test(line));
+    if (fault !== undefined) {
+      fault.times = (fault.times ?? 1) - 1;
+      if (fault.times === 0) faults.splice(faults.indexOf(fault), 1);
+    }
+    answer(voice, core, request, response, fault).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${voice.prefix}`,
     core,
     requests,
+    fail: (fault) => void faults.push({ ...fault }),
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+async function answer(
+  voice: Voice,
+  core: Core,
+  request: IncomingMessage,
+  response: ServerResponse,
+  fault: Fault | undefined,
+): Promise<void> {
+  if (fault?.delayMs !== undefined) await sleep(fault.delayMs);
+  if (fault === undefined || (fault.delayMs !== undefined && fault.answer === undefined)) {
+    await serve(voice, core, request, response);
+    return;
+  }
+  // What is written to an answer without a connection goes nowhere.
+  if (fault.afterWork === true) await serve(voice, core, request, new ServerResponse(request));
+  if (fault.answer === undefined) response.destroy();
+  else send(response, fault.answer);
 }
 
 function send(response: ServerResponse, { status, body, type }: Answer): void {
@@ -94,6 +133,7 @@ async function serve(voice: Voice, core: Core, request: IncomingMessage, respons
   if (route === 'GET version' && voice.version !== undefined) return send(response, voice.version);
   if (route === 'GET list-apps') return send(response, { status: 200, body: core.apps });
   if (route === 'POST run_sse') return run(voice, core, body, response);
+  if (route === 'POST run') return runWhole(voice, core, body, response);
   if (apps !== 'apps' || users !== 'users') return send(response, unknown);
   send(response, answerOf(voice, core, `${request.method}`, { app, userId }, rest, body) ?? unknown);
 }
@@ -190,4 +230,24 @@ async function run(voice: Voice, core: Core, body: Json, response: ServerRespons
   }
   if (gone) core.orphans += 1;
   response.end();
+}
+
+/** POST /run: all events of the run at once. */
+async function runWhole(voice: Voice, core: Core, body: Json, response: ServerResponse) {
+  const refused = voice.refuseRun?.(body);
+  if (refused !== undefined) return send(response, refused);
+  const owner = { app: String(body.appName), userId: String(body.userId) };
+  const session = core.find(owner, String(body.sessionId));
+  if (session === undefined) return send(response, voice.missingRun(String(body.sessionId)));
+  const { parts } = body.newMessage as { parts: Json[] };
+  const actions = { stateDelta: body.stateDelta ?? {} };
+  core.append(session, { author: 'user', content: body.newMessage, actions });
+  const events: Json[] = [];
+  try {
+    const turn = { core, session, parts, streaming: false, firstVersion: voice.firstVersion };
+    for await (const yielded of runAgent(turn)) events.push(voice.event(core.append(session, yielded)));
+  } catch (error) {
+    return send(response, { status: 500, body: { error: String(error), events } });
+  }
+  send(response, { status: 200, body: events });
 }
