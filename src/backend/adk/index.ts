@@ -75,6 +75,8 @@ export async function openAdk(config: AdkConfig): Promise<Backend> {
     };
     adk.onDialect((found) => {
       addVerbs(backend, adk, found);
+      // From now on they stay as they are.
+      delete backend.onCapabilitiesChanged;
       for (const listener of listeners) listener();
     });
   }

@@ -15,6 +15,7 @@ import { catalogue, type ListedTool } from '../../tools/index.ts';
 import { wasCancelled } from './cancelled.ts';
 import { confirmationCodec, settleConfirmation } from './confirm.ts';
 import type { Around, ServerDeps, ToolCall } from './deps.ts';
+import { openGrowingServers } from './growing-servers.ts';
 import { instructionsFor } from './instructions.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerResources } from './resources.ts';
@@ -45,6 +46,7 @@ const hour = 3_600_000;
  */
 export function serverBuilder(deps: ServerDeps): BuildServer {
   const surfaces = new Map<boolean, Surface>();
+  const growing = openGrowingServers(deps.backends, () => surfaces.clear());
   const surfaceFor = (admin: boolean): Surface => {
     const known = surfaces.get(admin);
     if (known !== undefined) return known;
@@ -65,18 +67,19 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
   return (principal, only) => {
     const { tools, names, instructions } = surfaceFor(principal.admin);
     const codec = confirmationCodec(deps.secret, () => principal.userId);
+    const grows = growing.possible();
     const server = new McpServer(
       { name: 'agent-sessions-mcp', title: 'Agent sessions', version: deps.version },
       {
         capabilities: {
-          tools: { listChanged: false },
+          tools: { listChanged: grows },
           prompts: { listChanged: false },
           resources: { subscribe: true, listChanged: false },
         },
         instructions,
         cacheHints: {
           'server/discover': { ttlMs: hour, cacheScope: 'public' },
-          'tools/list': { ttlMs: hour, cacheScope: 'private' },
+          'tools/list': { ttlMs: grows ? 0 : hour, cacheScope: 'private' },
           'prompts/list': { ttlMs: hour, cacheScope: 'public' },
           'resources/templates/list': { ttlMs: hour, cacheScope: 'public' },
           'resources/list': { ttlMs: 5000, cacheScope: 'private' },
@@ -88,7 +91,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
     const called = tools.filter(({ tool }) => tool.name === only);
     // A call of what is not there is answered by a whole server, as a call of an unknown tool.
     const registered = called.length > 0 ? called : tools;
-    for (const { tool, input, scopeChallenge, inputSchema, outputSchema } of registered) {
+    const register = ({ tool, input, scopeChallenge, inputSchema, outputSchema }: PreparedTool) => {
       const { title, description, annotations } = tool;
       server.registerTool(
         tool.name,
@@ -113,10 +116,17 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
           }
         },
       );
-    }
+    };
+    for (const tool of registered) register(tool);
     if (called.length > 0) return server;
     registerResources(server, deps, principal);
     registerPrompts(server, deps, principal);
+    if (grows)
+      growing.add(server, () => {
+        // The SDK tells the client of each tool that comes after the connection.
+        for (const added of surfaceFor(principal.admin).tools)
+          if (!tools.some(({ tool }) => tool.name === added.tool.name)) register(added);
+      });
     return server;
   };
 }
