@@ -1,7 +1,16 @@
-import { invalidArgument, quote, type SessionError } from '../errors.ts';
+import { invalidArgument, quote } from '../errors.ts';
 
 /** Arrays and objects within one another, in one argument of a call. */
-export const maxNesting = 100;
+const maxNesting = 100;
+
+/** What is wrong, where, and what to do. */
+export interface IncomingFault {
+  /** Quoted, of the form `state.list[2].key`. */
+  path: string;
+  /** A clause: "holds broken Unicode". */
+  what: string;
+  hint: string;
+}
 
 /** A container on the way to a value; the path is only put together for a refusal. */
 interface Frame {
@@ -12,63 +21,70 @@ interface Frame {
 }
 
 /**
- * Checks what a caller sends before anything is done with it, so that all of it can be stored, searched and
- * shown again as it is: well-formed Unicode, finite numbers, at most `nesting` containers within one another
- * below each member, and no key `__proto__`, which half of the world's JSON libraries drop or obey. `root`
- * is the path of the value itself.
- * @throws SessionError INVALID_ARGUMENT with the path of the fault
+ * What keeps a value that somebody sent from being stored, searched and shown again as it is: broken Unicode,
+ * numbers that JSON cannot hold, more than `nesting` containers within one another below each member, and
+ * keys `__proto__`, which half of the world's JSON libraries drop or obey.
  */
-export function checkIncoming(value: unknown, { root = '', nesting = maxNesting } = {}): void {
-  const top: Frame = { value: [], key: root, parent: undefined, depth: 0 };
-  if (typeof value !== 'object' || value === null) checkScalar(value, top, undefined);
+export function incomingFault(value: unknown, nesting = maxNesting): IncomingFault | undefined {
   // A list of work in place of recursion: the depth is what is to be checked.
-  const work: Frame[] = typeof value === 'object' && value !== null ? [{ ...top, value }] : [];
+  const work: Frame[] = [{ value: { '': value }, key: '', parent: undefined, depth: -2 }];
   for (let frame = work.pop(); frame !== undefined; frame = work.pop()) {
-    if (frame.depth > nesting)
-      throw refuse(
-        frame,
-        undefined,
+    if (frame.depth >= nesting)
+      return faultAt(frame, undefined, [
         `is nested more than ${nesting} deep`,
         'Store it flatter, or as a text that holds JSON.',
-      );
+      ]);
     const members: [string | number, unknown][] = Array.isArray(frame.value)
       ? frame.value.map((member, i): [number, unknown] => [i, member])
       : Object.entries(frame.value);
     for (const [key, member] of members) {
-      if (typeof key === 'string') checkKey(key, frame);
       if (typeof member === 'object' && member !== null)
         work.push({ value: member, key, parent: frame, depth: frame.depth + 1 });
-      else checkScalar(member, frame, key);
+      const words = keyFault(key) ?? scalarFault(member);
+      if (words !== undefined) return faultAt(frame, key, words);
     }
   }
+  return undefined;
 }
 
-function checkKey(key: string, frame: Frame): void {
-  if (key === '__proto__')
-    throw refuse(frame, key, 'is a key that programs drop or obey', 'Use another key.');
-  if (!key.isWellFormed()) throw refuse(frame, key, 'is broken Unicode: half of a character', brokenHint);
+/** @throws SessionError INVALID_ARGUMENT with the path of the fault in the arguments of a call */
+export function checkIncoming(args: unknown): void {
+  const fault = incomingFault(args);
+  if (fault !== undefined) throw invalidArgument(`${fault.path} ${fault.what}.`, fault.hint);
 }
 
-const brokenHint = 'Send whole characters; a text was probably cut in the middle of one.';
+type Words = readonly [what: string, hint: string];
 
-function checkScalar(value: unknown, frame: Frame, key: string | number | undefined): void {
+const wholeCharacters = 'Send whole characters; a text was probably cut in the middle of one.';
+
+function keyFault(key: string | number): Words | undefined {
+  if (key === '__proto__') return ['is a key that programs drop or obey', 'Use another key.'];
+  return typeof key === 'string' && !key.isWellFormed()
+    ? ['is broken Unicode: half of a character', wholeCharacters]
+    : undefined;
+}
+
+function scalarFault(value: unknown): Words | undefined {
   if (typeof value === 'string' && !value.isWellFormed())
-    throw refuse(frame, key, 'holds broken Unicode: half of a character', brokenHint);
-  if (typeof value === 'number' && !Number.isFinite(value))
-    throw refuse(frame, key, 'is a number too large to be kept', 'Send it as a text.');
+    return ['holds broken Unicode: half of a character', wholeCharacters];
+  return typeof value === 'number' && !Number.isFinite(value)
+    ? ['is a number too large to be kept', 'Send it as a text.']
+    : undefined;
 }
 
-/** Longest path that a refusal shows from either end. */
-const pathEnds = 4;
+/** How many parts of a long path are shown, of its beginning and of its end. */
+const [firstParts, lastParts] = [8, 4];
 
-function refuse(frame: Frame, key: string | number | undefined, what: string, hint: string): SessionError {
+function faultAt(frame: Frame, key: string | number | undefined, [what, hint]: Words): IncomingFault {
   const keys: (string | number)[] = key === undefined ? [] : [key];
   for (let at: Frame | undefined = frame; at !== undefined; at = at.parent) keys.unshift(at.key);
   const shown =
-    keys.length <= 3 * pathEnds ? keys : [...keys.slice(0, 2 * pathEnds), '…', ...keys.slice(-pathEnds)];
+    keys.length <= firstParts + lastParts
+      ? keys
+      : [...keys.slice(0, firstParts), '…', ...keys.slice(-lastParts)];
   const path = shown
     .map((part) => (typeof part === 'number' ? `[${part}]` : `.${part.toWellFormed()}`))
     .join('')
     .replace(/^\.+/, '');
-  return invalidArgument(`${path === '' ? 'The value' : quote(path)} ${what}.`, hint);
+  return { path: path === '' ? 'The value' : quote(path), what, hint };
 }

@@ -5,6 +5,7 @@ import { SessionError } from '../errors.ts';
 import { artifactSchema } from '../model/artifact.ts';
 import { type Event, eventSchema } from '../model/event.ts';
 import { idFault } from '../model/ids.ts';
+import { incomingFault } from '../model/incoming.ts';
 import { type Session, sessionSchema } from '../model/session.ts';
 import { parseTime, toTime } from '../model/time.ts';
 import { badLine, type NumberedLine } from './numbered-lines.ts';
@@ -135,6 +136,9 @@ export function lineReader() {
   };
 }
 
+/** What one argument of a call may hold, and the containers of an event or session around it. */
+const lineNesting = 110;
+
 function parseLine({ number, text }: NumberedLine): Line {
   let json: unknown;
   try {
@@ -142,6 +146,8 @@ function parseLine({ number, text }: NumberedLine): Line {
   } catch {
     throw badLine(number, 'is not JSON');
   }
+  const fault = incomingFault(json, lineNesting);
+  if (fault !== undefined) throw badLine(number, `cannot be taken: ${fault.path} ${fault.what}`);
   const parsed = lineSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const where = parsed.error.issues[0]?.path.filter((part) => typeof part === 'string').join('.');

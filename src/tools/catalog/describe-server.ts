@@ -6,7 +6,7 @@ export const describeServer = defineTool({
   name: 'describe_server',
   title: 'Describe this server',
   description:
-    'Tells the version, who you are to this server, what each backend can do and what to know of it, and where the data is.',
+    'Tells the version, who you are to this server, what its backends can do, and where the data is.',
   toolset: 'server',
   needs: [],
   reach: 'server',

@@ -33,7 +33,8 @@ export const markResult = z.object({ id: z.string(), revision: z.int().optional(
 /** The end of every list: how to go on, and whether values were cut. */
 export const pageResult = {
   nextPageToken: z.string().optional(),
-  truncated: z.boolean().optional().describe('Long values were cut'),
+  /** Long values were cut. The name says it, and a description would stand in every tool. */
+  truncated: z.boolean().optional(),
 };
 
 type View = 'concise' | 'full';
