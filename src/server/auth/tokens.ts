@@ -11,19 +11,17 @@ import { principalOf } from './scopes.ts';
  * The file of `--auth-tokens`: a JSON array with one entry for each token. It holds no token, only the
  * SHA-256 of one in hex, so a token must be random (`openssl rand -base64 32`) and not a password.
  */
-const fileSchema = z
-  .array(
-    z.strictObject({
-      sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lowercase hex digits'),
-      user: z.string(),
-      scopes: z.array(z.enum(accessScopes)).min(1),
-      /** RFC 3339; from then on the token is refused. */
-      expires: z.iso.datetime({ offset: true }).optional(),
-      /** For people: whose it is, and why. */
-      note: z.string().optional(),
-    }),
-  )
-  .min(1);
+const fileSchema = z.array(
+  z.strictObject({
+    sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lowercase hex digits'),
+    user: z.string(),
+    scopes: z.array(z.enum(accessScopes)).min(1),
+    /** RFC 3339; from then on the token is refused. */
+    expires: z.iso.datetime({ offset: true }).optional(),
+    /** For people: whose it is, and why. */
+    note: z.string().optional(),
+  }),
+);
 
 /** A caller whose token is good. */
 export interface Caller {
@@ -60,9 +58,9 @@ export function tokenEntry(token: string, user: string): object {
 
 /**
  * Checks bearer tokens against a file, or against the same JSON given inline. A changed file is read again
- * when the next token comes; while it cannot be read or is wrong, the entries before it stay, and the log
- * says so.
- * @throws SessionError INVALID_ARGUMENT when it cannot be read or is wrong at the start
+ * when the next token comes. An empty file, or none, takes every token back; while there is one that cannot be
+ * read or is wrong, the entries before it stay, the log says so, and it is read again until it can be.
+ * @throws SessionError INVALID_ARGUMENT when it cannot be read, is wrong or has no entry at the start
  */
 export async function openTokens(
   source: string,
@@ -70,22 +68,30 @@ export async function openTokens(
   now: () => number = Date.now,
 ): Promise<(token: string) => Promise<Caller | undefined>> {
   if (source.trimStart().startsWith('[')) {
-    const entries = parseTokens(source);
+    const entries = atLeastOne(parseTokens(source));
     return async (token) => find(entries, token, now());
   }
-  let entries = parseTokens(await read(source));
   let mark = await markOf(source);
+  let entries = atLeastOne(parseTokens(await read(source)));
   let lookedAt = now();
   let looking: Promise<void> | undefined;
+  let complaint: string | undefined;
 
   async function look(): Promise<void> {
     try {
+      // Marked before it is read: what is written in between changes the mark, and is read the next time.
       const current = await markOf(source);
       if (current === mark) return;
+      const text = current === gone ? '' : await read(source);
+      entries = text.trim() === '' ? [] : parseTokens(text);
       mark = current;
-      entries = parseTokens(await read(source));
-      log.info('The token file was read again.', { entries: entries.length });
+      complaint = undefined;
+      if (entries.length > 0) log.info('The token file was read again.', { entries: entries.length });
+      else log.warn('The token file is empty or gone: every token is taken back.');
     } catch (error) {
+      // Once for each fault, and not for each look.
+      if (String(error) === complaint) return;
+      complaint = String(error);
       log.error('The token file changed and cannot be used; the entries before it stay.', { error });
     }
   }
@@ -103,6 +109,14 @@ export async function openTokens(
   };
 }
 
+function atLeastOne(entries: Entry[]): Entry[] {
+  if (entries.length > 0) return entries;
+  throw invalidArgument(
+    '--auth-tokens has no entry, so nobody could come in.',
+    'Make an entry with agent-sessions-mcp hash-token.',
+  );
+}
+
 async function read(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
@@ -114,10 +128,17 @@ async function read(file: string): Promise<string> {
   }
 }
 
-/** Changes whenever the file was replaced or written. */
+const gone = 'gone';
+
+/** Changes whenever the file was replaced, written or deleted. */
 async function markOf(file: string): Promise<string> {
-  const { mtimeMs, size, ino } = await stat(file);
-  return `${mtimeMs} ${size} ${ino}`;
+  try {
+    const { mtimeNs, size, ino } = await stat(file, { bigint: true });
+    return `${mtimeNs} ${size} ${ino}`;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return gone;
+    throw error;
+  }
 }
 
 /** @throws SessionError INVALID_ARGUMENT naming the entry at fault, never its content */

@@ -21,13 +21,25 @@ async function newKeys(kid: string, alg = 'ES256'): Promise<Keys> {
 
 /** An authorization server on loopback, whose keys and mood can be changed. */
 async function startIssuer() {
-  const state = { keys: [] as JWK[], down: false, claimsToBe: undefined as string | undefined, fetches: 0 };
+  const state = {
+    keys: [] as JWK[],
+    keysPath: '/keys',
+    down: false,
+    /** What its first metadata address does instead of answering. */
+    first: undefined as 'html' | 'reset' | 'hang' | undefined,
+    claimsToBe: undefined as string | undefined,
+    fetches: 0,
+  };
   const server = http.createServer((req, res) => {
     if (state.down) return void res.writeHead(500).end();
+    const isFirst = req.url === '/.well-known/oauth-authorization-server';
+    if (isFirst && state.first === 'hang') return;
+    if (isFirst && state.first === 'reset') return void req.socket.resetAndDestroy();
+    if (isFirst && state.first === 'html') return void res.end('<!doctype html><p>Welcome</p>');
     const issuer = state.claimsToBe ?? url;
-    if (req.url === '/.well-known/oauth-authorization-server')
-      return void res.end(JSON.stringify({ issuer, jwks_uri: `${url}/keys` }));
-    if (req.url === '/keys') {
+    if (isFirst || req.url === '/.well-known/openid-configuration')
+      return void res.end(JSON.stringify({ issuer, jwks_uri: url + state.keysPath }));
+    if (req.url === state.keysPath) {
       state.fetches += 1;
       return void res.end(JSON.stringify({ keys: state.keys }));
     }
@@ -228,6 +240,66 @@ describe('JWTs', () => {
     issuer.state.claimsToBe = undefined;
     await pause(40);
     expect(await check(await sign())).toMatchObject({ principal: { userId: 'alice' } });
+  });
+
+  it.each(['html', 'reset', 'hang'] as const)(
+    'are checked by the second metadata address when the first is no good: %s',
+    async (first) => {
+      const check = await openJwts(settings, { ...timing, fetchMs: 300 });
+      issuer.state.first = first;
+      expect(await check(await sign())).toMatchObject({ principal: { userId: 'alice' } });
+      issuer.state.first = undefined;
+    },
+  );
+
+  it('follow the issuer when its keys move', async () => {
+    const check = await openJwts(settings, { ...timing, freshMs: 30 });
+    await check(await sign());
+    issuer.state.keysPath = '/moved/keys';
+    await pause(60);
+    expect(await check(await sign())).toMatchObject({ principal: { userId: 'alice' } });
+    issuer.state.keysPath = '/keys';
+  });
+
+  it('are checked by the last keys while the issuer is down, for a bounded time', async () => {
+    const check = await openJwts(settings, { ...timing, freshMs: 30, staleMs: 1500 });
+    await check(await sign());
+    const began = performance.now();
+    issuer.state.down = true;
+    try {
+      await pause(60);
+      expect(await check(await sign())).toMatchObject({ principal: { userId: 'alice' } });
+      expect(await check(await sign({ exp: 1 }))).toBeUndefined();
+      // A key that is unknown may have been published since.
+      const unknown = await newKeys('k9');
+      await expect(check(await sign({}, unknown))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      await pause(1600 - (performance.now() - began));
+      await expect(check(await sign())).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    } finally {
+      issuer.state.down = false;
+    }
+    await pause(40);
+    expect(await check(await sign())).toMatchObject({ principal: { userId: 'alice' } });
+  });
+
+  it('need a public address on a server that the network can reach: it is what they are issued for', async () => {
+    const forNetwork = { host: '0.0.0.0', oauth: settings };
+    await expect(startProduct({ settings: forNetwork })).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: expect.stringContaining('--public-url'),
+    });
+    const reachable = await startProduct({ settings: { ...forNetwork, publicUrl: audience } });
+    await reachable.end();
+  });
+
+  it('name the port that the server got, where it was left to choose', async () => {
+    const other = await startProduct({ settings: { oauth: settings } });
+    const { body } = await send(other.port, {
+      method: 'GET',
+      path: '/.well-known/oauth-protected-resource/mcp',
+    });
+    expect(JSON.parse(body)).toMatchObject({ resource: `http://127.0.0.1:${other.port}/mcp` });
+    await other.end();
   });
 
   it('answer 503, not 401, while the keys cannot be had', async () => {

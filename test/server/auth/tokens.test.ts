@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -27,8 +27,9 @@ describe('static tokens', () => {
       expect(await check(wrong)).toBeUndefined();
   });
 
-  it('are read again when the file changes, and stay when the new file is no good', async () => {
-    const file = path.join(folder, 'tokens.json');
+  /** Tokens of a file that the test changes, looked at whenever it asks. */
+  async function watched(name: string) {
+    const file = path.join(folder, name);
     let now = 0;
     const lines: string[] = [];
     writeFileSync(file, tokensFor({ ann: ['sessions:read'] }));
@@ -37,18 +38,58 @@ describe('static tokens', () => {
       createLog((line) => lines.push(line)),
       () => now,
     );
-    expect(await check(tokenOf('ann'))).toBeDefined();
+    const isIn = async (user: string) => {
+      now += 2000;
+      return (await check(tokenOf(user))) !== undefined;
+    };
+    const errors = () => lines.filter((line) => line.includes('"level":"error"')).length;
+    return { file, isIn, errors };
+  }
+
+  it('are read again when the file changes, and stay while the new file is wrong', async () => {
+    const { file, isIn, errors } = await watched('tokens.json');
+    expect(await isIn('ann')).toBe(true);
     writeFileSync(file, tokensFor({ bob: ['sessions:read'], cy: ['sessions:read'] }));
-    now += 2000;
-    expect(await check(tokenOf('ann'))).toBeUndefined();
-    expect(await check(tokenOf('bob'))).toBeDefined();
+    expect([await isIn('ann'), await isIn('bob')]).toEqual([false, true]);
     writeFileSync(file, '[{');
-    now += 2000;
-    expect(await check(tokenOf('bob'))).toBeDefined();
+    expect([await isIn('bob'), await isIn('bob')]).toEqual([true, true]);
+    expect(errors()).toBe(1);
+    writeFileSync(file, tokensFor({ dan: ['sessions:read'] }));
+    expect([await isIn('bob'), await isIn('dan')]).toEqual([false, true]);
+  });
+
+  it('are read again after a moment in which the file could not be read', async () => {
+    const { file, isIn, errors } = await watched('moment.json');
+    // A folder in its place cannot be read, whoever runs the test.
+    renameSync(file, `${file}.old`);
+    mkdirSync(file);
+    expect([await isIn('ann'), await isIn('ann')]).toEqual([true, true]);
+    expect(errors()).toBe(1);
+    rmSync(file, { recursive: true });
+    writeFileSync(file, tokensFor({ bob: ['sessions:read'] }));
+    expect([await isIn('ann'), await isIn('bob')]).toEqual([false, true]);
+  });
+
+  it.each([
+    ['empty', (file: string) => writeFileSync(file, '')],
+    ['blank', (file: string) => writeFileSync(file, ' \n')],
+    ['a list of none', (file: string) => writeFileSync(file, '[]')],
+    ['deleted', (file: string) => rmSync(file)],
+  ])('are all taken back when the file is %s, until it has entries again', async (what, change) => {
+    const { file, isIn } = await watched(`revoked ${what}.json`);
+    expect(await isIn('ann')).toBe(true);
+    change(file);
+    expect(await isIn('ann')).toBe(false);
+    writeFileSync(file, tokensFor({ ann: ['sessions:read'] }));
+    expect(await isIn('ann')).toBe(true);
+  });
+
+  it.each(['', '[]'])('must be some at the start', async (content) => {
+    const file = path.join(folder, 'none.json');
+    writeFileSync(file, content);
+    await expect(openTokens(file, quiet)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     rmSync(file);
-    now += 2000;
-    expect(await check(tokenOf('bob'))).toBeDefined();
-    expect(lines.filter((line) => line.includes('"level":"error"'))).toHaveLength(2);
+    await expect(openTokens(file, quiet)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   it('expire', async () => {
@@ -64,7 +105,6 @@ describe('static tokens', () => {
   it('are refused whole when an entry is wrong, without showing it', () => {
     const [good] = JSON.parse(tokensFor({ ann: ['sessions:read'] })) as Record<string, unknown>[];
     for (const bad of [
-      [],
       {},
       [{ ...good, sha256: 'secret-token-in-clear' }],
       [{ ...good, scopes: ['sessions:all'] }],
