@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bundle } from '../../e2e/bundle.ts';
-import { pause, type ServerProcess, startServerProcess } from './harness.ts';
+import { scratch } from '../../e2e/clients.ts';
+import { eventually, pause, type ServerProcess, startServerProcess } from './harness.ts';
 import { initialize, send, tokenOf, tokensFor, toolCall } from './requests.ts';
 
 describe('the http command', () => {
@@ -29,6 +32,20 @@ describe('the http command', () => {
     expect(await server.exit).toBe(0);
     expect(server.said().stdout).toBe('');
     for (const line of server.said().stderr.trim().split('\n')) expect(() => JSON.parse(line)).not.toThrow();
+  });
+
+  it('is ready only while a write can succeed', async () => {
+    const file = path.join(scratch(), 's.db');
+    const port = await start(['--store', `sqlite:${file}`]).port;
+    const ready = async () => (await send(port, { method: 'GET', path: '/readyz' })).status;
+    expect(await ready()).toBe(200);
+    // Another program holds the store: it can be read, and not written.
+    const other = new DatabaseSync(file);
+    other.exec('BEGIN IMMEDIATE');
+    await eventually(async () => (await ready()) === 503, 10_000);
+    other.exec('ROLLBACK');
+    await eventually(async () => (await ready()) === 200, 10_000);
+    other.close();
   });
 
   it('does not start for the network without authentication', async () => {

@@ -1,5 +1,7 @@
+import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultLimits } from '../../../src/server/http/limits.ts';
+import { memoryBackend } from '../../tools/harness.ts';
 import { eventually, gauge, type Product, pause, startProduct } from './harness.ts';
 import { initialize, type Json, modernRequest, officialClient, resultOf, send } from './requests.ts';
 
@@ -225,10 +227,17 @@ describe('the rules of Streamable HTTP', () => {
       expect([answer.status, answer.body]).toEqual([200, '{"status":"ok"}']);
       expect((await ask({ method: 'POST', path })).status).toBe(405);
     }
-    const broken = await startProduct({ backend: { name: 'broken', ...failing } });
-    expect((await send(broken.port, { method: 'GET', path: '/readyz' })).status).toBe(503);
-    expect((await send(broken.port, { method: 'GET', path: '/healthz' })).status).toBe(200);
-    await broken.end();
+    const store = await memoryBackend();
+    for (const backend of [
+      { name: 'broken', ...failing },
+      // One that still reads.
+      { ...store, ready: () => Promise.reject(new Error('The disk is full.')) },
+    ]) {
+      const broken = await startProduct({ backend });
+      expect((await send(broken.port, { method: 'GET', path: '/readyz' })).status).toBe(503);
+      expect((await send(broken.port, { method: 'GET', path: '/healthz' })).status).toBe(200);
+      await broken.end();
+    }
   });
 
   it('gives every answer a request id, the proxy’s own where it is sane', async () => {
@@ -247,10 +256,47 @@ describe('the rules of Streamable HTTP', () => {
     });
   });
 
+  it('refuses headers that are given twice, where a proxy could go by the one and we by the other', async () => {
+    const text = JSON.stringify(list.body);
+    const askRaw = (extra: Record<string, string | string[]>) =>
+      new Promise<number>((resolve, reject) => {
+        const headers = Object.entries({ host: `127.0.0.1:${product.port}`, ...list.headers, ...extra });
+        const options = { host: '127.0.0.1', port: product.port, path: '/mcp', method: 'POST', agent: false };
+        const flat = headers.flatMap(([name, value]) => [value].flat().flatMap((each) => [name, each]));
+        const req = http.request({ ...options, headers: flat, setHost: false }, (res) => {
+          res.resume();
+          resolve(res.statusCode ?? 0);
+        });
+        req.on('error', reject);
+        req.end(text);
+      });
+    const length = String(Buffer.byteLength(text));
+    expect(await askRaw({ 'content-length': length })).toBe(200);
+    const own = `127.0.0.1:${product.port}`;
+    for (const twice of [
+      { host: [own, 'evil.example'] },
+      { host: ['evil.example', own] },
+      { Host: [own, own] },
+      { authorization: ['Bearer a', 'Bearer b'] },
+      { origin: ['http://localhost', 'https://evil.example'] },
+      { 'content-type': ['application/json', 'text/plain'] },
+      { 'content-length': [length, length] },
+      { 'mcp-session-id': ['a', 'b'] },
+    ] as Record<string, string[]>[]) {
+      const status = await askRaw({
+        ...('content-length' in twice ? {} : { 'content-length': length }),
+        ...twice,
+      });
+      expect([status, twice]).toEqual([400, twice]);
+    }
+  });
+
   it('serves 2025 request by request where sessions are switched off', async () => {
     const stateless = await startProduct({ settings: { legacy: 'stateless' } });
     const answer = await send(stateless.port, initialize);
     expect(answer.status).toBe(200);
+    // What it could not do is not advertised.
+    expect(resultOf(answer)).toMatchObject({ result: { capabilities: { resources: { subscribe: false } } } });
     expect(answer.headers['mcp-session-id']).toBeUndefined();
     const listed = await send(stateless.port, {
       ...initialize,
