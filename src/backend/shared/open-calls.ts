@@ -25,9 +25,11 @@ export function openCalls(events: Iterable<Event>): ToolCall[] {
   const open = new Map<string, ToolCall>();
   for (const event of events) {
     if (event.partial === true) continue;
-    for (const call of callsOf(event)) open.set(call.id, call);
-    for (const { functionResponse } of event.content?.parts ?? []) {
-      const call = functionResponse?.id === undefined ? undefined : open.get(functionResponse.id);
+    for (const call of callsOf(event))
+      if (call.name !== undefined || !open.has(call.id)) open.set(call.id, call);
+    for (const { functionResponse: answer } of event.content?.parts ?? []) {
+      // A response that says `willContinue` is a piece of one.
+      const call = answer?.id === undefined || answer.willContinue === true ? undefined : open.get(answer.id);
       if (call !== undefined && (call.longRunning !== true || event.author === 'user')) open.delete(call.id);
     }
   }
@@ -39,8 +41,8 @@ function callsOf(event: Event): ToolCall[] {
   const made = (event.content?.parts ?? []).flatMap(({ functionCall: call }) =>
     call?.id === undefined ? [] : [{ id: call.id, name: call.name, args: call.args }],
   );
-  const unexplained = long.filter((id) => !made.some((call) => call.id === id)).map((id) => ({ id }));
-  return [...made, ...unexplained].map((call) => ({
+  const bare = [...new Set(long)].filter((id) => !made.some((call) => call.id === id)).map((id) => ({ id }));
+  return [...made, ...bare].map((call) => ({
     ...call,
     eventId: event.id,
     author: event.author,

@@ -9,7 +9,7 @@ import {
   toSession,
 } from '../../../src/backend/adk/map-session.ts';
 import { msOf, timeOf } from '../../../src/backend/adk/map-time.ts';
-import { openCalls } from '../../../src/backend/adk/tool-calls.ts';
+import { toolCallsOf } from '../../../src/backend/adk/tool-calls.ts';
 import { toWireSession } from '../../../src/backend/adk/wire.ts';
 import { eventSchema } from '../../../src/model/event.ts';
 import { sessionSchema } from '../../../src/model/session.ts';
@@ -193,7 +193,7 @@ describe('open calls', () => {
     author,
     content: { parts: [{ functionResponse: { id, name: 'f' } }] },
   });
-  const open = (...events: object[]) => openCalls(toWireSession({ id: 's', events })).map((c) => c.id);
+  const open = (...events: object[]) => toolCallsOf(toWireSession({ id: 's', events })).map((c) => c.id);
 
   it('are those without an answer, oldest first', () => {
     expect(open(call('1'), call('2'), answer('1'), call('3'))).toEqual(['2', '3']);
