@@ -40,7 +40,7 @@ const lookWith: Readonly<Record<string, string>> = {
 export function checkName(classMethod: string): string {
   if (!/^[A-Za-z_]\w{0,63}$/.test(classMethod))
     throw invalidArgument(
-      'classMethod is no name of a method.',
+      'classMethod is not the name of a method.',
       'Call describe_server for those of the engine.',
     );
   if (classMethod === 'bidi_stream_query')
@@ -152,7 +152,7 @@ async function checkSession(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (typeof sessionId !== 'string')
-    throw invalidArgument('The session id in the input is no text.', 'Pass the id as a string.');
+    throw invalidArgument('The session id in the input is not a string.', 'Pass the id as a string.');
   await ownedSession(client, { ...owner, sessionId }, signal);
 }
 

@@ -95,7 +95,7 @@ export function objectOf<Message extends JsonObject = JsonObject>(body: unknown)
 }
 
 function notAnObject(): SessionError {
-  return new SessionError('UNAVAILABLE', 'Agent Engine answered something that is not what was asked for.', {
+  return new SessionError('UNAVAILABLE', 'Agent Engine’s answer does not have the expected form.', {
     hint: 'Check that the configured address is that of the service itself.',
   });
 }

@@ -94,7 +94,9 @@ function checkProject(project: string | undefined): string {
   // Domain-scoped ids hold a colon and dots: example.com:my-project.
   if (project === undefined || !/^[a-z0-9][a-z0-9.:-]{2,62}$/.test(project))
     throw invalidArgument(
-      project === undefined ? 'No Google Cloud project is set.' : 'The project is no project id or number.',
+      project === undefined
+        ? 'No Google Cloud project is set.'
+        : 'The project is not a project id or number.',
       'Set GOOGLE_CLOUD_PROJECT to the id of your project, or GOOGLE_API_KEY for express mode.',
     );
   return project;

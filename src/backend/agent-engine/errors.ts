@@ -140,7 +140,7 @@ function messageOf(code: ErrorCode, refusal: Refusal): string {
   };
   if (messages[code] !== undefined) return messages[code];
   return refusal.httpStatus === 404
-    ? 'Agent Engine answered with a page instead of data.'
+    ? 'Agent Engine answered with a web page instead of data.'
     : 'Agent Engine failed to answer.';
 }
 

@@ -40,7 +40,7 @@ export async function* listPages<Item extends JsonObject>(
 }
 
 function endless(): SessionError {
-  return new SessionError('UNAVAILABLE', 'Agent Engine answers the pages of this list in a circle.', {
+  return new SessionError('UNAVAILABLE', 'Agent Engine repeats the pages of this list without an end.', {
     hint: 'Try again later; check that the configured address is that of the service itself.',
   });
 }

@@ -58,7 +58,7 @@ async function follow(
     if (path === undefined)
       throw new SessionError(
         'UNAVAILABLE',
-        'Agent Engine answered with an operation that has no usable name.',
+        'Agent Engine answered with an operation that cannot be followed.',
       );
     if (client.now() + pause > until) return { done: false, operation };
     await client.wait(pause);

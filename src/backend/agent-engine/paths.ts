@@ -36,7 +36,7 @@ const resourceId = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 export function checkSessionId(sessionId: string): string {
   if (!resourceId.test(sessionId))
     throw invalidArgument(
-      'sessionId is none that Agent Engine can have.',
+      'Agent Engine does not allow this sessionId.',
       'Use 1 to 63 lowercase letters, digits and hyphens, a letter first and no hyphen last.',
     );
   return sessionId;
@@ -46,7 +46,7 @@ export function checkSessionId(sessionId: string): string {
 function checkMemoryId(memoryId: string): string {
   if (!resourceId.test(memoryId))
     throw invalidArgument(
-      'memoryId is none that Agent Engine can have.',
+      'The memoryId is not one of Agent Engine’s.',
       'Pass the id exactly as list_memories or search_memory returned it.',
     );
   return memoryId;

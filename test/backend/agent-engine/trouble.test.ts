@@ -172,7 +172,7 @@ describe('lists that do not end', () => {
     const call = await list(it);
     it.fake.fail({ match, raw: '{"nextPageToken":"again"}', times: 1000 });
     const error = await fails(call(), 'UNAVAILABLE');
-    expect(error.message).toContain('circle');
+    expect(error.message).toContain('repeats');
     await fails(call('again'), 'UNAVAILABLE');
     expect(it.fake.requests.length).toBeLessThan(10);
   });
