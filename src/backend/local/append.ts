@@ -1,9 +1,20 @@
 import { SessionError } from '../../errors.ts';
 import type { Event, NewEvent } from '../../model/event.ts';
+import { newId } from '../../model/ids.ts';
 import { splitState } from '../../model/state.ts';
+import { toolCallNotOpen } from '../shared/errors.ts';
 import { checkNewEvent, sameEvent } from '../shared/rules.ts';
 import type { Appended, Guard, SessionRef } from '../types.ts';
-import { addEvent, draft, toEvent } from './event-record.ts';
+import {
+  callIdsOf,
+  callIdTaken,
+  callKeys,
+  checkAnswers,
+  knownCalls,
+  type OpenCall,
+  takenIds,
+} from './call-record.ts';
+import { addEvent, type Draft, draft, toEvent } from './event-record.ts';
 import { deletedMark, readEvent, readOpenCalls } from './events.ts';
 import * as keys from './keys.ts';
 import {
@@ -14,69 +25,109 @@ import {
   parseHead,
   readHead,
   toMark,
-  updateNamed,
 } from './session-record.ts';
 import { sharedStateWrites, stateWrite } from './sessions.ts';
 
+export interface AppendOptions {
+  /** The event answers calls, all of which must wait for an answer: else NOT_FOUND. */
+  answersOpenCalls?: boolean;
+  /** An id of a new call that is taken is replaced: some models number their calls anew in every turn. */
+  renamesCalls?: boolean;
+}
+
 /**
- * Stores one event at the end of a session, together with the state that it sets. What is read before the
- * update is only where its keys are; what counts is read again within it.
+ * Stores one event at the end of a session, together with the state that it sets and the tool calls that it
+ * makes or answers. What is read before the update is only where its keys are; what counts is read again
+ * within it.
  */
 export async function appendEvent(
   local: Local,
   ref: SessionRef,
   input: NewEvent,
   guard: Guard = {},
+  options: AppendOptions = {},
 ): Promise<Appended> {
   checkNewEvent(input);
   const now = local.now();
   const delta = splitState(input.actions?.stateDelta ?? {});
   const hasOwnDelta = Object.keys(delta.session).length > 0;
+  let renamed = input;
   for (;;) {
     // Only these need keys inside the session, and so a look at its uid first.
-    const before =
-      input.id !== undefined || hasOwnDelta || hasNamelessAnswer(input)
-        ? await readHead(local, ref)
-        : undefined;
-    const made = draft(before === undefined ? input : await withAnsweredIds(local, before.uid, input), now);
-    const outcome = await updateNamed<'head' | 'known' | 'state' | 'user' | 'app', Outcome>(
-      local.store,
-      {
-        head: keys.headKey(ref),
-        known: before && input.id !== undefined ? keys.eventIdKey(before.uid, input.id) : undefined,
-        state: before && hasOwnDelta ? keys.stateKey(before.uid) : undefined,
-        user: Object.keys(delta.user).length > 0 ? keys.userStateKey(ref) : undefined,
-        app: Object.keys(delta.app).length > 0 ? keys.appStateKey(ref.app) : undefined,
-      },
-      (values) => {
-        const head = parseHead(values.head, now);
-        if (before !== undefined && before.uid !== head.uid) return { result: { kind: 'moved' }, writes: [] };
-        if (values.known !== undefined)
-          return { result: { kind: 'known', head, at: values.known }, writes: [] };
-        checkRevision(head, guard);
-        const event = toEvent(made, head);
-        const added = addEvent(head, event, now);
-        return {
-          result: { kind: 'added', head: added.head, event },
-          writes: [
-            ...added.writes,
-            ...headWrites(head, added.head),
-            ...stateWrite(keys.stateKey(head.uid), delta.session, values.state),
-            ...sharedStateWrites(ref, { ...delta.user, ...delta.app }, values.user, values.app),
-          ],
-        };
-      },
+    const inside =
+      input.id !== undefined || hasOwnDelta || callIdsOf(input).length > 0 || hasNamelessAnswer(input);
+    const before = inside ? await readHead(local, ref) : undefined;
+    const made = draft(
+      before === undefined ? renamed : await withAnsweredIds(local, before.uid, renamed),
+      now,
     );
-    if (outcome.kind === 'moved') continue;
+    const outcome = await store(local, ref, { made, input, before, delta, hasOwnDelta, guard, options, now });
+    if (outcome.kind === 'taken') renamed = withOtherIds(renamed, outcome.ids, now);
     if (outcome.kind === 'added') return { event: outcome.event, session: toMark(outcome.head) };
-    return { event: await repeated(local, outcome.head, outcome.at, input), session: toMark(outcome.head) };
+    if (outcome.kind === 'known')
+      return { event: await repeated(local, outcome.head, outcome.at, input), session: toMark(outcome.head) };
   }
 }
 
 type Outcome =
+  /** The session was made anew since it was looked at. */
   | { kind: 'moved' }
+  | { kind: 'taken'; ids: readonly string[] }
   | { kind: 'known'; head: Head; at: string }
   | { kind: 'added'; head: Head; event: Event };
+
+interface Appending {
+  made: Draft;
+  input: NewEvent;
+  before: Head | undefined;
+  delta: ReturnType<typeof splitState>;
+  hasOwnDelta: boolean;
+  guard: Guard;
+  options: AppendOptions;
+  now: number;
+}
+
+function store(local: Local, ref: SessionRef, appending: Appending): Promise<Outcome> {
+  const { made, input, before, delta, hasOwnDelta, guard, options, now } = appending;
+  const ids = before === undefined ? [] : callIdsOf(made);
+  const optional = [
+    before && input.id !== undefined ? keys.eventIdKey(before.uid, input.id) : undefined,
+    before && hasOwnDelta ? keys.stateKey(before.uid) : undefined,
+    Object.keys(delta.user).length > 0 ? keys.userStateKey(ref) : undefined,
+    Object.keys(delta.app).length > 0 ? keys.appStateKey(ref.app) : undefined,
+  ];
+  const wanted = optional.filter((key) => key !== undefined);
+  return local.store.update<Outcome>(
+    [keys.headKey(ref), ...wanted, ...(before === undefined ? [] : callKeys(before.uid, ids))],
+    ([headValue, ...values]) => {
+      const head = parseHead(headValue, now);
+      if (before !== undefined && before.uid !== head.uid) return { result: { kind: 'moved' }, writes: [] };
+      const [repeats, state, user, app] = optional.map((key) =>
+        key === undefined ? undefined : values[wanted.indexOf(key)],
+      );
+      if (repeats !== undefined) return { result: { kind: 'known', head, at: repeats }, writes: [] };
+      checkRevision(head, guard);
+      const event = toEvent(made, head);
+      const known = knownCalls(ids, values.slice(wanted.length));
+      if (options.answersOpenCalls === true && ids.some((id) => !known.open.has(id))) throw toolCallNotOpen();
+      const taken = takenIds(event, known);
+      if (taken.length > 0 && options.renamesCalls === true)
+        return { result: { kind: 'taken', ids: taken }, writes: [] };
+      if (taken.length > 0) throw callIdTaken();
+      checkAnswers(event, known);
+      const added = addEvent(head, event, known, now);
+      return {
+        result: { kind: 'added', head: added.head, event },
+        writes: [
+          ...added.writes,
+          ...headWrites(head, added.head),
+          ...stateWrite(keys.stateKey(head.uid), delta.session, state),
+          ...sharedStateWrites(ref, { ...delta.user, ...delta.app }, user, app),
+        ],
+      };
+    },
+  );
+}
 
 /** The stored event of a repeated append. The same id with other content is a mistake, not a repetition. */
 async function repeated(local: Local, head: Head, at: string, wanted: NewEvent): Promise<Event> {
@@ -96,7 +147,7 @@ const hasNamelessAnswer = (input: NewEvent): boolean =>
 /** A response without an id answers the oldest call of its name that is still open. */
 async function withAnsweredIds(local: Local, uid: string, input: NewEvent): Promise<NewEvent> {
   if (!hasNamelessAnswer(input) || input.content === undefined) return input;
-  const open = await readOpenCalls(local, uid);
+  const open: OpenCall[] = await readOpenCalls(local, uid);
   const parts = input.content.parts.map((part) => {
     const response = part.functionResponse;
     if (response === undefined || response.id !== undefined) return part;
@@ -105,4 +156,21 @@ async function withAnsweredIds(local: Local, uid: string, input: NewEvent): Prom
     return call === undefined ? part : { ...part, functionResponse: { ...response, id: call.id } };
   });
   return { ...input, content: { ...input.content, parts } };
+}
+
+function withOtherIds(input: NewEvent, taken: readonly string[], now: number): NewEvent {
+  const fresh = new Map(taken.map((id) => [id, newId('c', now)]));
+  const rename = (id: string) => fresh.get(id) ?? id;
+  const parts = input.content?.parts.map((part) =>
+    part.functionCall?.id === undefined
+      ? part
+      : { ...part, functionCall: { ...part.functionCall, id: rename(part.functionCall.id) } },
+  );
+  return {
+    ...input,
+    ...(input.content === undefined || parts === undefined ? {} : { content: { ...input.content, parts } }),
+    ...(input.longRunningToolIds === undefined
+      ? {}
+      : { longRunningToolIds: input.longRunningToolIds.map(rename) }),
+  };
 }

@@ -4,9 +4,10 @@ import type { Page, PageQuery } from '../../model/page.ts';
 import { toTime } from '../../model/time.ts';
 import { appNotFound } from '../shared/errors.ts';
 import type { App } from '../types.ts';
+import { parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 import { dropSlices } from './maintenance.ts';
-import { deleteWrites, type Head, type Local } from './session-record.ts';
+import { deleteWrites, type Local, tryHead } from './session-record.ts';
 
 interface AppRecord {
   created: number;
@@ -33,7 +34,7 @@ export async function listApps(
   const names = page.map((row) => keys.partsOf(row.key).at(-1) ?? '');
   const records = await local.store.get(names.map(keys.appKey));
   const items = names.flatMap((name, i) =>
-    records[i] === undefined ? [] : [toApp(name, JSON.parse(records[i]) as AppRecord)],
+    records[i] === undefined ? [] : [toApp(name, parseStored<AppRecord>('The app', records[i]))],
   );
   return { items, cursor: rows.length > page.length ? page.at(-1)?.key.slice(prefix.length) : undefined };
 }
@@ -41,7 +42,7 @@ export async function listApps(
 export async function getApp(local: Local, name: string): Promise<App> {
   const [value] = await local.store.get([keys.appKey(checkId('app', name))]);
   if (value === undefined) throw appNotFound();
-  return toApp(name, JSON.parse(value) as AppRecord);
+  return toApp(name, parseStored<AppRecord>('The app', value));
 }
 
 export async function createApp(
@@ -63,11 +64,16 @@ export async function createApp(
   });
 }
 
-/** Deletes an app; with `force` also all that its users have in it, slice by slice. */
+/**
+ * Deletes an app; with `force` also all that its users have in it, session by session and slice by slice. A
+ * call that was cut short has deleted a part, each session whole; the app is there until the end, so that the
+ * call can be repeated.
+ */
 export async function deleteApp(local: Local, name: string, options: { force: boolean }): Promise<void> {
+  const { store } = local;
   await getApp(local, name);
-  for (;;) {
-    const rows = await local.store.range({ prefix: keys.appHeads(name), limit: 100 });
+  for (let after: string | undefined; ; ) {
+    const rows = await store.range({ prefix: keys.appHeads(name), after, limit: 100 });
     if (rows.length === 0) break;
     if (!options.force)
       throw new SessionError('FAILED_PRECONDITION', 'The app has sessions.', {
@@ -75,15 +81,41 @@ export async function deleteApp(local: Local, name: string, options: { force: bo
       });
     for (const row of rows) {
       const now = local.now();
-      await local.store.update([row.key], ([value]) => ({
-        result: undefined,
-        writes: value === undefined ? [] : deleteWrites(JSON.parse(value) as Head, now),
-      }));
+      await store.update([row.key], ([value]) => {
+        const head = value === undefined ? undefined : tryHead(value);
+        // Where a damaged head kept its data, nobody knows any more.
+        const gone = head === undefined ? [{ drop: row.key }] : deleteWrites(head, now);
+        return { result: undefined, writes: value === undefined ? [] : gone };
+      });
     }
+    after = rows.at(-1)?.key;
   }
   for (const prefix of keys.appShared(name)) await dropSlices(local, prefix);
-  await local.store.update([], () => ({
-    result: undefined,
+  await dropUserApps(local, name);
+  const record = await store.update([keys.appKey(name)], ([value]) => ({
+    result: value,
     writes: [{ drop: keys.appKey(name) }, { drop: keys.appStateKey(name) }],
   }));
+  // A session that was created meanwhile found the app there: it goes on with it.
+  const [session] = await store.range({ prefix: keys.appHeads(name), limit: 1 });
+  if (session === undefined || record === undefined) return;
+  await store.update([keys.appKey(name)], ([value]) => ({
+    result: undefined,
+    writes: value === undefined ? [{ key: keys.appKey(name), value: record }] : [],
+  }));
+}
+
+/** Takes an app out of the lists of its users, whose keys begin with the user. */
+async function dropUserApps(local: Local, name: string): Promise<void> {
+  for (let after: string | undefined; ; ) {
+    const rows = await local.store.range({ prefix: keys.allUserApps, after, limit: 1000 });
+    const found = rows.filter((row) => keys.partsOf(row.key).at(-1) === name);
+    if (found.length > 0)
+      await local.store.update([], () => ({
+        result: undefined,
+        writes: found.map((row) => ({ drop: row.key })),
+      }));
+    after = rows.at(-1)?.key;
+    if (rows.length < 1000) return;
+  }
 }

@@ -5,12 +5,15 @@ import type { Page, PageQuery } from '../../model/page.ts';
 import { toTime } from '../../model/time.ts';
 import { artifactNotFound } from '../shared/errors.ts';
 import type { ArtifactContent, NewArtifact, SessionRef } from '../types.ts';
+import { damaged, parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxArtifactBytes } from './limits.ts';
-import { type Local, parseHead, readHead, updateNamed } from './session-record.ts';
+import { headWrites, type Local, parseHead, readHead, touched, updateNamed } from './session-record.ts';
 
 const placeOf = (ref: SessionRef, uid: string, name: string): keys.ArtifactPlace =>
   isUserArtifact(name) ? keys.userArtifacts(ref) : keys.sessionArtifacts(uid);
+
+const sha256Of = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
 
 interface StoredContent {
   artifact: Artifact;
@@ -28,18 +31,19 @@ export async function saveArtifact(local: Local, ref: SessionRef, input: NewArti
   );
   const now = local.now();
   const data = input.data.toString('base64');
-  const sha256 = createHash('sha256').update(input.data).digest('hex');
+  const sha256 = sha256Of(input.data);
   for (;;) {
     const { uid } = await readHead(local, ref);
     const place = placeOf(ref, uid, input.name);
     const saved = await updateNamed(
       local.store,
       { head: keys.headKey(ref), latest: keys.latestKey(place, input.name) },
-      ({ head, latest }) => {
-        if (parseHead(head, now).uid !== uid) return { result: undefined, writes: [] };
+      ({ head: headValue, latest }) => {
+        const head = parseHead(headValue, now);
+        if (head.uid !== uid) return { result: undefined, writes: [] };
         const artifact: Artifact = {
           name: input.name,
-          version: latest === undefined ? 0 : (JSON.parse(latest) as Artifact).version + 1,
+          version: latest === undefined ? 0 : parseStored<Artifact>('The artifact', latest).version + 1,
           mimeType: input.mimeType,
           sizeBytes: input.data.length,
           sha256,
@@ -48,6 +52,7 @@ export async function saveArtifact(local: Local, ref: SessionRef, input: NewArti
         return {
           result: artifact,
           writes: [
+            ...headWrites(head, touched(head, now)),
             { key: keys.latestKey(place, input.name), value: JSON.stringify(artifact) },
             {
               key: keys.contentKey(place, input.name, artifact.version),
@@ -73,14 +78,16 @@ export async function getArtifact(
   const wanted = version ?? (await latestVersion(local, place, name));
   const [value] = await local.store.get([keys.contentKey(place, name, wanted)]);
   if (value === undefined) throw artifactNotFound();
-  const { artifact, data } = JSON.parse(value) as StoredContent;
-  return { artifact, data: Buffer.from(data, 'base64') };
+  const { artifact, data: encoded } = parseStored<StoredContent>('The artifact', value);
+  const data = Buffer.from(encoded, 'base64');
+  if (artifact.sha256 !== sha256Of(data)) throw damaged('The artifact');
+  return { artifact, data };
 }
 
 async function latestVersion(local: Local, place: keys.ArtifactPlace, name: string): Promise<number> {
   const [value] = await local.store.get([keys.latestKey(place, name)]);
   if (value === undefined) throw artifactNotFound();
-  return (JSON.parse(value) as Artifact).version;
+  return parseStored<Artifact>('The artifact', value).version;
 }
 
 /** The session's own artifacts first, then the user's; each by name. The cursor is the last key's place. */
@@ -100,7 +107,7 @@ export async function listArtifacts(
     const rows = await local.store.range({ prefix, after, limit: query.pageSize - items.length + 1 });
     for (const row of rows) {
       if (items.length === query.pageSize) return { items, cursor };
-      items.push(JSON.parse(row.value) as Artifact);
+      items.push(parseStored<Artifact>('An artifact', row.value));
       cursor = `${index}${row.key.slice(prefix.length)}`;
     }
   }

@@ -1,8 +1,11 @@
 import { type Content, compact, type Event, type NewEvent, type Part } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
+import type { JsonObject } from '../../model/json.ts';
 import { previewOf } from '../../model/session.ts';
+import { splitState } from '../../model/state.ts';
 import { parseTime, toTime } from '../../model/time.ts';
 import type { Write } from '../../store/types.ts';
+import { answersOf, type CallAnswer, callsOf, callWrites, type KnownCalls } from './call-record.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxEventBytes } from './limits.ts';
 import { type Head, touched } from './session-record.ts';
@@ -13,15 +16,29 @@ export interface EventRecord {
   event: Event;
 }
 
-/** A tool call that waits for its answer, found in the event that made it. */
-export interface OpenCall {
-  id: string;
-  /** Number of the event, and the call's place among those of the event. */
-  seq: number;
-  place: number;
-  name?: string | undefined;
-  longRunning?: boolean | undefined;
+/**
+ * What an event did that is no longer there, or that was hidden where its session was copied from. It keeps the
+ * event's number, so that a fork up to any event finds the state and the open calls as they stood then.
+ */
+export interface EventTrace {
+  /** The session's own keys that the event set. */
+  state?: JsonObject | undefined;
+  answers?: CallAnswer[] | undefined;
 }
+
+/** Undefined for an event that changed nothing but the list of events. */
+export function traceOf(event: Event): EventTrace | undefined {
+  const state = ownDelta(event);
+  const answers = answersOf(event);
+  if (Object.keys(state).length === 0 && answers.length === 0) return undefined;
+  return {
+    ...(Object.keys(state).length === 0 ? {} : { state }),
+    ...(answers.length === 0 ? {} : { answers }),
+  };
+}
+
+/** The session's own keys that an event sets. */
+export const ownDelta = (event: Event): JsonObject => splitState(event.actions?.stateDelta ?? {}).session;
 
 /** An event with everything filled in that does not depend on the session it goes to. */
 export interface Draft extends NewEvent {
@@ -74,8 +91,18 @@ export interface Added {
 }
 
 /** The head after an event has joined its session, and the writes of the event itself. */
-export function addEvent(before: Head, event: Event, now: number): Added {
-  const seq = before.next;
+export function addEvent(before: Head, event: Event, known: KnownCalls, now: number): Added {
+  const placed = placeEvent(before, event, before.next, known);
+  return { head: { ...placed.head, ...changedAt(before, now) }, writes: placed.writes };
+}
+
+const changedAt = (before: Head, now: number): Pick<Head, 'updated' | 'revision'> => {
+  const { updated, revision } = touched(before, now);
+  return { updated, revision };
+};
+
+/** An event in its place: as number `seq`, which no earlier event of the session has reached. */
+export function placeEvent(before: Head, event: Event, seq: number, known: KnownCalls): Added {
   const highWater = Math.max(before.highWater, Date.parse(event.timestamp));
   const value = JSON.stringify({ highWater, event } satisfies EventRecord);
   checkSize(
@@ -84,44 +111,20 @@ export function addEvent(before: Head, event: Event, now: number): Added {
     maxEventBytes,
     'Save large content as an artifact and name it in the event.',
   );
+  const shown = event.hidden !== true;
   return {
     head: {
-      ...touched(before, now),
+      ...before,
       count: before.count + 1,
       next: seq + 1,
       highWater,
       invocationId: event.invocationId,
-      last: event.hidden === true ? before.last : previewOf(event),
+      ...(shown ? { last: previewOf(event), lastSeq: seq } : {}),
     },
     writes: [
       { key: keys.eventKey(before.uid, seq), value },
       { key: keys.eventIdKey(before.uid, event.id), value: String(seq) },
-      ...callsOf(event).map((call, place) => ({
-        key: keys.openCallKey(before.uid, call.id),
-        value: JSON.stringify({ ...call, seq, place } satisfies OpenCall),
-      })),
-      ...answersOf(event).map((id) => ({ drop: keys.openCallKey(before.uid, id) })),
+      ...callWrites(before.uid, seq, callsOf(event), answersOf(event), known),
     ],
   };
-}
-
-/** The tool calls that an event makes: its functionCalls, and long-running ids that no part explains. */
-export function callsOf(event: Event): Omit<OpenCall, 'seq' | 'place'>[] {
-  if (event.partial === true) return [];
-  const long = event.longRunningToolIds ?? [];
-  const made = (event.content?.parts ?? []).flatMap(({ functionCall: call }) =>
-    call?.id === undefined
-      ? []
-      : [{ id: call.id, name: call.name, longRunning: long.includes(call.id) || undefined }],
-  );
-  const unexplained = long.filter((id) => !made.some((call) => call.id === id));
-  return [...made, ...unexplained.map((id) => ({ id, longRunning: true }))];
-}
-
-/** Ids of the tool calls that an event answers. */
-function answersOf(event: Event): string[] {
-  if (event.partial === true) return [];
-  return (event.content?.parts ?? []).flatMap(({ functionResponse }) =>
-    functionResponse?.id === undefined ? [] : [functionResponse.id],
-  );
 }

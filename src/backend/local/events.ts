@@ -1,38 +1,44 @@
 import type { Event } from '../../model/event.ts';
 import { checkId } from '../../model/ids.ts';
 import type { Page } from '../../model/page.ts';
-import { type LastEvent, previewOf } from '../../model/session.ts';
+import { previewOf } from '../../model/session.ts';
 import { parseTime } from '../../model/time.ts';
 import type { Entry, Write } from '../../store/types.ts';
 import { eventNotFound } from '../shared/errors.ts';
 import type { EventQuery, Guard, SessionRef } from '../types.ts';
-import { callsOf, type EventRecord, type OpenCall } from './event-record.ts';
+import { callsOf, type OpenCall } from './call-record.ts';
+import { parseStored } from './damage.ts';
+import { type EventRecord, traceOf } from './event-record.ts';
 import * as keys from './keys.ts';
 import {
   checkRevision,
+  edited,
   type Head,
   headWrites,
   type Local,
   parseHead,
   readHead,
-  touched,
-  updateNamed,
 } from './session-record.ts';
 
-/** One call of `list` reads at most this many events, and this many bytes of them. */
-const scanLimit = 2000;
+/**
+ * One call of `list` reads at most this many bytes of events once it has found one to show. Hidden events alone
+ * never end a page: whoever waits for the next event would take an empty page for its absence.
+ */
 const scanBytes = 8 * 1024 * 1024;
+/** Events that are read at a time: more as more of them turn out to be hidden. */
+const leastRead = 32;
+const mostRead = 512;
 
 /** What the index from event ids holds for an event that was deleted: its id is not free again. */
 export const deletedMark = '-';
 
-const parseRecord = (value: string): EventRecord => JSON.parse(value) as EventRecord;
+const parseRecord = (value: string): EventRecord => parseStored('An event', value);
 
 /** Open tool calls, oldest first; at most 1,000. */
 export async function readOpenCalls(local: Local, uid: string): Promise<OpenCall[]> {
   const rows = await local.store.range({ prefix: keys.openCalls(uid), limit: 1000 });
   return rows
-    .map((row) => JSON.parse(row.value) as OpenCall)
+    .map((row) => parseStored<OpenCall>('An open tool call', row.value))
     .sort((a, b) => a.seq - b.seq || a.place - b.place);
 }
 
@@ -53,12 +59,21 @@ export async function seqOf(
   return { seq: Number(deleted ? value.slice(1) : value), deleted };
 }
 
+/** An event and its number. @throws SessionError NOT_FOUND */
+export async function findEvent(
+  local: Local,
+  uid: string,
+  eventId: string,
+): Promise<{ seq: number; event: Event }> {
+  const { seq } = await seqOf(local, uid, eventId);
+  const record = await readEvent(local, uid, seq);
+  if (record === undefined) throw eventNotFound();
+  return { seq, event: record.event };
+}
+
 export async function getEvent(local: Local, ref: SessionRef, eventId: string): Promise<Event> {
   const head = await readHead(local, ref);
-  const { seq } = await seqOf(local, head.uid, eventId);
-  const record = await readEvent(local, head.uid, seq);
-  if (record === undefined) throw eventNotFound();
-  return record.event;
+  return (await findEvent(local, head.uid, eventId)).event;
 }
 
 export async function listEvents(local: Local, ref: SessionRef, query: EventQuery): Promise<Page<Event>> {
@@ -74,19 +89,19 @@ export async function listEvents(local: Local, ref: SessionRef, query: EventQuer
     (after === undefined || Date.parse(event.timestamp) > after);
   const items: Event[] = [];
   let cursor = query.cursor === undefined ? undefined : keys.unfixed(query.cursor);
-  let scanned = 0;
   let bytes = 0;
-  while (scanned < scanLimit && bytes < scanBytes) {
-    const limit = Math.min(query.pageSize - items.length + 1, 32);
+  for (let read = leastRead; items.length === 0 || bytes < scanBytes; read = Math.min(2 * read, mostRead)) {
+    const limit = Math.min(Math.max(query.pageSize - items.length + 1, items.length === 0 ? read : 1), read);
     const rows = await eventRows(local, head.uid, { first, cursor, reverse, limit });
     for (const row of rows) {
       if (items.length === query.pageSize)
         return { items, cursor: cursor === undefined ? undefined : keys.fixed(cursor) };
       const record = parseRecord(row.value);
-      if (wanted(record)) items.push(record.event);
+      if (wanted(record)) {
+        items.push(record.event);
+        bytes += row.value.length;
+      }
       cursor = seqOfKey(row.key);
-      scanned += 1;
-      bytes += row.value.length;
     }
     if (rows.length < limit) return { items };
   }
@@ -166,28 +181,35 @@ export async function changeEvent(
   for (;;) {
     const seen = await readHead(local, ref);
     const { uid } = seen;
-    const { seq } = await seqOf(local, uid, eventId);
-    const tail = await eventRows(local, uid, { first: 0, cursor: undefined, reverse: true, limit: 20 });
-    const changed = await updateNamed(
-      local.store,
-      { head: keys.headKey(ref), event: keys.eventKey(uid, seq) },
-      ({ head: headValue, event: value }) => {
+    const { seq, event } = await findEvent(local, uid, eventId);
+    const lastSeq = await lastSeqOf(local, seen);
+    // Only where the last visible event goes is the one before it looked for.
+    const previous = seq === lastSeq ? await lastVisibleBefore(local, uid, seq) : undefined;
+    const ids = callsOf(event).map((call) => call.id);
+    const changed = await local.store.update(
+      [keys.headKey(ref), keys.eventKey(uid, seq), ...ids.map((id) => keys.openCallKey(uid, id))],
+      ([headValue, value, ...calls]) => {
         const before = parseHead(headValue, now);
-        // Another change than an append may have touched the tail that was read: look again.
-        const stale = before.revision !== seen.revision && before.next === seen.next;
-        if (before.uid !== uid || stale) return { result: undefined, writes: [] };
+        if (before.uid !== uid) return { result: undefined, writes: [] };
         checkRevision(before, guard);
         if (value === undefined) throw eventNotFound();
         const record = parseRecord(value);
         const next = change(record);
+        const last = lastAfter(before, seen, lastSeq, seq, next?.event, previous);
+        if (last === undefined) return { result: undefined, writes: [] };
         const head: Head = {
-          ...touched(before, now),
+          ...edited(before, now),
           count: next === undefined ? before.count - 1 : before.count,
-          last: before.next === seen.next ? lastVisible(tail, seq, next) : before.last,
+          ...last,
         };
         return {
           result: next?.event ?? record.event,
-          writes: [...headWrites(before, head), ...recordWrites(uid, seq, record, next)],
+          writes: [
+            ...headWrites(before, head),
+            ...(next === undefined
+              ? deletedWrites(uid, seq, record.event, calls)
+              : [{ key: keys.eventKey(uid, seq), value: JSON.stringify(next) }]),
+          ],
         };
       },
     );
@@ -195,23 +217,70 @@ export async function changeEvent(
   }
 }
 
-function recordWrites(uid: string, seq: number, record: EventRecord, next: EventRecord | undefined): Write[] {
-  if (next !== undefined) return [{ key: keys.eventKey(uid, seq), value: JSON.stringify(next) }];
-  return [
-    { drop: keys.eventKey(uid, seq) },
-    { key: keys.eventIdKey(uid, record.event.id), value: `${deletedMark}${seq}` },
-    ...callsOf(record.event).map((call) => ({ drop: keys.openCallKey(uid, call.id) })),
-  ];
+/**
+ * The last visible event once the one with the number `seq` has become `next`. Undefined where that depends on
+ * events that may have changed since they were looked at.
+ */
+function lastAfter(
+  before: Head,
+  seen: Head,
+  seenLast: number | undefined,
+  seq: number,
+  next: Event | undefined,
+  previous: { seq: number; event: Event } | undefined,
+): Pick<Head, 'last' | 'lastSeq'> | undefined {
+  // Heads of earlier releases know the event without its number, which was looked up with the head.
+  const lastSeq = before.lastSeq ?? (before.last?.id === seen.last?.id ? seenLast : undefined);
+  if (before.last !== undefined && lastSeq === undefined) return undefined;
+  const visible = next !== undefined && next.hidden !== true;
+  if (visible && (lastSeq === undefined || seq >= lastSeq)) return { last: previewOf(next), lastSeq: seq };
+  if (visible || seq !== lastSeq) return { last: before.last, lastSeq };
+  if (seq !== seenLast || (before.edits ?? 0) !== (seen.edits ?? 0)) return undefined;
+  return previous === undefined
+    ? { last: undefined, lastSeq: undefined }
+    : { last: previewOf(previous.event), lastSeq: previous.seq };
 }
 
-function lastVisible(
-  tail: readonly Entry[],
+async function lastSeqOf(local: Local, head: Head): Promise<number | undefined> {
+  if (head.lastSeq !== undefined || head.last === undefined) return head.lastSeq;
+  const [value] = await local.store.get([keys.eventIdKey(head.uid, head.last.id)]);
+  // One that cannot be found is taken to be older than all others.
+  return value === undefined ? -1 : Number(value.startsWith(deletedMark) ? value.slice(1) : value);
+}
+
+async function lastVisibleBefore(
+  local: Local,
+  uid: string,
   seq: number,
-  next: EventRecord | undefined,
-): LastEvent | undefined {
-  for (const row of tail) {
-    const record = seqOfKey(row.key) === seq ? next : parseRecord(row.value);
-    if (record !== undefined && record.event.hidden !== true) return previewOf(record.event);
+): Promise<{ seq: number; event: Event } | undefined> {
+  let cursor = seq;
+  for (let limit = leastRead; ; limit = Math.min(2 * limit, mostRead)) {
+    const rows = await eventRows(local, uid, { first: 0, cursor, reverse: true, limit });
+    for (const row of rows) {
+      const { event } = parseRecord(row.value);
+      if (event.hidden !== true) return { seq: seqOfKey(row.key), event };
+      cursor = seqOfKey(row.key);
+    }
+    if (rows.length < limit) return undefined;
   }
-  return undefined;
+}
+
+/** The writes that delete an event. What it did to the state and to tool calls stays, for forks to find. */
+function deletedWrites(
+  uid: string,
+  seq: number,
+  event: Event,
+  openCalls: readonly (string | undefined)[],
+): Write[] {
+  const trace = traceOf(event);
+  const open = openCalls.flatMap((call) =>
+    call === undefined ? [] : [parseStored<OpenCall>('An open tool call', call)],
+  );
+  return [
+    { drop: keys.eventKey(uid, seq) },
+    { key: keys.eventIdKey(uid, event.id), value: `${deletedMark}${seq}` },
+    ...(trace === undefined ? [] : [{ key: keys.traceKey(uid, seq), value: JSON.stringify(trace) }]),
+    // An id may have been used again by a later event, whose call is not this one's.
+    ...open.filter((call) => call.seq === seq).map((call) => ({ drop: keys.openCallKey(uid, call.id) })),
+  ];
 }

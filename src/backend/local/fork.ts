@@ -1,32 +1,69 @@
+import { SessionError } from '../../errors.ts';
 import { checkId, newId } from '../../model/ids.ts';
-import type { JsonObject } from '../../model/json.ts';
 import type { Session } from '../../model/session.ts';
-import { applyDelta, splitState } from '../../model/state.ts';
-import type { Entry, Write } from '../../store/types.ts';
+import type { Write } from '../../store/types.ts';
+import { sessionExists, sessionNotFound } from '../shared/errors.ts';
 import type { ForkOptions, SessionRef } from '../types.ts';
-import { addEvent, type EventRecord } from './event-record.ts';
-import { getEvent } from './events.ts';
+import { callWrites, type KnownCalls, noCalls } from './call-record.ts';
+import { parseStored } from './damage.ts';
+import { type EventTrace, placeEvent, traceOf } from './event-record.ts';
+import { findEvent } from './events.ts';
 import * as keys from './keys.ts';
-import { type Head, type Local, readHead, toSession } from './session-record.ts';
-import { insertSession, newHead, parseState, readState } from './sessions.ts';
+import { logOf, rowsOf, stateAfter } from './session-log.ts';
+import {
+  type Head,
+  isExpired,
+  type Local,
+  parseHead,
+  readHead,
+  refOf,
+  storedHead,
+  toSession,
+} from './session-record.ts';
+import { buildingSwept, insertKeys, insertWrites, newHead, readWhole } from './sessions.ts';
 
-/** Entries that one update copies. Values of artifacts are large, so they go one by one. */
+/** What one update copies, in entries and in characters. Artifacts are large, so they go one by one. */
 const slice = 200;
+const sliceBytes = 4 * 1024 * 1024;
 
 /** How long a copy may take before its remains are taken for those of a process that died. */
 const copyMs = 60 * 60 * 1000;
 
+/** Copies that are begun anew because the session was changed meanwhile; appends do not count. */
+const attempts = 10;
+
 /**
- * Copies a session up to an event: its visible events under new ids, the state as it was after the last of
- * them, labels and artifacts. The copy is built aside, slice by slice, and becomes a session with its last
- * write; what a killed process leaves is swept as trash.
+ * Copies a session up to an event: its visible events under new ids, labels, artifacts, and the state and the
+ * open tool calls as they stood right after that event was accepted; without an event, as they are now. The
+ * copy is built aside, slice by slice, under a journal entry that has it swept as trash should this process
+ * die, and becomes a session in the update that ends the journal entry.
  */
 export async function forkSession(local: Local, ref: SessionRef, options: ForkOptions): Promise<Session> {
-  const { store } = local;
+  for (let attempt = 1; ; attempt += 1) {
+    const session = await forkOnce(local, ref, options);
+    if (session !== undefined) return session;
+    if (attempt === attempts)
+      throw new SessionError('ABORTED', 'The session was changed again and again while it was copied.', {
+        hint: 'Fork it again when nobody hides, deletes or updates in it.',
+      });
+  }
+}
+
+interface Copy {
+  local: Local;
+  source: Head;
+  /** Number of the first event that is not copied. */
+  end: number;
+  journal: string;
+}
+
+/** Undefined when the session was changed meanwhile. */
+async function forkOnce(local: Local, ref: SessionRef, options: ForkOptions): Promise<Session | undefined> {
   const now = local.now();
-  const source = await readHead(local, ref);
+  const { source, state } = await snapshot(local, ref);
   const upTo =
-    options.upToEventId === undefined ? undefined : await getEvent(local, ref, options.upToEventId);
+    options.upToEventId === undefined ? undefined : await findEvent(local, source.uid, options.upToEventId);
+  const end = upTo === undefined ? source.next : upTo.seq + 1;
   const sessionId =
     options.newSessionId === undefined ? newId('s', now) : checkId('newSessionId', options.newSessionId);
   const fresh = newHead(
@@ -34,109 +71,183 @@ export async function forkSession(local: Local, ref: SessionRef, options: ForkOp
     {
       displayName: options.displayName ?? source.displayName,
       labels: source.labels,
-      forkedFrom: { backend: 'local', sessionId: source.id, eventId: upTo?.id ?? source.last?.id },
+      forkedFrom: { backend: 'local', sessionId: source.id, eventId: upTo?.event.id ?? source.last?.id },
     },
     now,
   );
-  const journal = keys.trashKey(now + copyMs, fresh.uid);
-  await store.update([], () => ({
+  const [taken] = await local.store.get([keys.headKey(refOf(fresh))]);
+  if (taken !== undefined && !isExpired(storedHead(taken), now)) throw sessionExists();
+  const copy: Copy = { local, source, end, journal: keys.trashKey(now + copyMs, fresh.uid) };
+  await local.store.update([], () => ({
     result: undefined,
-    writes: [{ key: journal, value: keys.insideOf(fresh.uid) }],
+    writes: [{ key: copy.journal, value: keys.insideOf(fresh.uid) }],
   }));
-  const copied = await copyEvents(local, source, fresh, upTo?.id);
-  await copyArtifacts(local, keys.sessionArtifacts(source.uid), keys.sessionArtifacts(fresh.uid));
-  const head = { ...copied.head, revision: 1 };
-  await insertSession(local, head, copied.state, { base: copied.base, journal });
-  return toSession(head, await readState(local, head));
+  try {
+    const copied = await copyEvents(copy, fresh);
+    await copyRows(
+      copy,
+      keys.baseStates(source.uid),
+      keys.baseStates(fresh.uid),
+      upTo === undefined ? end : end - 1,
+    );
+    await copyArtifacts(copy, keys.sessionArtifacts(source.uid), keys.sessionArtifacts(fresh.uid));
+    const own = upTo === undefined ? state : JSON.stringify(await stateAfter(local, source.uid, upTo.seq));
+    const head: Head = {
+      ...copied,
+      next: end,
+      ...(upTo === undefined ? { invocationId: source.invocationId } : {}),
+    };
+    if (await publish(copy, head, own)) return (await readWhole(local, head)) ?? toSession(head);
+  } catch (error) {
+    await discard(copy);
+    throw error;
+  }
+  await discard(copy);
+  return undefined;
 }
 
-interface Copied {
-  head: Head;
-  /** The session's own keys at the start and at the end of the copy. */
-  base: JsonObject;
-  state: JsonObject;
+/** A session's head and the text of its own state, of one moment. */
+async function snapshot(local: Local, ref: SessionRef): Promise<{ source: Head; state: string }> {
+  for (;;) {
+    const { uid } = await readHead(local, ref);
+    const [value, state] = await local.store.get([keys.headKey(ref), keys.stateKey(uid)]);
+    const source = parseHead(value, local.now());
+    if (source.uid === uid) return { source, state: state ?? '{}' };
+  }
 }
 
-async function copyEvents(
-  local: Local,
-  source: Head,
-  fresh: Head,
-  upTo: string | undefined,
-): Promise<Copied> {
-  const bases = await readBases(local, source.uid);
-  const base = bases[0]?.state ?? {};
-  let state = base;
+/** Writes a part of the copy, unless its journal entry has been taken for that of a dead process. */
+async function writeCopy({ local, journal }: Copy, writes: readonly Write[]): Promise<void> {
+  if (writes.length === 0) return;
+  await local.store.update([journal], ([entry]) => {
+    if (entry === undefined) throw buildingSwept();
+    return { result: undefined, writes };
+  });
+}
+
+/**
+ * Makes the copy a session and ends its journal entry, in one update. False when the source was changed other
+ * than by appends since the copy began: it may hold something of before and something of after.
+ * @throws SessionError NOT_FOUND when the source is gone
+ */
+function publish({ local, source, journal }: Copy, head: Head, state: string): Promise<boolean> {
+  return local.store.update(
+    [keys.headKey(refOf(source)), journal, ...insertKeys(head)],
+    ([sourceValue, entry, taken, app, userApp]) => {
+      const now = local.now();
+      const there = sourceValue === undefined ? undefined : storedHead(sourceValue);
+      if (there === undefined || there.uid !== source.uid || isExpired(there, now)) throw sessionNotFound();
+      if (entry === undefined) throw buildingSwept();
+      if ((there.edits ?? 0) !== (source.edits ?? 0)) return { result: false, writes: [] };
+      return {
+        result: true,
+        writes: [
+          ...insertWrites(head, { taken, app, userApp }, now),
+          { key: keys.stateKey(head.uid), value: state },
+          { drop: journal },
+        ],
+      };
+    },
+  );
+}
+
+/** Hands a copy that became nothing to maintenance, at once. It changes nothing if that fails. */
+async function discard({ local, journal }: Copy): Promise<void> {
+  await local.store
+    .update([journal], ([entry]) => ({
+      result: undefined,
+      writes:
+        entry === undefined
+          ? []
+          : [{ drop: journal }, { key: keys.trashKey(0, keys.partsOf(journal)[2] ?? ''), value: entry }],
+    }))
+    .catch(() => {});
+}
+
+/**
+ * Copies the visible events under their numbers, and of all others what they did. The numbers stay the same, so
+ * that a copy of the copy finds the state of any event, too.
+ */
+async function copyEvents(copy: Copy, fresh: Head): Promise<Head> {
   let head = fresh;
-  let after: string | undefined;
-  for (;;) {
-    const prefix = keys.events(source.uid);
-    const rows = await local.store.range({ prefix, after, limit: slice });
-    const writes: Write[] = [];
-    let done = rows.length < slice;
-    for (const row of rows) {
-      const { event } = JSON.parse(row.value) as EventRecord;
-      const seq = keys.unfixed(row.key.slice(prefix.length));
-      // What was appended after the fork began is not part of it.
-      if (seq >= source.next) {
-        done = true;
-        break;
-      }
-      // The latest state that was set whole before this event, with the deltas since.
-      for (const set of bases.splice(0, bases.filter((b) => b.seq <= seq).length)) state = set.state;
-      state = applyDelta(state, splitState(event.actions?.stateDelta ?? {}).session);
-      if (event.hidden !== true) {
-        const added = addEvent(
-          head,
-          { ...event, id: newId('e', Date.parse(event.timestamp)) },
-          fresh.created,
-        );
-        head = added.head;
-        writes.push(...added.writes);
-      }
-      if (event.id === upTo) {
-        done = true;
-        break;
-      }
+  const known = noCalls();
+  const batch = batchOf(copy);
+  for await (const { seq, event, trace } of logOf(copy.local, copy.source.uid, copy.end)) {
+    if (event !== undefined && event.hidden !== true) {
+      const placed = placeEvent(head, { ...event, id: newId('e', Date.parse(event.timestamp)) }, seq, known);
+      head = placed.head;
+      await batch.add(placed.writes);
+    } else {
+      const left = trace ?? (event === undefined ? undefined : traceOf(event));
+      if (event !== undefined) head = { ...head, invocationId: event.invocationId };
+      if (left !== undefined) await batch.add(traceWrites(fresh.uid, seq, left, known));
     }
-    if (writes.length > 0) await local.store.update([], () => ({ result: undefined, writes }));
-    if (done) break;
-    after = rows.at(-1)?.key;
   }
-  if (upTo === undefined) state = bases.at(-1)?.state ?? state;
-  return { head, base, state };
+  await batch.end();
+  return head;
 }
 
-export async function readBases(local: Local, uid: string): Promise<{ seq: number; state: JsonObject }[]> {
-  const prefix = keys.baseStates(uid);
-  const rows: Entry[] = [];
-  for (;;) {
-    const more = await local.store.range({ prefix, after: rows.at(-1)?.key, limit: slice });
-    rows.push(...more);
-    if (more.length < slice) break;
-  }
-  return rows.map((row) => ({
-    seq: keys.unfixed(row.key.slice(prefix.length)),
-    state: parseState(row.value),
-  }));
+/** Collects writes of a copy into updates that keep nobody waiting long. */
+function batchOf(copy: Copy): { add(more: readonly Write[]): Promise<void>; end(): Promise<void> } {
+  let writes: Write[] = [];
+  let bytes = 0;
+  const end = async () => {
+    await writeCopy(copy, writes);
+    writes = [];
+    bytes = 0;
+  };
+  return {
+    async add(more) {
+      writes.push(...more);
+      for (const write of more) if ('value' in write) bytes += write.value.length;
+      if (writes.length >= slice || bytes >= sliceBytes) await end();
+    },
+    end,
+  };
 }
 
-async function copyArtifacts(local: Local, from: keys.ArtifactPlace, to: keys.ArtifactPlace): Promise<void> {
-  for (const part of ['content', 'latest'] as const) {
-    let after: string | undefined;
-    for (;;) {
-      const rows = await local.store.range({
-        prefix: from[part],
-        after,
-        limit: part === 'content' ? 1 : slice,
-      });
-      const [last] = rows.slice(-1);
-      if (last === undefined) break;
-      const writes = rows.map((row) => ({
-        key: to[part] + row.key.slice(from[part].length),
-        value: row.value,
-      }));
-      await local.store.update([], () => ({ result: undefined, writes }));
-      after = last.key;
+const traceWrites = (uid: string, seq: number, trace: EventTrace, known: KnownCalls): Write[] => [
+  { key: keys.traceKey(uid, seq), value: JSON.stringify(trace) },
+  ...callWrites(uid, seq, [], trace.answers ?? [], known),
+];
+
+/** Copies numbered rows up to and with `last` as they stand. */
+async function copyRows(copy: Copy, from: string, to: string, last: number): Promise<void> {
+  const batch = batchOf(copy);
+  for await (const row of rowsOf(copy.local, from, 0, last + 1))
+    await batch.add([{ key: to + row.key.slice(from.length), value: row.value }]);
+  await batch.end();
+}
+
+/**
+ * Copies the artifacts that there are now, each with all its versions. Another version may be saved meanwhile:
+ * the list is read first, and of each artifact no more is copied than it says.
+ */
+async function copyArtifacts(copy: Copy, from: keys.ArtifactPlace, to: keys.ArtifactPlace): Promise<void> {
+  const { store } = copy.local;
+  let listed: string | undefined;
+  for (;;) {
+    const latest = await store.range({ prefix: from.latest, after: listed, limit: slice });
+    for (const row of latest) {
+      const name = row.key.slice(from.latest.length);
+      const { version } = parseStored<{ version: number }>('An artifact', row.value);
+      const prefix = `${from.content}${name}/`;
+      for (let after: string | undefined; ; ) {
+        const [content] = await store.range({
+          prefix,
+          after,
+          before: prefix + keys.fixed(version + 1),
+          limit: 1,
+        });
+        if (content === undefined) break;
+        await writeCopy(copy, [
+          { key: to.content + content.key.slice(from.content.length), value: content.value },
+        ]);
+        after = content.key;
+      }
+      await writeCopy(copy, [{ key: to.latest + name, value: row.value }]);
     }
+    listed = latest.at(-1)?.key;
+    if (latest.length < slice) return;
   }
 }

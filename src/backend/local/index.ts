@@ -5,6 +5,7 @@ import { type Backend, capabilitiesOf } from '../types.ts';
 import { appendEvent } from './append.ts';
 import { createApp, deleteApp, getApp, listApps } from './apps.ts';
 import { getArtifact, listArtifacts, saveArtifact } from './artifacts.ts';
+import { damagedRecords } from './damage.ts';
 import { deleteEvent, getEvent, listEvents, setVisibility } from './events.ts';
 import { registerFeedback } from './feedback.ts';
 import { forkSession } from './fork.ts';
@@ -65,6 +66,7 @@ export function openLocal(config: LocalConfig): Backend {
           `Data is kept by the ${store.engine} engine.`,
           'add_session_to_memory stores texts as facts as they stand; no model works on them.',
           'A session id is unique for a user within an app.',
+          ...damageNote(await damagedRecords(store)),
           agents.bound.length === 0
             ? 'No agent is configured, so query has none to run.'
             : `Agents that query runs, by app: ${agents.bound.map(({ app, kind }) => `${app} (${kind})`).join(', ')}.`,
@@ -140,3 +142,8 @@ export function openLocal(config: LocalConfig): Backend {
   };
   return backend;
 }
+
+const damageNote = (keys: readonly string[]): string[] =>
+  keys.length === 0
+    ? []
+    : [`${keys.length} records of the store are damaged; the command doctor names them.`];

@@ -29,6 +29,7 @@ export const partsOf = (k: string): string[] => k.split('/').map(decodeURICompon
 export const appKey = (app: string): string => key('a', app);
 export const allApps = 'a/';
 export const userAppKey = (userId: string, app: string): string => key('au', userId, app);
+export const allUserApps = 'au/';
 export const userApps = (userId: string): string => under('au', userId);
 
 export const headKey = (ref: SessionRef): string => key('s', ref.app, ref.userId, ref.sessionId);
@@ -54,6 +55,7 @@ export const expiryKey = (ref: SessionRef, ms: number): string =>
 export const expiries = 'z/';
 export const expiriesUntil = (ms: number): string => `z/${fixed(ms + 1)}/`;
 
+export const insides = 'x/';
 export const insideOf = (uid: string): string => under('x', uid);
 export const stateKey = (uid: string): string => key('x', uid, 's');
 export const baseStates = (uid: string): string => under('x', uid, 'b');
@@ -63,8 +65,14 @@ export const eventKey = (uid: string, seq: number): string => key('x', uid, 'e',
 export const eventIdKey = (uid: string, eventId: string): string => key('x', uid, 'i', eventId);
 export const openCalls = (uid: string): string => under('x', uid, 'c');
 export const openCallKey = (uid: string, callId: string): string => key('x', uid, 'c', callId);
+export const answeredCallKey = (uid: string, callId: string): string => key('x', uid, 'a', callId);
+/** What events that are not there did, by their numbers: see `EventTrace`. */
+export const traces = (uid: string): string => under('x', uid, 'd');
+export const traceKey = (uid: string, seq: number): string => key('x', uid, 'd', fixed(seq));
 export const runKey = (uid: string, invocationId: string): string => key('x', uid, 'r', invocationId);
 export const agentNotesKey = (uid: string, agent: string): string => key('x', uid, 'g', agent);
+/** Hidden events that `add_session_to_memory` passed over. */
+export const passedOver = (uid: string, scope: string): string => under('x', uid, 'h', hash(scope));
 export const memoryMarkKey = (uid: string, scope: string): string => key('x', uid, 'm', hash(scope));
 
 /** Artifacts of a session, or of a user where the name begins with `user:`. */
@@ -95,6 +103,10 @@ export const appShared = (app: string): string[] => ['gu', 'n', 'v', 'r'].map((k
 export const trash = 't/';
 export const trashKey = (ms: number, id: string): string => key('t', fixed(ms), id);
 export const trashUntil = (ms: number): string => `t/${fixed(ms + 1)}/`;
+
+/** Keys of rows that could not be read. */
+export const damages = 'q/';
+export const damageKey = (of: string): string => key('q', of);
 
 export const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 

@@ -1,7 +1,8 @@
 import { slices } from '../../store/slices.ts';
+import type { Entry } from '../../store/types.ts';
+import { noteDamage } from './damage.ts';
 import * as keys from './keys.ts';
-import type { Local } from './session-record.ts';
-import { deleteExpired } from './sessions.ts';
+import { deleteWrites, isExpired, type Local, tryHead } from './session-record.ts';
 
 /** Drops all keys under a prefix, a slice at a time: others write in between. */
 export async function dropSlices(
@@ -22,34 +23,59 @@ export async function dropSlices(
   }
 }
 
-/** One round: deletes sessions that have expired, then what deleted sessions left behind. */
+/**
+ * One round: deletes sessions that have expired, then what deleted sessions and copies that were given up left
+ * behind. A row that cannot be read is noted for `damagedRecords` and passed over.
+ */
 export async function maintain(local: Local, stopped: () => boolean = () => false): Promise<void> {
-  while (!stopped()) {
-    const rows = await local.store.range({
-      prefix: keys.expiries,
-      before: keys.expiriesUntil(local.now()),
-      limit: 100,
-    });
+  const { store } = local;
+  for (let after: string | undefined; !stopped(); ) {
+    const before = keys.expiriesUntil(local.now());
+    const rows = await store.range({ prefix: keys.expiries, after, before, limit: 100 });
     if (rows.length === 0) break;
-    for (const row of rows) {
-      const [, , app, userId, sessionId] = keys.partsOf(row.key);
-      if (app !== undefined && userId !== undefined && sessionId !== undefined)
-        await deleteExpired(local, { app, userId, sessionId });
-      // Gone already with its session, unless that had been given another time and this entry is stale.
-      await local.store.update([], () => ({ result: undefined, writes: [{ drop: row.key }] }));
-    }
+    for (const row of rows) await expire(local, row.key);
+    after = rows.at(-1)?.key;
   }
-  while (!stopped()) {
-    const [row] = await local.store.range({
-      prefix: keys.trash,
-      before: keys.trashUntil(local.now()),
-      limit: 1,
-    });
+  for (let after: string | undefined; !stopped(); ) {
+    const before = keys.trashUntil(local.now());
+    const [row] = await store.range({ prefix: keys.trash, after, before, limit: 1 });
     if (row === undefined) break;
-    await dropSlices(local, row.value, stopped);
-    if (!stopped()) await local.store.update([], () => ({ result: undefined, writes: [{ drop: row.key }] }));
+    after = row.key;
+    await dropTrash(local, row, stopped);
   }
-  while (!stopped() && (await local.store.sweep()));
+  while (!stopped() && (await store.sweep()));
+}
+
+/** Deletes the session that an entry of the calendar speaks of, unless it has been given another time. */
+async function expire(local: Local, entry: string): Promise<void> {
+  const [, at, app, userId, sessionId] = keys.partsOf(entry);
+  if (at === undefined || app === undefined || userId === undefined || sessionId === undefined) return;
+  const now = local.now();
+  const headKey = keys.headKey({ app, userId, sessionId });
+  const readable = await local.store.update([headKey], ([value]) => {
+    const head = value === undefined ? undefined : tryHead(value);
+    if (value !== undefined && head === undefined) return { result: false, writes: [] };
+    const due = head !== undefined && head.expires === keys.unfixed(at);
+    if (due && !isExpired(head, now)) return { result: true, writes: [] };
+    return { result: true, writes: [...(due ? deleteWrites(head, now) : []), { drop: entry }] };
+  });
+  if (!readable) await noteDamage(local.store, headKey);
+}
+
+/**
+ * Drops what an entry of the trash names. The entry moves out of its writer's reach first: a copy that is still
+ * being made cannot become a session any more once its contents begin to go.
+ */
+async function dropTrash(local: Local, row: Entry, stopped: () => boolean): Promise<void> {
+  const claimed = keys.trashKey(0, keys.partsOf(row.key)[2] ?? '');
+  const prefix = await local.store.update([row.key], ([value]) => ({
+    result: value,
+    writes: value === undefined || row.key === claimed ? [] : [{ drop: row.key }, { key: claimed, value }],
+  }));
+  // An entry that names nothing would name everything.
+  if (prefix === undefined || !prefix.startsWith(keys.insides)) return;
+  await dropSlices(local, prefix, stopped);
+  if (!stopped()) await local.store.update([], () => ({ result: undefined, writes: [{ drop: claimed }] }));
 }
 
 /** Rounds of `maintain`, now, every minute, and when it is poked. The returned stop waits for the one under way. */

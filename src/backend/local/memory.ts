@@ -6,18 +6,21 @@ import type { Memory, MemoryScope } from '../../model/memory.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { preview } from '../../model/text.ts';
 import { toTime } from '../../model/time.ts';
-import type { Put } from '../../store/types.ts';
+import type { Put, Write } from '../../store/types.ts';
 import { memoryNotFound } from '../shared/errors.ts';
 import { checkFact, checkScope } from '../shared/rules.ts';
 import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
+import { parseStored } from './damage.ts';
 import type { EventRecord } from './event-record.ts';
 import * as keys from './keys.ts';
 import { maxFactLength } from './limits.ts';
-import { type Head, type Local, readHead } from './session-record.ts';
+import { type Head, type Local, readHead, tryHead } from './session-record.ts';
 
 /** Memories that one call of `list` looks at, and that `addSession` shows of those it made. */
 const scanLimit = 2000;
 const shown = 20;
+/** Events that one update makes facts of. */
+const slice = 200;
 
 /** The scope of a memory that names none: the pair that ADK uses with Memory Bank. */
 const scopeOf = (owner: Owner, scope: MemoryScope | undefined): MemoryScope =>
@@ -85,7 +88,7 @@ export async function listMemories(
     const rows = await local.store.range({ prefix, before, limit, reverse: true });
     for (const row of rows) {
       if (items.length === query.pageSize) return { items, cursor };
-      const memory = JSON.parse(row.value) as Memory;
+      const memory = parseStored<Memory>('A memory', row.value);
       if (wanted === undefined || canonicalJson(memory.scope) === wanted) items.push(memory);
       cursor = row.key.slice(prefix.length);
       scanned += 1;
@@ -106,13 +109,14 @@ export async function searchMemory(
     query.text,
     query.limit,
   );
-  return hits.map((hit) => ({ ...(JSON.parse(hit.value) as Memory), score: hit.score }));
+  return hits.map((hit) => ({ ...parseStored<Memory>('A memory', hit.value), score: hit.score }));
 }
 
 /**
  * Makes one fact of the text of each visible event that no earlier call has made one of. There is no model
  * here to extract facts with, and the note says so. Ids follow from the events, so that a call that was cut
- * short and repeated makes nothing twice.
+ * short and repeated makes nothing twice. Events that are hidden now are noted, for a later call to find them
+ * visible.
  */
 export async function addSessionToMemory(
   local: Local,
@@ -122,37 +126,80 @@ export async function addSessionToMemory(
   checkScope(options.scope);
   const head = await readHead(local, ref);
   const scope = scopeOf(ref, options.scope);
-  const markKey = keys.memoryMarkKey(head.uid, canonicalJson(scope));
-  const [mark] = await local.store.get([markKey]);
-  const prefix = keys.events(head.uid);
   const memories: Memory[] = [];
   let count = 0;
-  let after = mark === undefined ? undefined : prefix + mark;
-  for (;;) {
-    const rows = await local.store.range({ prefix, after, limit: 200 });
-    const last = rows.at(-1);
-    if (last === undefined) break;
-    const found = rows.flatMap((row) =>
-      factsOf(head, JSON.parse(row.value) as EventRecord, scope, local.now()),
-    );
-    const writes = [
-      ...found.map((memory) => put(ref, memory)),
-      { key: markKey, value: last.key.slice(prefix.length) },
-    ];
-    await local.store.update([keys.headKey(ref)], ([value]) => ({
-      result: undefined,
-      // A session that was deleted meanwhile keeps no mark; what was remembered of it stays.
-      writes: value === undefined ? writes.slice(0, -1) : writes,
-    }));
+  for await (const { found, writes } of newFacts(local, head, scope)) {
+    await local.store.update([keys.headKey(ref)], ([value]) => {
+      const there = value === undefined ? undefined : tryHead(value);
+      return {
+        result: undefined,
+        writes: [
+          ...found.map((memory) => put(ref, memory)),
+          // A session that was deleted meanwhile keeps no marks; what was remembered of it stays.
+          ...(there?.uid === head.uid ? writes : []),
+        ],
+      };
+    });
     count += found.length;
     memories.push(...found.slice(0, shown - memories.length));
-    after = last.key;
   }
   return {
     memories,
     count,
     note: 'Offline, every new text of the session became one fact as it stands; no model extracted or merged facts.',
   };
+}
+
+interface NewFacts {
+  found: Memory[];
+  /** Marks on the session, so that the next call begins where this one ended. */
+  writes: Write[];
+}
+
+/** Slice by slice: events that were passed over and are visible now, then those after the mark. */
+async function* newFacts(local: Local, head: Head, scope: MemoryScope): AsyncGenerator<NewFacts, void> {
+  const { store } = local;
+  const scopeText = canonicalJson(scope);
+  const events = keys.events(head.uid);
+  const passedOver = keys.passedOver(head.uid, scopeText);
+  for (let after: string | undefined; ; ) {
+    const notes = await store.range({ prefix: passedOver, after, limit: slice });
+    const last = notes.at(-1);
+    if (last === undefined) break;
+    after = last.key;
+    const values = await store.get(notes.map((note) => events + note.key.slice(passedOver.length)));
+    const done = notes.flatMap((note, i) => {
+      const record = values[i] === undefined ? undefined : parseStored<EventRecord>('An event', values[i]);
+      return record?.event.hidden === true ? [] : [{ note, record }];
+    });
+    if (done.length > 0)
+      yield {
+        found: done.flatMap(({ record }) =>
+          record === undefined ? [] : factsOf(head, record, scope, local.now()),
+        ),
+        writes: done.map(({ note }) => ({ drop: note.key })),
+      };
+  }
+  const markKey = keys.memoryMarkKey(head.uid, scopeText);
+  const [mark] = await store.get([markKey]);
+  for (let after = mark === undefined ? undefined : events + mark; ; ) {
+    const rows = await store.range({ prefix: events, after, limit: slice });
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    after = last.key;
+    const records = rows.map((row) => parseStored<EventRecord>('An event', row.value));
+    yield {
+      found: records.flatMap((record) => factsOf(head, record, scope, local.now())),
+      writes: [
+        ...rows.flatMap((row, i) =>
+          records[i]?.event.hidden === true
+            ? [{ key: passedOver + row.key.slice(events.length), value: '' }]
+            : [],
+        ),
+        { key: markKey, value: last.key.slice(events.length) },
+      ],
+    };
+  }
 }
 
 function factsOf(head: Head, { event }: EventRecord, scope: MemoryScope, now: number): Memory[] {

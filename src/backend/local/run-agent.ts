@@ -5,6 +5,7 @@ import type { JsonObject } from '../../model/json.ts';
 import { messageIdOf } from '../../model/run.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import { appendEvent } from './append.ts';
+import { parseStored } from './damage.ts';
 import { listEvents } from './events.ts';
 import * as keys from './keys.ts';
 import { searchMemory } from './memory.ts';
@@ -52,7 +53,10 @@ export async function* runAgent(
         invocationId,
         timestamp: new Date(local.now()).toISOString(),
       };
-    else yield (await appendEvent(writer, ref, { ...piece, author: agent.name, invocationId })).event;
+    else {
+      const said = { ...piece, author: agent.name, invocationId };
+      yield (await appendEvent(writer, ref, said, {}, { renamesCalls: true })).event;
+    }
   }
 }
 
@@ -67,7 +71,7 @@ async function notesOf(
   return {
     async read() {
       const [value] = await local.store.get([key]);
-      return value === undefined ? {} : (JSON.parse(value) as JsonObject);
+      return value === undefined ? {} : parseStored<JsonObject>('What the agent noted', value);
     },
     async save(notes) {
       await writer.store.update([], () => ({

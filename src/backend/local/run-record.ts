@@ -3,6 +3,8 @@ import type { Content, Event, NewEvent } from '../../model/event.ts';
 import type { RunRecord } from '../../model/run.ts';
 import type { Store, Write } from '../../store/types.ts';
 import type { RunEnding, SessionRef } from '../types.ts';
+import { noCalls } from './call-record.ts';
+import { parseStored } from './damage.ts';
 import { addEvent, type EventRecord } from './event-record.ts';
 import * as keys from './keys.ts';
 import type { Head } from './session-record.ts';
@@ -32,7 +34,7 @@ export const interruption: RunEnding = {
 };
 
 export const parseRow = (value: string | undefined): RunRow | undefined =>
-  value === undefined ? undefined : (JSON.parse(value) as RunRow);
+  value === undefined ? undefined : parseStored('The run', value);
 
 export const isHeld = (row: RunRow, owner: string): boolean =>
   row.status === 'running' && row.owner === owner;
@@ -48,7 +50,7 @@ export const toRecord = (row: RunRow): RunRecord => ({
 /** Whether the agent had said its last word, so that only the mark of its end is missing. */
 export function isComplete(last: string | undefined, row: RunRow): boolean {
   if (last === undefined) return false;
-  const { event } = JSON.parse(last) as EventRecord;
+  const { event } = parseStored<EventRecord>('An event', last);
   return (
     event.invocationId === row.invocationId && event.author === row.author && event.turnComplete === true
   );
@@ -59,7 +61,7 @@ export function withEvent(
   event: Event | undefined,
   now: number,
 ): { head: Head; writes: Write[] } {
-  return event === undefined ? { head, writes: [] } : addEvent(head, event, now);
+  return event === undefined ? { head, writes: [] } : addEvent(head, event, noCalls(), now);
 }
 
 /** What the agent had said when its run ended. */

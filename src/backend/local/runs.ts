@@ -2,6 +2,7 @@ import type { Content } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
 import type { RunRecord } from '../../model/run.ts';
 import type { BegunRun, RunEnding, RunLedger, SessionRef } from '../types.ts';
+import { parseStored } from './damage.ts';
 import { draft, type EventRecord, toEvent } from './event-record.ts';
 import * as keys from './keys.ts';
 import {
@@ -154,7 +155,7 @@ export function openRuns(config: RunsConfig): LocalRuns {
       { head: keys.headKey(ref), run: keys.runKey(mine.uid, invocationId) },
       (values) => {
         const row = parseRow(values.run);
-        const head = values.head === undefined ? undefined : (JSON.parse(values.head) as Head);
+        const head = values.head === undefined ? undefined : parseStored<Head>('The session', values.head);
         if (row === undefined || head?.uid !== mine.uid || !isHeld(row, mine.owner))
           return { result: false, writes: [] };
         // What was unfinished when the renewal began may be a whole event by now.
@@ -259,7 +260,7 @@ export function openRuns(config: RunsConfig): LocalRuns {
         reverse: true,
       });
       return rows
-        .map((entry) => (JSON.parse(entry.value) as EventRecord).event)
+        .map((entry) => parseStored<EventRecord>('An event', entry.value).event)
         .filter((event) => event.invocationId === invocationId && event.author !== 'user')
         .filter((event) => event.hidden !== true)
         .reverse();

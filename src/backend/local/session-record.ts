@@ -5,6 +5,7 @@ import { toTime } from '../../model/time.ts';
 import type { Decision, Store, Write } from '../../store/types.ts';
 import { sessionNotFound } from '../shared/errors.ts';
 import type { Guard, SessionMark, SessionRef } from '../types.ts';
+import { damaged, parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 
 /** The record of a session: small, and rewritten with every append. State and events have records of their own. */
@@ -28,7 +29,11 @@ export interface Head {
   invocationId?: string | undefined;
   /** The invocation that an agent runs now, or ran when its process died. */
   run?: string | undefined;
+  /** The last visible event, and its number; heads of earlier releases lack the number. */
   last?: LastEvent | undefined;
+  lastSeq?: number | undefined;
+  /** Changes to what was there before, so not appends: a copy that saw this number change is not of one moment. */
+  edits?: number | undefined;
   forkedFrom?: Session['forkedFrom'];
 }
 
@@ -42,10 +47,29 @@ export interface Local {
 
 export const refOf = (head: Head): SessionRef => ({ app: head.app, userId: head.userId, sessionId: head.id });
 
+/** @throws SessionError FAILED_PRECONDITION when the row is no head */
+export function storedHead(value: string): Head {
+  const head = parseStored<Head>('The session', value);
+  if (typeof head.uid !== 'string' || typeof head.next !== 'number') throw damaged('The session');
+  return head;
+}
+
+/** A head for work that goes on without it; undefined when it is damaged. */
+export function tryHead(value: string): Head | undefined {
+  try {
+    return storedHead(value);
+  } catch {
+    return undefined;
+  }
+}
+
+export const isExpired = (head: Head, now: number): boolean =>
+  head.expires !== undefined && head.expires <= now;
+
 /** @throws SessionError NOT_FOUND */
 export function parseHead(value: string | undefined, now: number): Head {
-  const head = value === undefined ? undefined : (JSON.parse(value) as Head);
-  if (head === undefined || (head.expires !== undefined && head.expires <= now)) throw sessionNotFound();
+  const head = value === undefined ? undefined : storedHead(value);
+  if (head === undefined || isExpired(head, now)) throw sessionNotFound();
   return head;
 }
 
@@ -107,6 +131,11 @@ function placesOf(head: Head, other?: Head): string[] {
 /** The next revision of a head. Time never runs backwards within a session. */
 export function touched(head: Head, now: number): Head {
   return { ...head, updated: Math.max(now, head.updated), revision: head.revision + 1 };
+}
+
+/** The next revision of a head whose session changes other than by a new event. */
+export function edited(head: Head, now: number): Head {
+  return { ...touched(head, now), edits: (head.edits ?? 0) + 1 };
 }
 
 export function toMark(head: Head): SessionMark {

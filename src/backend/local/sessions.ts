@@ -9,27 +9,30 @@ import type { Write } from '../../store/types.ts';
 import { sessionExists, sessionNotFound } from '../shared/errors.ts';
 import { checkExpireTime, checkLabels } from '../shared/rules.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
+import { parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxStateBytes } from './limits.ts';
 import {
   checkRevision,
   deleteWrites,
+  edited,
   type Head,
   headWrites,
+  isExpired,
   type Local,
   parseHead,
   readHead,
   refOf,
+  storedHead,
   toSession,
-  touched,
-  updateNamed,
+  tryHead,
 } from './session-record.ts';
 
 /** Sessions that one call of `list` looks at; a filter that few match ends a page early, with a cursor. */
 const scanLimit = 2000;
 
 export const parseState = (value: string | undefined): JsonObject =>
-  value === undefined ? {} : (JSON.parse(value) as JsonObject);
+  value === undefined ? {} : parseStored('The state', value);
 
 /** The writes of the shared parts of a state delta. */
 export function sharedStateWrites(
@@ -63,7 +66,7 @@ export async function createSession(local: Local, owner: Owner, input: NewSessio
   const head = newHead({ ...owner, sessionId }, input, now);
   const state = input.state ?? {};
   await insertSession(local, head, state);
-  return toSession(head, await readState(local, head));
+  return (await readWhole(local, head)) ?? toSession(head, state);
 }
 
 /** A head for a session that is not stored yet. */
@@ -108,35 +111,22 @@ export async function insertSession(
   { base = state, latest, journal }: Built = {},
 ): Promise<void> {
   const ref = refOf(head);
-  await updateNamed(
-    local.store,
-    {
-      taken: keys.headKey(ref),
-      app: keys.appKey(head.app),
-      userApp: keys.userAppKey(head.userId, head.app),
-      userState: keys.userStateKey(ref),
-      appState: keys.appStateKey(head.app),
-      built: journal,
-    },
-    ({ taken, app, userApp, userState, appState, built }) => {
-      const old = taken === undefined ? undefined : (JSON.parse(taken) as Head);
-      if (old !== undefined && !isExpired(old, local.now())) throw sessionExists();
-      if (journal !== undefined && built === undefined) throw buildingSwept();
+  const place = insertKeys(head);
+  const shared = [keys.userStateKey(ref), keys.appStateKey(head.app)];
+  await local.store.update(
+    [...place, ...shared, ...(journal === undefined ? [] : [journal])],
+    ([taken, app, userApp, userState, appState, entry]) => {
+      if (journal !== undefined && entry === undefined) throw buildingSwept();
       return {
         result: undefined,
         writes: [
-          ...(old === undefined ? [] : deleteWrites(old, head.created)),
-          ...headWrites(undefined, head),
+          ...insertWrites(head, { taken, app, userApp }, local.now()),
           { key: keys.stateKey(head.uid), value: stateText(splitState(state).session) },
           { key: keys.baseStateKey(head.uid, 0), value: stateText(splitState(base).session) },
           ...(latest === undefined
             ? []
             : [{ key: keys.baseStateKey(head.uid, latest.seq), value: stateText(latest.state) }]),
           ...sharedStateWrites(ref, state, userState, appState),
-          ...(app === undefined
-            ? [{ key: keys.appKey(head.app), value: JSON.stringify({ created: head.created }) }]
-            : []),
-          ...(userApp === undefined ? [{ key: keys.userAppKey(head.userId, head.app), value: '' }] : []),
           ...(journal === undefined ? [] : [{ drop: journal }]),
         ],
       };
@@ -144,26 +134,61 @@ export async function insertSession(
   );
 }
 
-const buildingSwept = (): SessionError =>
+/** The journal entry of a copy is gone: maintenance took its process for dead and swept what it had built. */
+export const buildingSwept = (): SessionError =>
   new SessionError('ABORTED', 'The copy stood still for so long that it was taken for abandoned.', {
     hint: 'Nothing is left of it: begin again.',
   });
 
-const isExpired = (head: Head, now: number): boolean => head.expires !== undefined && head.expires <= now;
+/** The keys that `insertWrites` wants the values of. */
+export const insertKeys = (head: Head): string[] => [
+  keys.headKey(refOf(head)),
+  keys.appKey(head.app),
+  keys.userAppKey(head.userId, head.app),
+];
 
-/** The merged state that readers of a session see. */
-export async function readState(local: Local, head: Head): Promise<JsonObject> {
-  const [session, user, app] = await local.store.get([
-    keys.stateKey(head.uid),
-    keys.userStateKey(head),
-    keys.appStateKey(head.app),
+/**
+ * The writes that make a session visible. What is left of an expired one with its id goes.
+ * @throws SessionError ALREADY_EXISTS when the owner has a session with this id
+ */
+export function insertWrites(
+  head: Head,
+  found: { taken: string | undefined; app: string | undefined; userApp: string | undefined },
+  now: number,
+): Write[] {
+  const old = found.taken === undefined ? undefined : storedHead(found.taken);
+  if (old !== undefined && !isExpired(old, now)) throw sessionExists();
+  return [
+    ...(old === undefined ? [] : deleteWrites(old, head.created)),
+    ...headWrites(undefined, head),
+    ...(found.app === undefined
+      ? [{ key: keys.appKey(head.app), value: JSON.stringify({ created: head.created }) }]
+      : []),
+    ...(found.userApp === undefined ? [{ key: keys.userAppKey(head.userId, head.app), value: '' }] : []),
+  ];
+}
+
+/** A session with the state that its readers see, both of one moment. Undefined once the session is another. */
+export async function readWhole(local: Local, seen: Head): Promise<Session | undefined> {
+  const [value, session, user, app] = await local.store.get([
+    keys.headKey(refOf(seen)),
+    keys.stateKey(seen.uid),
+    keys.userStateKey(refOf(seen)),
+    keys.appStateKey(seen.app),
   ]);
-  return mergeState({ session: parseState(session), user: parseState(user), app: parseState(app) });
+  const head = parseHead(value, local.now());
+  if (head.uid !== seen.uid) return undefined;
+  return toSession(
+    head,
+    mergeState({ session: parseState(session), user: parseState(user), app: parseState(app) }),
+  );
 }
 
 export async function getSession(local: Local, ref: SessionRef): Promise<Session> {
-  const head = await readHead(local, ref);
-  return toSession(head, await readState(local, head));
+  for (;;) {
+    const session = await readWhole(local, await readHead(local, ref));
+    if (session !== undefined) return session;
+  }
 }
 
 export async function updateSession(
@@ -181,7 +206,7 @@ export async function updateSession(
       const before = parseHead(value, now);
       checkRevision(before, guard);
       const head: Head = {
-        ...touched(before, now),
+        ...edited(before, now),
         displayName: change.displayName ?? before.displayName,
         labels: change.labels ?? before.labels,
         expires: expires ?? before.expires,
@@ -192,7 +217,7 @@ export async function updateSession(
       };
     },
   );
-  return toSession(after, await readState(local, after));
+  return (await readWhole(local, after)) ?? toSession(after);
 }
 
 // A replaced state is also a base: a fork to an earlier event replays deltas from the base before that event.
@@ -217,18 +242,6 @@ export async function deleteSession(local: Local, ref: SessionRef, guard: Guard 
     const head = parseHead(value, now);
     checkRevision(head, guard);
     return { result: undefined, writes: deleteWrites(head, now) };
-  });
-}
-
-/** Deletes a session that has expired, unless somebody gave it more time meanwhile. */
-export async function deleteExpired(local: Local, ref: SessionRef): Promise<void> {
-  const now = local.now();
-  await local.store.update([keys.headKey(ref)], ([value]) => {
-    const head = value === undefined ? undefined : (JSON.parse(value) as Head);
-    return {
-      result: undefined,
-      writes: head !== undefined && isExpired(head, now) ? deleteWrites(head, now) : [],
-    };
   });
 }
 
@@ -257,7 +270,7 @@ export async function listSessions(local: Local, query: SessionQuery): Promise<P
       if (items.length === query.pageSize) return { items, cursor };
       cursor = row.key.slice(prefix.length);
       scanned += 1;
-      const head = heads[i] === undefined ? undefined : (JSON.parse(heads[i]) as Head);
+      const head = heads[i] === undefined ? undefined : tryHead(heads[i]);
       if (head === undefined || isExpired(head, local.now())) continue;
       const session = toSession(head);
       if (matchesFilter(session, query.filter ?? [])) items.push(session);

@@ -7,12 +7,13 @@ import { parseTime } from '../../model/time.ts';
 import type { Write } from '../../store/types.ts';
 import { sessionExists } from '../shared/errors.ts';
 import type { ArrivingSession, Owner, StagedSession } from '../types.ts';
-import { addEvent } from './event-record.ts';
+import { noCalls } from './call-record.ts';
+import { placeEvent } from './event-record.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxArtifactBytes } from './limits.ts';
 import { dropSlices } from './maintenance.ts';
 import { type Head, type Local, readHead, toSession } from './session-record.ts';
-import { insertSession, newHead, readState } from './sessions.ts';
+import { buildingSwept, insertSession, newHead, readWhole } from './sessions.ts';
 
 /** How long a silent stage is kept before it is taken for that of a process that died. */
 const silentMs = 60 * 60 * 1000;
@@ -39,16 +40,18 @@ export async function stageSession(
   const inside = keys.insideOf(head.uid);
   const artifacts = keys.sessionArtifacts(head.uid);
   const setByEvents = new Set<string>();
+  const known = noCalls();
   let journal = keys.trashKey(begun + silentMs, head.uid);
   let renewAt = begun + silentMs / 2;
   let batch: Write[] = [];
   let length = 0;
-  const write = (writes: readonly Write[]) => local.store.update([], () => ({ result: undefined, writes }));
-  await write([{ key: journal, value: inside }]);
+  const { store } = local;
+  await store.update([], () => ({ result: undefined, writes: [{ key: journal, value: inside }] }));
 
   async function flush(): Promise<void> {
     const now = local.now();
     const writes = batch;
+    const held = journal;
     batch = [];
     length = 0;
     if (now >= renewAt) {
@@ -57,7 +60,10 @@ export async function stageSession(
       journal = next;
       renewAt = now + silentMs / 2;
     }
-    await write(writes);
+    await store.update([held], ([entry]) => {
+      if (entry === undefined) throw buildingSwept();
+      return { result: undefined, writes };
+    });
   }
 
   async function add(writes: readonly Write[]): Promise<void> {
@@ -73,7 +79,7 @@ export async function stageSession(
       checkId('invocationId', event.invocationId);
       for (const key of Object.keys(splitState(event.actions?.stateDelta ?? {}).session))
         setByEvents.add(key);
-      const added = addEvent(head, event, begun);
+      const added = placeEvent(head, event, head.next, known);
       head = added.head;
       await add(added.writes);
     },
@@ -93,12 +99,12 @@ export async function stageSession(
       await flush();
       const whole: Head = { ...head, revision: 1 };
       await insertSession(local, whole, state, { journal, ...basesOf(whole, state, setByEvents) });
-      return toSession(whole, await readState(local, whole));
+      return (await readWhole(local, whole)) ?? toSession(whole);
     },
     async discard() {
       batch = [];
       await dropSlices(local, inside);
-      await write([{ drop: journal }]);
+      await store.update([], () => ({ result: undefined, writes: [{ drop: journal }] }));
     },
   };
 }

@@ -4,7 +4,7 @@ import { toolCallNotOpen } from '../shared/errors.ts';
 import { checkOutputs } from '../shared/rules.ts';
 import type { Appended, SessionRef } from '../types.ts';
 import { appendEvent } from './append.ts';
-import type { OpenCall } from './event-record.ts';
+import type { OpenCall } from './call-record.ts';
 import { readEvent, readOpenCalls } from './events.ts';
 import { type Local, readHead } from './session-record.ts';
 
@@ -46,9 +46,16 @@ export async function submitToolOutputs(
     const response = output.error === undefined ? (output.output ?? {}) : { error: output.error };
     return { call, part: { functionResponse: { id: call.id, name: call.name ?? call.id, response } } };
   });
-  return appendEvent(local, ref, {
-    author: 'user',
-    invocationId: answered[0]?.call.invocationId,
-    content: { role: 'user', parts: answered.map(({ part }) => part) },
-  });
+  return appendEvent(
+    local,
+    ref,
+    {
+      author: 'user',
+      invocationId: answered[0]?.call.invocationId,
+      content: { role: 'user', parts: answered.map(({ part }) => part) },
+    },
+    {},
+    // Others may have answered since the calls were listed.
+    { answersOpenCalls: true },
+  );
 }

@@ -1,0 +1,52 @@
+import { SessionError } from '../../errors.ts';
+import { isObject } from '../../model/json.ts';
+import type { Store } from '../../store/types.ts';
+import * as keys from './keys.ts';
+
+/** A record that something outside this program has changed: a bad disk, or somebody's hands. */
+export function damaged(what: string, cause?: unknown): SessionError {
+  return new SessionError('FAILED_PRECONDITION', `${what} is damaged in the store.`, {
+    hint: 'Ask the operator to run `agent-sessions-mcp doctor`, which names damaged records, and to restore a backup.',
+    cause,
+  });
+}
+
+/**
+ * The object that a row holds.
+ * @throws SessionError FAILED_PRECONDITION when the row holds no JSON object
+ */
+export function parseStored<T>(what: string, text: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw damaged(what, error);
+  }
+  if (!isObject(value)) throw damaged(what);
+  return value as T;
+}
+
+/** The same, for work that goes on without the row. */
+export function tryStored<T>(text: string): T | undefined {
+  try {
+    return parseStored<T>('A record', text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Remembers the key of a damaged row, so that `damagedRecords` finds it without reading the whole store. */
+export async function noteDamage(store: Store, key: string): Promise<void> {
+  const note = keys.damageKey(key);
+  const [known] = await store.get([note]);
+  if (known !== undefined) return;
+  await store.update([], () => ({ result: undefined, writes: [{ key: note, value: '' }] }));
+}
+
+/** Keys of rows that maintenance met and could not read, at most `limit`. Rows that are gone by now are left out. */
+export async function damagedRecords(store: Store, limit = 100): Promise<string[]> {
+  const notes = await store.range({ prefix: keys.damages, limit });
+  const named = notes.map((note) => keys.partsOf(note.key)[1] ?? '');
+  const rows = await store.get(named);
+  return named.filter((_, i) => rows[i] !== undefined && tryStored(rows[i]) === undefined);
+}
