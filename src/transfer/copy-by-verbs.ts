@@ -87,7 +87,9 @@ export async function copyByVerbs(
     } catch (error) {
       const taken = error instanceof SessionError && error.code === 'ALREADY_EXISTS';
       const earlier = taken && sessionId !== undefined ? { ...owner, sessionId } : undefined;
-      const marked = earlier === undefined ? undefined : await backend.sessions?.get?.(earlier);
+      // Somebody else's session cannot be looked at: then its id is taken, and no more is told.
+      const marked =
+        earlier === undefined ? undefined : await backend.sessions?.get?.(earlier).catch(() => undefined);
       if (earlier === undefined || marked?.labels?.[partialLabel] !== options.fingerprint) throw error;
       return { ref: earlier, ...(await eventsIn(backend, earlier)) };
     }
