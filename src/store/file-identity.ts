@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { SessionError } from '../errors.ts';
 
 /** Milliseconds that readers trust an earlier look. */
@@ -12,10 +12,14 @@ export interface FileIdentity {
 }
 
 /**
- * Notices that files which are open were moved, deleted or replaced. What is written to them then ends up where
- * nobody will look for it, and no call of SQLite fails. A file that is written over in place is not noticed.
+ * Notices that a database file which is open, or its log, was moved, deleted or replaced. What is written then ends
+ * up where nobody will look for it, and no call of SQLite fails. A file that is written over in place is not
+ * noticed. Without a path there is nothing to notice.
  */
-export function fileIdentity(paths: readonly string[]): FileIdentity {
+export function fileIdentity(path: string | undefined): FileIdentity {
+  // The log exists from the first transaction on, and stays as long as a connection is open. SQLite puts it
+  // beside the file that a link leads to.
+  const paths = path === undefined ? [] : [path, `${target(path)}-wal`];
   const known = paths.map(identify);
   let looked = 0;
 
@@ -40,6 +44,14 @@ export function fileIdentity(paths: readonly string[]): FileIdentity {
       if (performance.now() - looked > trusted) check();
     },
   };
+}
+
+function target(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
 }
 
 /** Which file a path leads to; undefined where none can be found. It is not opened. */

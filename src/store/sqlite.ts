@@ -1,4 +1,3 @@
-import { realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { SessionError } from '../errors.ts';
@@ -54,21 +53,20 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   if (!inMemory) prepareFile(path, (url) => new DatabaseSync(url, { readOnly: true }));
   const whenFree = <T>(attempt: () => T, deadline = performance.now() + (options.patience ?? patience)) =>
     retryWhileLocked(attempt, deadline);
-  const { db, log, ...sql } = await whenFree(() => {
+  const { db, ...sql } = await whenFree(() => {
     const opened = new DatabaseSync(path, { timeout: 0 });
     try {
       configure(opened, options);
       migrate(opened);
       if (!inMemory) rewriteOldFile(opened);
-      return { db: opened, log: writeAheadLog(opened), ...statements(opened), text: textIndex(opened) };
+      return { db: opened, ...statements(opened), text: textIndex(opened) };
     } catch (error) {
       opened.close();
       throw isMisfit(error) ? damaged(error) : error;
     }
   });
-  // The log exists from the first transaction on, and stays as long as a connection is open. SQLite puts it
-  // beside the file that a link leads to.
-  const file = fileIdentity(inMemory ? [] : [path, `${realpathSync(path)}-wal`]);
+  const file = fileIdentity(inMemory ? undefined : path);
+  const log = writeAheadLog(db, file.check);
   const turns = takeTurns();
   const lane = groupCommit(commitBatch, options.patience ?? patience);
   const watch = watchKeys({

@@ -13,19 +13,21 @@ export interface WriteAheadLog {
 /**
  * Deleted text is overwritten in the file (`secure_delete`) but stays in the write-ahead log, which SQLite
  * rewrites from its start and cuts off only when asked to (sqlite.org/wal.html). A reader or writer in
- * another process puts it off; it is tried again until it succeeds.
+ * another process puts it off; it is tried again until it succeeds. `check` throws when the files are not
+ * in their places any more: another process may then use a new log with the old index.
  */
-export function writeAheadLog(db: DatabaseSync): WriteAheadLog {
+export function writeAheadLog(db: DatabaseSync, check: () => void): WriteAheadLog {
   const checkpoint = db.prepare('pragma wal_checkpoint(truncate)');
   let timer: NodeJS.Timeout | undefined;
 
   function empty(): void {
     timer = undefined;
     try {
+      check();
       const { busy } = checkpoint.get() as unknown as { busy: number };
       if (busy === 0) return;
     } catch {
-      // A full disk, say: whoever writes next hears of it.
+      // Whoever reads or writes next hears of it.
     }
     written();
   }

@@ -11,7 +11,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/types.ts';
 import { opened, run, scratch } from './helpers.ts';
@@ -95,6 +95,19 @@ test('closing a store that was replaced leaves the new one and its log alone', a
   expect(await run('read-key.ts', path, 'new')).toBe('v');
   await put(fresh, 'newer');
   expect(await run('read-key.ts', `${path}.moved`, 'old')).toBe('v');
+});
+
+test('the log of a store that was moved is left as it is', async () => {
+  const path = join(scratch(), 'sessions.db');
+  const store = await opened(path);
+  await put(store, 'k', 'x'.repeat(50_000));
+  move(path, `${path}.moved`);
+  const before = statSync(`${path}.moved-wal`).size;
+  // Longer than it takes until the log of a store in its place is emptied.
+  await new Promise((resolve) => setTimeout(resolve, 1300));
+  expect(statSync(`${path}.moved-wal`).size).toBe(before);
+  move(`${path}.moved`, path);
+  await vi.waitFor(() => expect(statSync(`${path}-wal`).size).toBe(0), { timeout: 10_000 });
 });
 
 test('a path through a symbolic link is as good as any', async () => {

@@ -1,12 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { SessionError } from '../../src/errors.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/types.ts';
-import { opened, run, scratch } from './helpers.ts';
+import { opened, run, scratch, start } from './helpers.ts';
 
 async function refusal(path: string): Promise<SessionError> {
   const outcome = await openSqlite({ path, durability: 'full' }).catch((error: unknown) => error);
@@ -123,6 +124,31 @@ test('many processes bring one old store up to date at the same moment', async (
   const time = String(Date.now() + 400);
   await Promise.all(Array.from({ length: 4 }, () => run('open-at.ts', path, time)));
   expect(await (await opened(path)).get(['n', 'a'])).toEqual(['4', 'old']);
+}, 60_000);
+
+test('a process that is killed while it brings an old store up to date harms nothing', async () => {
+  const packed = readFileSync(new URL('fixtures/first-build.db.gz', import.meta.url));
+  const path = join(scratch(), 'sessions.db');
+  const time = performance.now();
+  await run('open-at.ts', join(scratch(), 'other.db'), '0');
+  const took = performance.now() - time;
+  for (let round = 0; round < 8; round++) {
+    for (const suffix of ['-wal', '-shm']) rmSync(path + suffix, { force: true });
+    writeFileSync(path, gunzipSync(packed));
+    const child = start('open-at.ts', path, '0');
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    await new Promise((resolve) => setTimeout(resolve, took * (0.5 + round / 16)));
+    child.kill('SIGKILL');
+    await ended;
+    const store = await openSqlite({ path, durability: 'full' });
+    expect(await store.range({ prefix: 's/', limit: 9 })).toHaveLength(1);
+    expect(await store.range({ prefix: 'r/', limit: 100 })).toHaveLength(22);
+    await store.close();
+    const db = new DatabaseSync(path);
+    expect(db.prepare('pragma integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
+    expect(db.prepare('pragma auto_vacuum').get()).toEqual({ auto_vacuum: 2 });
+    db.close();
+  }
 }, 60_000);
 
 test('a migration that fails changes nothing', async () => {
