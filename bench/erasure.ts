@@ -136,7 +136,10 @@ function compare(
   const took = subjects.map(() => [] as number[]);
   for (let round = 0; round < rounds; round += 1) {
     const from = round * count;
-    for (const [i, on] of subjects.entries()) {
+    const turns = [...subjects.entries()];
+    // Whoever comes second finds the disk busy with what the first wrote.
+    if (round % 2 === 1) turns.reverse();
+    for (const [i, on] of turns) {
       const each = (what: Transaction, perTransaction: number) => {
         for (let n = from; n < from + count; n += perTransaction)
           on.run(() => {
