@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/types.ts';
 import { type FakeChat, fakeChat } from '../fake/chat/server.ts';
 import { type Product, startProduct } from '../server/http/harness.ts';
-import { type Json, officialClient } from '../server/http/requests.ts';
+import { type Json, modernRequest, officialClient, send } from '../server/http/requests.ts';
 import { eventsOf, localBackend, runs } from './support.ts';
 
 let chat: FakeChat;
@@ -107,6 +107,40 @@ describe.each(['modern', 'legacy'] as const)('agents over HTTP, %s era', (era) =
     const other = await connect(era);
     await expect.poll(() => statusOf(other, sessionId as string)).toBe('completed');
     await other.close();
+  });
+});
+
+describe('a lost connection of the era of 2026', () => {
+  const progress = { progressToken: 'p' };
+  const raw = (args: Json) =>
+    send(server.port, {
+      ...modernRequest('tools/call', { name: 'stream_query', arguments: args, _meta: progress }),
+      until: /so far/,
+    });
+  const begin = async (client: Client, waitSeconds: number) => {
+    chat.script({ text: ['so far'], fault: 'hang' });
+    const { session } = (await call(client, 'create_session', {})) as { session: Json };
+    const sessionId = session.id as string;
+    const args = { sessionId, message: 'hi', invocationId: 'run-1', waitSeconds };
+    if (waitSeconds === 0) await call(client, 'query', args);
+    else await raw(args);
+    return sessionId;
+  };
+
+  it('is a cancellation, by the specification: the run that the call began ends', async () => {
+    const client = await connect('modern');
+    const sessionId = await begin(client, 50);
+    await expect.poll(() => statusOf(client, sessionId)).toBe('cancelled');
+    await client.close();
+  });
+
+  it('ends no run that a call with waitSeconds 0 began, nor one that the call only looked at', async () => {
+    const client = await connect('modern');
+    const sessionId = await begin(client, 0);
+    await raw({ sessionId, invocationId: 'run-1' });
+    await sleep(200);
+    expect(await statusOf(client, sessionId)).toBe('running');
+    await client.close();
   });
 });
 

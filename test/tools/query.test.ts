@@ -157,6 +157,22 @@ describe.each(['query', 'stream_query'])('%s', (tool) => {
   });
 });
 
+it('takes answers to tool calls in its message, as on every backend', async () => {
+  await reopen(
+    agentOf(async function* (turn) {
+      const { functionResponse } = turn.message.parts[0] ?? {};
+      const functionCall = { id: 'c1', name: 'add', args: {} };
+      if (functionResponse === undefined)
+        yield { content: { role: 'model', parts: [{ functionCall }] }, turnComplete: true };
+      else yield said(`It is ${JSON.stringify(functionResponse.response)}`, { turnComplete: true });
+    }),
+  );
+  const { sessionId } = await call('query', { message: 'add' });
+  const content = { parts: [{ functionResponse: { id: 'c1', name: 'add', response: { sum: 2 } } }] };
+  expect(await call('query', { sessionId, content })).toMatchObject({ text: 'It is {"sum":2}' });
+  expect((await call('list_tool_calls', { sessionId })).toolCalls).toEqual([]);
+});
+
 it('query ends a run on request, and only with both its names', async () => {
   const aborted: boolean[] = [];
   await reopen(

@@ -6,7 +6,13 @@ import type { ServerDeps } from './deps.ts';
 import { completeSessions } from './resources.ts';
 
 /** Prompts that a person picks in a host. They name tools and hold nothing that is stored. */
-export function registerPrompts(server: McpServer, deps: ServerDeps, principal: Principal): void {
+export function registerPrompts(
+  server: McpServer,
+  deps: ServerDeps,
+  principal: Principal,
+  tools: readonly string[],
+): void {
+  const has = (...names: string[]) => names.every((name) => tools.includes(name));
   const sessionId = completable(z.string().describe('Session id'), (value) =>
     completeSessions(deps, principal, value),
   );
@@ -14,6 +20,11 @@ export function registerPrompts(server: McpServer, deps: ServerDeps, principal: 
     messages: [{ role: 'user' as const, content: { type: 'text' as const, text } }],
   });
 
+  if (!has('list_events')) return;
+  const calls = has('list_tool_calls') ? ', and check list_tool_calls for calls that wait for an answer' : '';
+  const next = has('append_event')
+    ? 'appending what we say with append_event'
+    : 'giving its agent what I say with query';
   server.registerPrompt(
     'resume_session',
     {
@@ -23,21 +34,25 @@ export function registerPrompts(server: McpServer, deps: ServerDeps, principal: 
     },
     (args) =>
       say(
-        `Resume session ${quote(args.sessionId)}. Call get_session for its state and list_events with order "desc" for the latest events, page back as far as you need, and check list_tool_calls for calls that wait for an answer. Tell me in a few sentences where the conversation stands, then go on with it, appending what we say with append_event.`,
+        `Resume session ${quote(args.sessionId)}. Call get_session for its state and list_events with order "desc" for the latest events, page back as far as you need${calls}. Tell me in a few sentences where the conversation stands, then go on with it${has('append_event') || has('query') ? `, ${next}` : ''}.`,
       ),
   );
-  server.registerPrompt(
-    'hand_over_session',
-    {
-      title: 'Hand a session over',
-      description: 'Leave a session to another agent',
-      argsSchema: z.object({ sessionId, toAgent: z.string().describe('Name of the agent that takes over') }),
-    },
-    (args) =>
-      say(
-        `Hand session ${quote(args.sessionId)} over to the agent ${quote(args.toAgent)}. Read what is new with list_events, then append one event with append_event: a text that says what was asked, what is done, what is open and what to watch out for, and fields {"actions":{"transferAgent":${quote(args.toAgent)}}}. Then wait_for_events after your event, and tell me when the other agent has answered.`,
-      ),
-  );
+  if (has('append_event', 'wait_for_events'))
+    server.registerPrompt(
+      'hand_over_session',
+      {
+        title: 'Hand a session over',
+        description: 'Leave a session to another agent',
+        argsSchema: z.object({
+          sessionId,
+          toAgent: z.string().describe('Name of the agent that takes over'),
+        }),
+      },
+      (args) =>
+        say(
+          `Hand session ${quote(args.sessionId)} over to the agent ${quote(args.toAgent)}. Read what is new with list_events, then append one event with append_event: a text that says what was asked, what is done, what is open and what to watch out for, and fields {"actions":{"transferAgent":${quote(args.toAgent)}}}. Then wait_for_events after your event, and tell me when the other agent has answered.`,
+        ),
+    );
   server.registerPrompt(
     'summarise_session',
     {

@@ -120,7 +120,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
     for (const tool of registered) register(tool);
     if (called.length > 0) return server;
     registerResources(server, deps, principal);
-    registerPrompts(server, deps, principal);
+    registerPrompts(server, deps, principal, names);
     if (grows)
       growing.add(server, () => {
         // The SDK tells the client of each tool that comes after the connection.

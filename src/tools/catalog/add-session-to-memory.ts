@@ -9,7 +9,7 @@ export const addSessionToMemory = defineTool({
   name: 'add_session_to_memory',
   title: 'Add a session to memory',
   description:
-    'Makes memories of what is new in a session, so that search_memory finds it from any session of the user. Calling it again adds only what came since.',
+    'Makes memories of a session, so that search_memory finds them from any session of the user. The note in the result says how the backend makes them.',
   toolset: 'memory',
   needs: ['memory.addSession'],
   reach: 'user',

@@ -8,7 +8,7 @@ export const createSession = defineTool({
   name: 'create_session',
   title: 'Create a session',
   description:
-    'Creates a session, the handle of one conversation, and returns its id for the other tools. It lives until it is deleted or ttlSeconds have passed; other agents of the same user can go on with it by its id.',
+    'Creates a session, the handle of one conversation, and returns its id for the other tools. It lives until it is deleted or expires; other agents of the same user can go on with it by its id.',
   toolset: 'sessions',
   needs: ['sessions.create'],
   reach: 'user',

@@ -11,7 +11,7 @@ export const listSessions = defineTool({
   name: 'list_sessions',
   title: 'List sessions',
   description:
-    'Lists the sessions (conversations) of a user in an app, the last used first, with a preview of their last event. State is not shown: use get_session.',
+    'Lists the sessions (conversations) of a user in an app, the latest first, with a preview of the last event where the backend has one. State is not shown: use get_session.',
   toolset: 'sessions',
   needs: ['sessions.list'],
   reach: 'user',

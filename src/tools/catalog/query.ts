@@ -22,7 +22,7 @@ export const runInput = {
   message: z.string().optional().describe('User’s words'),
   content: contentSchema.optional().meta({ brief: true, description: 'Or {role, parts}' }),
   stateDelta: state.optional().describe('State to set'),
-  invocationId: z.string().optional().describe('Known run, or own id to repeat safely'),
+  invocationId: z.string().optional().describe('Known run, or own id to find it by again'),
   waitSeconds: z.int().min(0).max(600).default(50).describe('Longest wait'),
 };
 
@@ -63,7 +63,7 @@ export const query = defineTool({
   name: 'query',
   title: 'Ask an agent',
   description:
-    'Runs the app’s agent on a message, in a new session if none is named. A run that outlasts waitSeconds goes on, status "running": wait_for_events, then query its sessionId and invocationId alone for the result. Open tool calls: submit_tool_outputs, then query the sessionId alone.',
+    'Runs the app’s agent on a message, in a new session if none is named. A run that outlasts waitSeconds goes on, status "running": wait_for_events, then query its sessionId and invocationId alone for the result. Cancelling the call that began a run ends the run; begun with waitSeconds 0, it depends on no call. Answers to open tool calls go into content as functionResponse parts.',
   toolset: 'query',
   needs: ['query.stream'],
   reach: 'user',

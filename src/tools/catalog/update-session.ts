@@ -9,7 +9,7 @@ export const updateSession = defineTool({
   name: 'update_session',
   title: 'Update a session',
   description:
-    'Changes the name, labels, state or expiry of a session; what is left out stays. To set single state keys and keep the history, append an event with stateDelta instead.',
+    'Changes the name, labels, state or expiry of a session; what is left out stays. Where append_event is listed, an event with stateDelta sets single state keys and keeps the history.',
   toolset: 'sessions',
   needs: ['sessions.update'],
   reach: 'user',

@@ -14,7 +14,7 @@ export const idText = () =>
 export const sessionId = idText().describe('Session id');
 export const eventId = idText().describe('Event id');
 export const app = idText().optional().describe('Agent; default: the server’s');
-export const userId = idText().optional().describe('User; default: you');
+export const userId = idText().optional().describe('Default: you');
 export const pageSize = z.int().min(1).max(maxPageSize).default(defaultPageSize).describe('Items per page');
 export const pageToken = z.string().optional().describe('nextPageToken of the page before');
 export const view = z
@@ -42,7 +42,7 @@ export const labels = z
 export const scope = z
   .record(z.string(), z.string())
   .optional()
-  .describe('Memories are kept apart by scope, matched exactly; default {app_name, user_id}');
+  .describe('Memories are kept apart by scope, matched exactly; default: the backend’s');
 
 /** An RFC 3339 time so many seconds from now. */
 export const expiryOf = (seconds: number | undefined): string | undefined =>
