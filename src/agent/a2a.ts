@@ -2,6 +2,7 @@ import type { StreamResponse } from '@a2a-js/sdk';
 import type { Client } from '@a2a-js/sdk/client';
 import { invalidArgument, SessionError } from '../errors.ts';
 import type { JsonObject } from '../model/json.ts';
+import { abortable } from '../net/abortable.ts';
 import { timeLimit } from '../net/time-limit.ts';
 import { openClient } from './a2a-connect.ts';
 import { unheardParts } from './a2a-history.ts';
@@ -64,7 +65,7 @@ async function* converse(
   let client: Client | undefined;
   try {
     const known = notesOf(await turn.notes.read());
-    const conversation = { client: await aborting(connect(), watch.signal), signal: watch.signal };
+    const conversation = { client: await abortable(connect(), watch.signal), signal: watch.signal };
     client = conversation.client;
     const heard = known.contextId === '' ? undefined : known.heard;
     const { parts, upTo } = await unheardParts(turn.history(), turn.message, { name: config.name, heard });
@@ -159,15 +160,6 @@ async function cancelRemote(client: Client | undefined, remote: RemoteTurn): Pro
   if (client === undefined || !remote.working) return;
   const request = { tenant: '', id: remote.taskId, metadata: undefined };
   await client.cancelTask(request, { signal: AbortSignal.timeout(cancelMs) }).catch(() => {});
-}
-
-function aborting<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }
 
 function notesOf(noted: JsonObject): Notes {

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import type { Backend, Owner } from '../backend/types.ts';
 import { bare, setting } from '../config/setting.ts';
 import { invalidArgument, SessionError } from '../errors.ts';
+import { abortable } from '../net/abortable.ts';
 import { type Call, defineCommand, withBackends } from './command.ts';
 
 const withSharedState = (help: string) => ({
@@ -117,15 +118,12 @@ async function* chunksOf(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void> {
   const chunks = input[Symbol.asyncIterator]();
-  let onAbort = () => {};
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () =>
-      reject(new SessionError('CANCELLED', 'The import was stopped.', { hint: 'Nothing of it was kept.' }));
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  aborted.catch(() => {});
   for (;;) {
-    const next = await Promise.race([chunks.next(), aborted]);
+    const next = await abortable(chunks.next(), signal).catch((error: unknown) => {
+      throw signal.aborted
+        ? new SessionError('CANCELLED', 'The import was stopped.', { hint: 'Nothing of it was kept.' })
+        : error;
+    });
     if (next.done === true) return;
     yield typeof next.value === 'string' ? Buffer.from(next.value) : next.value;
   }

@@ -10,6 +10,10 @@ export function cutStart(text: string, length: number): string {
   return text.slice(isLowHalf(text, at) ? at + 1 : at);
 }
 
+/** Text without the half of a character at its end, whose other half may still come. */
+export const withoutHalf = (text: string): string =>
+  /[\ud800-\udbff]$/.test(text) ? text.slice(0, -1) : text;
+
 /** What a cut text ends with. */
 const ellipsis = '…';
 

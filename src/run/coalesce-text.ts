@@ -1,4 +1,4 @@
-import { cutStart } from '../model/text.ts';
+import { cutStart, withoutHalf } from '../model/text.ts';
 
 export interface TextFlow {
   push(text: string): void;
@@ -11,7 +11,7 @@ const maxPiece = 4000;
 
 /**
  * Gathers pieces of text, so that one message goes out at most every `intervalMs`. The first goes at once:
- * whoever waits for it should not wait for us.
+ * whoever waits for it should not wait for us. Half a character waits for its other half.
  */
 export function textFlow(send: (text: string) => void, intervalMs = 50): TextFlow {
   let held = '';
@@ -19,10 +19,10 @@ export function textFlow(send: (text: string) => void, intervalMs = 50): TextFlo
   const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    if (held === '') return;
-    const text = held.length > maxPiece ? `…${cutStart(held, maxPiece)}` : held;
-    held = '';
-    send(text);
+    const whole = withoutHalf(held);
+    if (whole === '') return;
+    held = held.slice(whole.length);
+    send((whole.length > maxPiece ? `…${cutStart(whole, maxPiece)}` : whole).toWellFormed());
   };
   return {
     push(text) {

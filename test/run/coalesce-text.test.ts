@@ -35,6 +35,20 @@ it('sends at once again after a pause', async () => {
   expect(sent).toHaveLength(2);
 });
 
+it('sends no half of a character, which strict readers of JSON refuse', async () => {
+  const { sent, send } = recorder();
+  const flow = textFlow(send, 10);
+  const [high = '', low = ''] = '😀'.split('');
+  for (const piece of [`a${high}`, low, `b${high}`]) {
+    flow.push(piece);
+    await sleep(30);
+  }
+  flow.push(`${low}${high}`);
+  flow.flush();
+  expect(sent.every(({ text }) => text.isWellFormed())).toBe(true);
+  expect(sent.map(({ text }) => text).join('')).toBe('a😀b😀');
+});
+
 it('keeps each message small', () => {
   const { sent, send } = recorder();
   textFlow(send).push('x'.repeat(100_000));
