@@ -27,7 +27,8 @@ export function parseFilter(text: string): FilterTerm[] {
   let rest = text;
   do {
     const match = term.exec(rest);
-    const field = match?.[1] === undefined ? undefined : fields[match[1]];
+    const name = match?.[1] ?? '';
+    const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (!match || field === undefined || (field === 'label') !== (match[2] !== undefined))
       throw invalidArgument(
         'The filter cannot be read.',

@@ -103,6 +103,9 @@ describe('filters', () => {
     'displayName="a" AND',
     'displayName="a" userId="b"',
     'AND displayName="a"',
+    'constructor="x"',
+    'toString="x"',
+    '__proto__="x"',
   ])('refuse %j', (text) => {
     expect(() => parseFilter(text)).toThrow(SessionError);
   });
