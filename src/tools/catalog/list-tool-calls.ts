@@ -1,9 +1,17 @@
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
-import { toolCallSchema } from '../../model/tool-call.ts';
+import { type ToolCall, toolCallSchema } from '../../model/tool-call.ts';
 import { pageSize, pageToken, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { pageResult, showPage } from '../support/results.ts';
+
+/** Eight characters that stand for a call. */
+const digestOf = (call: ToolCall): string =>
+  createHash('sha256')
+    .update(JSON.stringify([call.eventId, call.id]))
+    .digest('base64url')
+    .slice(0, 8);
 
 export const listToolCalls = defineTool({
   name: 'list_tool_calls',
@@ -23,11 +31,12 @@ export const listToolCalls = defineTool({
       'list_tool_calls',
       args,
       async ({ pageSize: size, cursor }) => {
-        // Calls come and go; the place in the list is kept by the id of the last one shown.
-        const all = await list(refOf(ctx, args));
-        const from = cursor === undefined ? 0 : all.findIndex((call) => call.id === cursor) + 1;
-        const slice = all.slice(from, from + size);
-        return { items: slice, cursor: from + size < all.length ? slice.at(-1)?.id : undefined };
+        // Calls come and go, and any of those shown may be answered by now: each of them is kept in mind.
+        const shown = new Set(cursor?.match(/.{8}/g));
+        const left = (await list(refOf(ctx, args))).filter((call) => !shown.has(digestOf(call)));
+        const items = left.slice(0, size);
+        const next = [...shown, ...items.map(digestOf)].join('');
+        return { items, cursor: left.length > size ? next : undefined };
       },
       'get_event has all',
     );
