@@ -26,27 +26,17 @@ export function parseStored<T>(what: string, text: string): T {
   return value as T;
 }
 
-/** The same, for work that goes on without the row. */
-export function tryStored<T>(text: string): T | undefined {
-  try {
-    return parseStored<T>('A record', text);
-  } catch {
-    return undefined;
-  }
+/** Remembers a damaged row, so that `damagedRecords` finds it without reading the whole store. */
+export async function noteDamage(store: Store, key: string, value: string): Promise<void> {
+  const note = { key: keys.damageKey(key), value: keys.hash(value) };
+  const [known] = await store.get([note.key]);
+  if (known !== note.value) await store.update([], () => ({ result: undefined, writes: [note] }));
 }
 
-/** Remembers the key of a damaged row, so that `damagedRecords` finds it without reading the whole store. */
-export async function noteDamage(store: Store, key: string): Promise<void> {
-  const note = keys.damageKey(key);
-  const [known] = await store.get([note]);
-  if (known !== undefined) return;
-  await store.update([], () => ({ result: undefined, writes: [{ key: note, value: '' }] }));
-}
-
-/** Keys of rows that maintenance met and could not read, at most `limit`. Rows that are gone by now are left out. */
+/** Keys of rows that maintenance met and could not read, at most `limit`; not those that have changed since. */
 export async function damagedRecords(store: Store, limit = 100): Promise<string[]> {
   const notes = await store.range({ prefix: keys.damages, limit });
   const named = notes.map((note) => keys.partsOf(note.key)[1] ?? '');
   const rows = await store.get(named);
-  return named.filter((_, i) => rows[i] !== undefined && tryStored(rows[i]) === undefined);
+  return named.filter((_, i) => rows[i] !== undefined && keys.hash(rows[i]) === notes[i]?.value);
 }

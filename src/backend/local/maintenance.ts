@@ -52,14 +52,14 @@ async function expire(local: Local, entry: string): Promise<void> {
   if (at === undefined || app === undefined || userId === undefined || sessionId === undefined) return;
   const now = local.now();
   const headKey = keys.headKey({ app, userId, sessionId });
-  const readable = await local.store.update([headKey], ([value]) => {
+  const unread = await local.store.update([headKey], ([value]) => {
     const head = value === undefined ? undefined : tryHead(value);
-    if (value !== undefined && head === undefined) return { result: false, writes: [] };
+    if (value !== undefined && head === undefined) return { result: value, writes: [] };
     const due = head !== undefined && head.expires === keys.unfixed(at);
-    if (due && !isExpired(head, now)) return { result: true, writes: [] };
-    return { result: true, writes: [...(due ? deleteWrites(head, now) : []), { drop: entry }] };
+    if (due && !isExpired(head, now)) return { result: undefined, writes: [] };
+    return { result: undefined, writes: [...(due ? deleteWrites(head, now) : []), { drop: entry }] };
   });
-  if (!readable) await noteDamage(local.store, headKey);
+  if (unread !== undefined) await noteDamage(local.store, headKey, unread);
 }
 
 /**

@@ -1,0 +1,238 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { openLocal } from '../../../src/backend/local/index.ts';
+import type { Backend, SessionRef } from '../../../src/backend/types.ts';
+import { SessionError } from '../../../src/errors.ts';
+import type { NewEvent } from '../../../src/model/event.ts';
+import { openStore } from '../../../src/store/open.ts';
+
+const owner = { app: 'app', userId: 'ada' };
+const say = (text: string, more: Partial<NewEvent> = {}): NewEvent => ({
+  author: 'user',
+  content: { role: 'user', parts: [{ text }] },
+  ...more,
+});
+const call = (id: string, long = false): NewEvent => ({
+  author: 'agent',
+  content: { role: 'model', parts: [{ functionCall: { id, name: 'f' } }] },
+  ...(long ? { longRunningToolIds: [id] } : {}),
+});
+const answer = (id: string, more: Partial<NewEvent> = {}): NewEvent => ({
+  author: 'user',
+  content: { role: 'user', parts: [{ functionResponse: { id, name: 'f', response: { ok: true } } }] },
+  ...more,
+});
+const times = <T>(count: number, make: (i: number) => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, (_, i) => make(i)));
+const codeOf = (error: unknown): string => (error instanceof SessionError ? error.code : String(error));
+
+let backend: Required<Backend>;
+let ref: SessionRef;
+beforeEach(async () => {
+  const store = await openStore({ url: 'memory:', durability: 'normal', dataDir: '' });
+  backend = openLocal({ store }) as Required<Backend>;
+  const session = await backend.sessions.create?.(owner, { state: { n: 0 } });
+  ref = { ...owner, sessionId: session?.id ?? '' };
+  return () => backend.close();
+});
+const append = async (event: NewEvent, on = ref) => (await backend.events.append?.(on, event))?.event;
+
+describe('side by side', () => {
+  it('a fork and saves of artifacts: each artifact that the fork lists can be read', async () => {
+    await times(30, (i) => append(say(`m${i}`)));
+    const save = (name: string, text: string) =>
+      backend.artifacts.save?.(ref, { name, mimeType: 'text/plain', data: Buffer.from(text) });
+    for (let i = 0; i < 10; i += 1) await save(`file-${i}`, 'first');
+    const [forks] = await Promise.all([
+      times(8, () => backend.sessions.fork?.(ref, {}) ?? Promise.reject()),
+      times(96, (i) => save(`file-${i % 12}`, `version ${i}`) ?? Promise.reject()),
+    ]);
+    for (const { id } of forks) {
+      const at = { ...owner, sessionId: id };
+      const listed = (await backend.artifacts.list?.(at, { pageSize: 100 }))?.items ?? [];
+      expect(listed.length).toBeGreaterThanOrEqual(10);
+      for (const { name, version } of listed)
+        for (let v = 0; v <= version; v += 1)
+          expect((await backend.artifacts.get?.(at, name, v))?.artifact.version).toBe(v);
+    }
+  });
+
+  it.each([30, 260])('a fork and the end of its source of %i events: whole, or not at all', async (count) => {
+    for (let round = 0; round < 10; round += 1) {
+      const made = await backend.sessions.create?.(owner, {});
+      const source = { ...owner, sessionId: made?.id ?? '' };
+      await times(count, (i) => append(say(`m${i}`), source));
+      const [fork] = await Promise.all([
+        backend.sessions.fork?.(source, {}).catch(codeOf),
+        (async () => {
+          for (let turn = 0; turn < round * 2; turn += 1) await new Promise((next) => setImmediate(next));
+          await backend.sessions.delete?.(source);
+        })(),
+      ]);
+      if (typeof fork === 'string') expect(fork).toBe('NOT_FOUND');
+      else {
+        expect(fork?.eventCount).toBe(count);
+        const at = { ...owner, sessionId: fork?.id ?? '' };
+        expect((await backend.events.list?.(at, { pageSize: 1000 }))?.items).toHaveLength(count);
+      }
+    }
+  });
+
+  it('a fork and changes to its source: the copy is of one moment', async () => {
+    const events = await times(60, (i) => append(say(`m${i}`)));
+    const changes = async () => {
+      for (let i = 0; i < 30; i += 1) {
+        await backend.events.setVisibility?.(ref, events[i]?.id ?? '', true);
+        await backend.sessions.update?.(ref, { state: { n: i + 1 } });
+      }
+    };
+    const forks: Promise<unknown>[] = [];
+    const changing = changes();
+    for (let i = 0; i < 10; i += 1) {
+      forks.push(Promise.resolve(backend.sessions.fork?.(ref, {})).catch(codeOf));
+      await new Promise((next) => setImmediate(next));
+    }
+    await changing;
+    for (const fork of await Promise.all(forks)) {
+      if (typeof fork === 'string') {
+        expect(fork).toBe('ABORTED');
+        continue;
+      }
+      const { id, state } = fork as { id: string; state: { n: number } };
+      const shown = await backend.events.list?.({ ...owner, sessionId: id }, { pageSize: 100 });
+      // The n-th update follows the n-th event that is hidden.
+      expect([60 - state.n, 60 - state.n - 1]).toContain(shown?.items.length);
+    }
+  });
+
+  it('get_session and appends: revision and state are of one moment', async () => {
+    const before = (await backend.sessions.get?.(ref))?.revision ?? 0;
+    const [seen] = await Promise.all([
+      times(100, () => backend.sessions.get?.(ref) ?? Promise.reject()),
+      (async () => {
+        for (let n = 1; n <= 100; n += 1) await append(say('', { actions: { stateDelta: { n } } }));
+      })(),
+    ]);
+    for (const { revision, state } of seen) expect(state?.n).toBe((revision ?? 0) - before);
+  });
+
+  it('two submits of one call: one is stored, the other is told', async () => {
+    await append(call('c1'));
+    const outcomes = await times(2, (i) =>
+      Promise.resolve(backend.toolCalls.submit?.(ref, [{ toolCallId: 'c1', output: { i } }])).then(
+        () => 'stored',
+        codeOf,
+      ),
+    );
+    expect(outcomes.sort()).toEqual(['NOT_FOUND', 'stored']);
+    expect((await backend.sessions.get?.(ref))?.eventCount).toBe(2);
+  });
+});
+
+describe('tool calls', () => {
+  const refused = async (event: NewEvent) => append(event).then(() => 'stored', codeOf);
+  const open = async () => (await backend.toolCalls.list?.(ref))?.map(({ id }) => id);
+
+  it('are answered once: what comes later does not take the place of the answer', async () => {
+    await append(call('c1'));
+    await append(answer('c1'));
+    expect(await refused(answer('c1'))).toBe('FAILED_PRECONDITION');
+    expect(await refused(answer('c1', { author: 'agent' }))).toBe('FAILED_PRECONDITION');
+    expect((await backend.sessions.get?.(ref))?.eventCount).toBe(2);
+  });
+
+  it('have ids of their own while they are open; later an id may be used again', async () => {
+    const first = await append(call('c1'));
+    expect(await refused(call('c1'))).toBe('ALREADY_EXISTS');
+    await append(answer('c1'));
+    const second = await append(call('c1'));
+    await backend.events.delete?.(ref, first?.id ?? '');
+    expect((await backend.toolCalls.list?.(ref))?.map((c) => c.eventId)).toEqual([second?.id]);
+    await append(answer('c1'));
+    expect(await open()).toEqual([]);
+  });
+
+  it('that run long stay open when their tool says that it has begun', async () => {
+    await append(call('c1', true));
+    await append(answer('c1', { author: 'agent' }));
+    expect(await open()).toEqual(['c1']);
+    await append(answer('c1'));
+    expect(await open()).toEqual([]);
+  });
+
+  it('stay open while their answer comes in pieces', async () => {
+    await append(call('c1'));
+    const piece = { functionResponse: { id: 'c1', name: 'f', response: {}, willContinue: true } };
+    await append(answer('c1', { content: { role: 'user', parts: [piece] } }));
+    expect(await open()).toEqual(['c1']);
+    await append(answer('c1'));
+    expect(await open()).toEqual([]);
+  });
+
+  it('of a deleted answer stay answered, in forks too', async () => {
+    await append(call('c1'));
+    const answered = await append(answer('c1'));
+    await backend.events.delete?.(ref, answered?.id ?? '');
+    expect(await open()).toEqual([]);
+    const fork = await backend.sessions.fork?.(ref, {});
+    expect(await backend.toolCalls.list?.({ ...owner, sessionId: fork?.id ?? '' })).toEqual([]);
+  });
+});
+
+describe('many hidden events', () => {
+  it('hide as fast as they are appended, side by side', async () => {
+    const start = performance.now();
+    const events = await times(512, (i) => append(say(`m${i}`)));
+    const appended = performance.now();
+    await times(
+      512,
+      (i) => backend.events.setVisibility?.(ref, events[i]?.id ?? '', true) ?? Promise.reject(),
+    );
+    const hidden = performance.now();
+    expect(hidden - appended).toBeLessThan(10 * (appended - start) + 200);
+    const session = await backend.sessions.get?.(ref);
+    expect([session?.eventCount, session?.lastEvent]).toEqual([512, undefined]);
+  });
+
+  it('leave the last visible event the last, however many of them come after it', async () => {
+    const events = await times(60, (i) => append(say(`m${i}`)));
+    for (const event of events.slice(1)) await backend.events.setVisibility?.(ref, event?.id ?? '', true);
+    expect((await backend.sessions.get?.(ref))?.lastEvent?.id).toBe(events[0]?.id);
+    await backend.events.setVisibility?.(ref, events[30]?.id ?? '', false);
+    expect((await backend.sessions.get?.(ref))?.lastEvent?.id).toBe(events[30]?.id);
+    await backend.events.delete?.(ref, events[30]?.id ?? '');
+    expect((await backend.sessions.get?.(ref))?.lastEvent?.id).toBe(events[0]?.id);
+  });
+
+  it.each([
+    [2100, 'x'],
+    [20, 'x'.repeat(500_000)],
+  ])('%i of them never stand between a reader and the next event', async (count, text) => {
+    const first = await append(say('first'));
+    for (let i = 0; i < count; i += 100)
+      await times(Math.min(100, count - i), async () => {
+        const event = await append(say(text));
+        await backend.events.setVisibility?.(ref, event?.id ?? '', true);
+      });
+    const last = await append(say('last'));
+    const page = await backend.events.list?.(ref, { pageSize: 5, afterEventId: first?.id });
+    expect(page?.items.map((event) => event.id)).toEqual([last?.id]);
+  });
+
+  it('are remembered once they are visible', async () => {
+    const events = await times(3, (i) => append(say(`fact ${i}`)));
+    await backend.events.setVisibility?.(ref, events[1]?.id ?? '', true);
+    const add = async () =>
+      (await backend.memory.addSession?.(ref, {}))?.memories.map((memory) => memory.fact);
+    expect(await add()).toEqual(['fact 0', 'fact 2']);
+    expect(await add()).toEqual([]);
+    await backend.events.setVisibility?.(ref, events[1]?.id ?? '', false);
+    expect(await add()).toEqual(['fact 1']);
+    expect(await add()).toEqual([]);
+  });
+
+  it('saving an artifact raises the revision', async () => {
+    const before = (await backend.sessions.get?.(ref))?.revision ?? 0;
+    await backend.artifacts.save?.(ref, { name: 'a.txt', mimeType: 'text/plain', data: Buffer.from('a') });
+    expect((await backend.sessions.get?.(ref))?.revision).toBe(before + 1);
+  });
+});
