@@ -12,6 +12,7 @@ export const sessionSchema = z.object({
   app: z.string(),
   userId: z.string(),
   displayName: z.string().optional(),
+  description: z.string().optional(),
   labels: z.record(z.string(), z.string()).optional(),
   state: z.record(z.string(), z.unknown()).optional(),
   createTime: z.string(),

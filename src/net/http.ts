@@ -128,14 +128,19 @@ export function httpClient(options: HttpClientOptions): HttpClient {
     limit.signal.addEventListener('abort', () => closing.abort(limit.signal.reason), { once: true });
     const failure = (error: unknown) => failureOf(service, error, limit.signal);
     let sent = false;
+    let final = false;
     try {
       if (limit.signal.aborted) throw endedBy(limit.signal);
       await options.admit?.(request.method, request.path, limit.signal);
+      // Whoever gets credentials has tried as often as makes sense.
+      final = true;
+      const credentials = await options.headers(fresh);
+      final = false;
       const headers = {
         accept: 'application/json',
         ...(request.body === undefined || isForm(request.body) ? {} : { 'content-type': 'application/json' }),
         ...traceHeaders(),
-        ...(await options.headers(fresh)),
+        ...credentials,
         ...request.headers,
       };
       if (limit.signal.aborted) throw endedBy(limit.signal);
@@ -152,7 +157,7 @@ export function httpClient(options: HttpClientOptions): HttpClient {
       return { service, response, limit, abandon, failure };
     } catch (error) {
       abandon();
-      return { status: 0, error: failure(error), sent: sent && !failedToConnect(error) };
+      return { status: 0, error: failure(error), sent: sent && !failedToConnect(error), final };
     }
   }
 

@@ -15,13 +15,15 @@ export interface Failure {
   error: SessionError;
   /** Whether the service may have seen the request. */
   sent: boolean;
+  /** Trying again is of no use. */
+  final?: boolean;
 }
 
 // Some services answer 500 to what will never succeed; the backend's `toError` then knows better than the status.
-const final: readonly string[] = ['CANCELLED', 'NOT_FOUND', 'ALREADY_EXISTS', 'FAILED_PRECONDITION'];
+const finalCodes: readonly string[] = ['CANCELLED', 'NOT_FOUND', 'ALREADY_EXISTS', 'FAILED_PRECONDITION'];
 
-export function mayRetry(retry: Retry, { status, error, sent }: Failure): boolean {
-  if (retry === 'none' || final.includes(error.code)) return false;
+export function mayRetry(retry: Retry, { status, error, sent, final }: Failure): boolean {
+  if (retry === 'none' || final === true || finalCodes.includes(error.code)) return false;
   if (status === 429 || (!sent && isPassing(error))) return true;
   if (retry === 'quota') return false;
   if (status === 503) return true;

@@ -55,6 +55,13 @@ type Mapper = (wire: JsonObject, context: EventContext) => Mapped;
 const text = (value: string | undefined): Part[] | undefined =>
   value === undefined || value === '' ? undefined : [{ text: value }];
 
+/**
+ * Words that are not the agent's answer: instructions that it loaded, a hand-over, a summary. Marked as thoughts they
+ * stay out of what counts as the text of a run, and the part says what they are.
+ */
+const aside = (type: string, value: string | undefined): Part[] | undefined =>
+  text(value)?.map((part) => ({ ...part, thought: true, partMetadata: { type } }));
+
 const mappers: Record<string, Mapper> = {
   input_message: (wire) => ({ author: 'user', parts: listField(wire, 'messages').map(messagePart) }),
   agent_output: (wire) => ({ parts: text(textField(wire, 'content')) }),
@@ -83,7 +90,7 @@ const mappers: Record<string, Mapper> = {
     },
   }),
   skill_load: (wire) => ({
-    parts: text(textField(wire, 'content')),
+    parts: aside('skill_load', textField(wire, 'content')),
     about: { skillName: textField(wire, 'skill_name') },
   }),
   artifact_upload: (wire) => {
@@ -109,11 +116,11 @@ const mappers: Record<string, Mapper> = {
     about: { detail: textField(wire, 'detail') },
   }),
   step_transition: (wire) => ({
-    parts: text(textField(wire, 'content')),
+    parts: aside('step_transition', textField(wire, 'content')),
     about: { fromStep: textField(wire, 'from_step'), toStep: textField(wire, 'to_step') },
   }),
   compaction: (wire) => ({
-    parts: text(textField(wire, 'summary_text')),
+    parts: aside('compaction', textField(wire, 'summary_text')),
     about: {
       turnsCompacted: numberField(wire, 'turns_compacted'),
       eventsCompacted: numberField(wire, 'events_compacted'),
@@ -144,7 +151,7 @@ function byType(type: string): Mapper {
 }
 
 // Only a plain text is taken from what nobody here knows: other fields may hold anything, secrets too.
-const unknownType: Mapper = (wire) => ({ parts: text(textField(wire, 'content')) });
+const unknownType: Mapper = (wire) => ({ parts: aside('unknown', textField(wire, 'content')) });
 
 function messagePart(message: unknown): Part {
   const wire = isObject(message) ? message : {};

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Session } from '../../model/session.ts';
 import type { App } from '../types.ts';
 import { idField, ownerField } from './filter.ts';
+import { labelsOf } from './labels.ts';
 import { aliasApp, separateKey } from './paths.ts';
 import { numberField, objectField, textField, timeField } from './wire.ts';
 
@@ -42,6 +43,8 @@ export function toSession(wire: JsonObject, app: string): Session | undefined {
     app,
     userId,
     displayName: name === '' ? undefined : name,
+    description: textField(wire, 'description') || undefined,
+    labels: labelsOf(wire),
     state: stateOf(wire),
     createTime,
     updateTime: createTime,

@@ -48,6 +48,32 @@ export function wholeEvents(answer: unknown, context: EventContext): Event[] {
   return events;
 }
 
+/** Events that end a turn before its answer. */
+const limits = {
+  context_limit_exceeded: {
+    message: 'The turn ended without an answer: the session no longer fits into the context of the model.',
+    hint: 'Shorten the session by query with classMethod "compact" and input {sessionId}, then send the message again.',
+  },
+  step_transition_limit_exceeded: {
+    message: 'The turn ended without an answer: the agent changed its step more often than it may.',
+    hint: "Ask the agent's owner to look at its steps; list_events shows how far it came.",
+  },
+} as const;
+type Limit = keyof typeof limits;
+const isLimit = (type: string): type is Limit => Object.hasOwn(limits, type);
+
+const answerTypes: ReadonlySet<string> = new Set([
+  'agent_output',
+  'structured_output',
+  'streaming_agent_output',
+  'streaming_agent_output_end',
+]);
+
+function endedAtLimit(limit: Limit): SessionError {
+  const { message, hint } = limits[limit];
+  return new SessionError('FAILED_PRECONDITION', message, { hint, details: { limit } });
+}
+
 interface OpenStream {
   take(wire: JsonObject): Event[];
   ended(): boolean;
@@ -63,6 +89,7 @@ function openStream(given: EventContext): OpenStream {
   let text = '';
   let ended = false;
   let errors: unknown[] | undefined;
+  let limit: Limit | undefined;
 
   const partial = (wire: JsonObject, thought: boolean): Event[] => {
     const piece = textField(wire, 'content') ?? textField(wire, 'message') ?? '';
@@ -124,9 +151,12 @@ function openStream(given: EventContext): OpenStream {
 
   return {
     ended: () => ended,
-    failure: () => (errors === undefined ? undefined : agentFailed(errors)),
+    failure: () => (errors !== undefined ? agentFailed(errors) : limit && endedAtLimit(limit)),
     take(wire) {
       const type = textField(wire, 'type') ?? '';
+      if (isLimit(type)) limit = type;
+      // A turn that goes on to an answer has got past the limit, by a compaction for example.
+      if (answerTypes.has(type)) limit = undefined;
       const handler = Object.hasOwn(live, type) ? live[type] : undefined;
       if (handler !== undefined) return handler(wire);
       const id = textField(wire, 'id');

@@ -7,11 +7,11 @@ import type { Session } from '../../model/session.ts';
 import type { SessionQuery } from '../types.ts';
 import { readAll, readPage, servicePageSize, type Vectara } from './client.ts';
 import { nameFilter, ownerFilter } from './filter.ts';
+import { checkLabelFilter } from './labels.ts';
 import { toSession } from './map-session.ts';
 import { orderedPage } from './ordered-page.ts';
 import { isBelow } from './own-session.ts';
 import { treeOf } from './paths.ts';
-import { refuseLabels } from './sessions.ts';
 import { microsField, textField } from './wire.ts';
 
 /** Requests that one call of `list` makes at most. */
@@ -27,7 +27,7 @@ const orderPages = 10;
 export async function listSessions(vectara: Vectara, query: SessionQuery): Promise<Page<Session>> {
   const tree = treeOf(query.app);
   const terms = query.filter ?? [];
-  refuseLabels(terms.some((t) => t.field === 'label'));
+  for (const term of terms) if (term.field === 'label') checkLabelFilter(term.key);
   const userId = query.userId ?? terms.find((t) => t.field === 'userId')?.value;
   if (query.userId !== undefined) checkId('userId', query.userId);
   const name = terms.find((t) => t.field === 'displayName')?.value;

@@ -7,6 +7,7 @@ import type { ForkOptions, Guard, NewSession, Owner, SessionChange, SessionRef }
 import { objectOf, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
 import { idField } from './filter.ts';
+import { fieldsOf, labelsOf } from './labels.ts';
 import { stateOf, toSession } from './map-session.ts';
 import { changedMetadata, mergedMetadata, newMetadata } from './metadata.ts';
 import { freeKey, isOwn, ownSession } from './own-session.ts';
@@ -25,9 +26,10 @@ export async function getSession(vectara: Vectara, ref: SessionRef): Promise<Ses
 }
 
 export async function createSession(vectara: Vectara, owner: Owner, input: NewSession): Promise<Session> {
-  refuseMissing(input);
+  refuseExpiry(input);
   return insertSession(vectara, owner, input.sessionId, {
     name: input.displayName,
+    ...fieldsOf(input.labels),
     metadata: newMetadata(vectara, owner.userId, input.state ?? {}),
   });
 }
@@ -110,11 +112,12 @@ export async function updateSession(
   guard: Guard = {},
 ): Promise<Session> {
   refuseGuard('vectara', guard);
-  refuseMissing(change);
+  refuseExpiry(change);
   const { wire: before, at } = await ownSession(vectara, ref);
   const metadata =
     change.state === undefined ? undefined : changedMetadata(vectara, ref.userId, before, change.state);
-  const body = compact({ name: change.displayName, metadata });
+  const fields = fieldsOf(change.labels, labelsOf(before));
+  const body = compact({ name: change.displayName, ...fields, metadata });
   if (Object.keys(body).length === 0) return mapped(before, at);
   const after = await patch(vectara, at, body);
   const left = Object.keys(stateOf(after)).filter((key) => metadata && !Object.hasOwn(metadata, key));
@@ -154,17 +157,9 @@ export async function deleteSession(vectara: Vectara, ref: SessionRef, guard: Gu
   vectara.deleted(path);
 }
 
-function refuseMissing(given: Pick<NewSession, 'labels' | 'expireTime'>): void {
-  refuseLabels(Object.keys(given.labels ?? {}).length > 0);
+function refuseExpiry(given: Pick<NewSession, 'expireTime'>): void {
   if (given.expireTime !== undefined)
     throw new SessionError('UNIMPLEMENTED', 'The vectara backend cannot set when a session expires.', {
-      hint: 'Leave expireTime out. The operator can set after how long without activity sessions are deleted.',
-    });
-}
-
-export function refuseLabels(given: boolean): void {
-  if (given)
-    throw new SessionError('UNIMPLEMENTED', 'Sessions of the vectara backend have no labels.', {
-      hint: 'Put what the labels say into the state.',
+      hint: 'Leave ttlSeconds out. The label tti_minutes sets after how many minutes without activity Vectara deletes the session.',
     });
 }

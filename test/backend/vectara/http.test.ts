@@ -1,7 +1,8 @@
+import type { ServerResponse } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { openVectara } from '../../../src/backend/vectara/index.ts';
 import { cut, html, huge, redirect, status } from '../../fake/vectara/faults.ts';
-import { failure, open, requestsTo, world } from './setup.ts';
+import { allFail, collect, failure, message, never, open, requestsTo, world } from './setup.ts';
 
 const owner = { app: 'support', userId: 'ada' };
 
@@ -84,6 +85,69 @@ describe('credentials', () => {
     expect(error.code).toBe('UNAUTHENTICATED');
     expect(Date.now() - started).toBeLessThan(400);
     expect(requestsTo(fake, 'GET', /sessions/)).toEqual([]);
+  });
+
+  it('a token service in trouble is no lack of credentials', async () => {
+    const { fake } = await world();
+    const oauth = { clientId: fake.client.id, clientSecret: fake.client.secret, tokenUrl: fake.tokenUrl };
+    const backend = await open(fake, { credentials: oauth });
+    fake.fail({ path: /token/, times: 9, respond: status(500, {}, { 'retry-after': '0' }) });
+    expect((await failure(backend.sessions.list({ ...owner, pageSize: 5 }))).code).toBe('UNAVAILABLE');
+    // Its own attempts are not made again for each attempt of the request.
+    expect(requestsTo(fake, 'POST', /token/)).toHaveLength(4);
+  });
+
+  it('a write whose answer was lost says where to look', async () => {
+    const { backend, fake, make } = await world();
+    const ref = await make();
+    const said = await make();
+    await collect(backend.query.stream(said, message('hi'), never));
+    const [event] = (await backend.events.list(said, { pageSize: 5 })).items;
+    const id = event?.id ?? '';
+    const writes: [string, () => Promise<unknown>, string][] = [
+      ['POST', () => backend.sessions.create(owner, {}), 'list_sessions'],
+      ['PATCH', () => backend.sessions.update(ref, { displayName: 'x' }), 'get_session'],
+      ['POST', () => backend.sessions.fork(ref, {}), 'list_sessions'],
+      ['POST', () => collect(backend.query.stream(ref, message('hi'), never)), 'list_events'],
+      ['POST', () => backend.events.setVisibility(said, id, true), 'get_event'],
+      ['DELETE', () => backend.events.delete(said, id), 'list_events'],
+    ];
+    for (const [method, write, tool] of writes) {
+      fake.fail({ method, path: /sessions/, after: true, respond: status(502, {}) });
+      const error = await failure(write());
+      expect([error.message, error.hint, error.details?.outcome]).toEqual([
+        expect.stringContaining('may have been made'),
+        expect.stringContaining(tool),
+        'unknown',
+      ]);
+    }
+    fake.fail({
+      method: 'DELETE',
+      path: /sessions/,
+      after: true,
+      respond: status(503, {}, { 'retry-after': '0' }),
+    });
+    await backend.sessions.delete(ref);
+    expect(fake.sessions.some((session) => session.key === ref.sessionId)).toBe(false);
+  });
+
+  it.each([
+    ['nothing', (response: ServerResponse) => void response.writeHead(200).end()],
+    ['a page', html(200, 'Sign in')],
+  ])('a 200 with %s is neither an empty list nor a missing session', async (_what, respond) => {
+    const { backend, fake, make } = await world();
+    const ref = await make();
+    fake.fail({ path: /sessions/, times: 99, respond });
+    await allFail(
+      [
+        backend.sessions.get(ref),
+        backend.sessions.list({ ...owner, pageSize: 5 }),
+        backend.events.list(ref, { pageSize: 5 }),
+        backend.toolCalls.list(ref),
+        backend.artifacts.list(ref, { pageSize: 5 }),
+      ],
+      'UNAVAILABLE',
+    );
   });
 
   it('a token service that answers nonsense is an error', async () => {

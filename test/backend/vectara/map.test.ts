@@ -125,7 +125,10 @@ const cases: [string, JsonObject, JsonObject][] = [
     { skill_name: 'code_review', content: 'You review.' },
     {
       author: 'support',
-      content: { role: 'model', parts: [{ text: 'You review.' }] },
+      content: {
+        role: 'model',
+        parts: [{ text: 'You review.', thought: true, partMetadata: { type: 'skill_load' } }],
+      },
       customMetadata: { vectara: { type: 'skill_load', skillName: 'code_review' } },
     },
   ],
@@ -175,7 +178,10 @@ const cases: [string, JsonObject, JsonObject][] = [
     { from_step: 'triage', to_step: 'billing', content: 'Over to billing.' },
     {
       author: 'support',
-      content: { role: 'model', parts: [{ text: 'Over to billing.' }] },
+      content: {
+        role: 'model',
+        parts: [{ text: 'Over to billing.', thought: true, partMetadata: { type: 'step_transition' } }],
+      },
       customMetadata: { vectara: { type: 'step_transition', fromStep: 'triage', toStep: 'billing' } },
     },
   ],
@@ -184,7 +190,10 @@ const cases: [string, JsonObject, JsonObject][] = [
     { turns_compacted: 5, events_compacted: 47, summary_key: 'sum_1', summary_text: 'They spoke.' },
     {
       author: 'support',
-      content: { role: 'model', parts: [{ text: 'They spoke.' }] },
+      content: {
+        role: 'model',
+        parts: [{ text: 'They spoke.', thought: true, partMetadata: { type: 'compaction' } }],
+      },
       customMetadata: {
         vectara: { type: 'compaction', turnsCompacted: 5, eventsCompacted: 47, summaryKey: 'sum_1' },
       },
@@ -234,7 +243,10 @@ const cases: [string, JsonObject, JsonObject][] = [
     { content: 'plain words', token: 'secret', nested: { token: 'secret' } },
     {
       author: 'support',
-      content: { role: 'model', parts: [{ text: 'plain words' }] },
+      content: {
+        role: 'model',
+        parts: [{ text: 'plain words', thought: true, partMetadata: { type: 'unknown' } }],
+      },
       customMetadata: { vectara: { type: 'type_of_tomorrow' } },
     },
   ],
@@ -303,6 +315,7 @@ describe('sessions', () => {
       app: 'support',
       userId: 'ada',
       displayName: 'Customer Support Session',
+      labels: { status: 'stopped', enabled: 'true', tti_minutes: '60' },
       state: { customer_id: '12345' },
       createTime: '2024-01-15T10:30:00.000Z',
       updateTime: '2024-01-15T10:30:00.000Z',

@@ -66,7 +66,9 @@ describe('a streamed run', () => {
           false,
         ),
       ).toBe(answer);
-      expect(events.find((e) => e.id === 'aev_odd')?.content?.parts).toEqual([{ text: 'odd' }]);
+      expect(events.find((e) => e.id === 'aev_odd')?.content?.parts).toMatchObject([
+        { text: 'odd', thought: true },
+      ]);
     },
   );
 
@@ -198,11 +200,52 @@ describe('a streamed run', () => {
       { live: 'session_interrupted' },
     ]);
     const ref = await make();
-    const events = await collect(backend.query.stream(ref, message('hi'), never));
+    const events: Event[] = [];
+    const run = async () => {
+      for await (const event of backend.query.stream(ref, message('hi'), never)) events.push(event);
+    };
+    const error = await failure(run());
+    expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', message: expect.stringContaining('step') });
     expect(events.slice(1)).toMatchObject([
       { errorCode: 'CONTEXT_LIMIT_EXCEEDED', errorMessage: 'too long' },
       { errorCode: 'STEP_TRANSITION_LIMIT_EXCEEDED', errorMessage: 'loop' },
       { interrupted: true },
+    ]);
+  });
+
+  it('end at a limit as a failure that says so, unless an answer came after it', async () => {
+    const { backend, fake, make } = await world();
+    const limit = { live: 'context_limit_exceeded', fields: { message: 'too long' } };
+    fake.agents.set('support', () => [{ say: 'I begin.' }, limit]);
+    const ref = await make();
+    const error = await failure(collect(backend.query.stream(ref, message('hi'), never)));
+    expect(error.message).toContain('context');
+    expect(error.hint).toContain('compact');
+    const input = { classMethod: 'input_message', input: { sessionId: ref.sessionId, text: 'hi' } };
+    expect((await failure(backend.query.call(ref, input, never))).code).toBe('FAILED_PRECONDITION');
+    fake.agents.set('support', () => [limit, { say: 'Compacted, and done.' }]);
+    const events = await collect(backend.query.stream(ref, message('again'), never));
+    expect(textIn(events, false)).toBe('Compacted, and done.');
+  });
+
+  it('count as text only what the agent itself says', async () => {
+    const { backend, fake, make } = await world();
+    fake.agents.set('support', () => [
+      { store: 'skill_load', fields: { skill_name: 'review', content: 'You review.' } },
+      { store: 'step_transition', fields: { from_step: 'a', to_step: 'b', content: 'Now the other.' } },
+      { store: 'compaction', fields: { summary_text: 'They spoke.' } },
+      { store: 'x_unheard_of', fields: { content: 'Anything.' } },
+      { say: 'The answer.' },
+    ]);
+    const ref = await make();
+    expect(textIn(await collect(backend.query.stream(ref, message('hi'), never)), false)).toBe('The answer.');
+    const { items } = await backend.events.list(ref, { pageSize: 10 });
+    expect(items.slice(1).map((event) => event.content?.parts[0]?.partMetadata?.type)).toEqual([
+      'skill_load',
+      'step_transition',
+      'compaction',
+      'unknown',
+      undefined,
     ]);
   });
 });

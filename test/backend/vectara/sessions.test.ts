@@ -352,6 +352,31 @@ describe('changes', () => {
     });
   });
 
+  it('enabled, status and tti_minutes are labels, and a description can be given as one', async () => {
+    const { backend, fake, make } = await world();
+    const ref = await make({ labels: { description: 'About Tea', enabled: 'false', tti_minutes: '30' } });
+    expect(requestsTo(fake, 'POST', /sessions$/)[0]?.json).toMatchObject({
+      description: 'About Tea',
+      enabled: false,
+      tti_minutes: 30,
+    });
+    const shown = { enabled: 'false', status: 'unstarted', tti_minutes: '30' };
+    expect(await backend.sessions.get(ref)).toMatchObject({ description: 'About Tea', labels: shown });
+    const filter = [{ field: 'label', key: 'enabled', value: 'false' }] as const;
+    expect((await backend.sessions.list({ ...ref, pageSize: 5, filter })).items).toHaveLength(1);
+    // What is read and written back changes what is different.
+    const changed = await backend.sessions.update(ref, { labels: { ...shown, enabled: 'true' } });
+    expect(changed.labels).toEqual({ ...shown, enabled: 'true' });
+    expect(requestsTo(fake, 'PATCH', /sessions/)[0]?.json).toEqual({ enabled: true });
+    const named = await backend.sessions.update(ref, { labels: { description: 'On coffee' } });
+    expect(named).toMatchObject({ description: 'On coffee', labels: { enabled: 'true' } });
+    const bad = [{ status: 'running' }, { enabled: 'maybe' }, { tti_minutes: '1.5' }];
+    await allFail(
+      bad.map((labels) => backend.sessions.update(ref, { labels })),
+      'INVALID_ARGUMENT',
+    );
+  });
+
   it('says what Vectara does not have instead of dropping it', async () => {
     const { backend, fake, make } = await world();
     const ref = await make();

@@ -12,6 +12,8 @@ export interface Fault {
   /** Absent: the request is then answered as usual, only later. */
   respond?: Respond | undefined;
   delayMs?: number | undefined;
+  /** The work is done before the answer is spoilt. */
+  after?: boolean | undefined;
 }
 
 export const status =

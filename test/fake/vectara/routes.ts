@@ -223,6 +223,11 @@ function oneSession(
   if (request.method !== 'PATCH') throw notFound('path');
   const body = request.json ?? {};
   if (typeof body.name === 'string') session.name = body.name;
+  if (body.enabled !== undefined && typeof body.enabled !== 'boolean') throw invalid('enabled', 'no boolean');
+  if (body.tti_minutes !== undefined && !Number.isInteger(body.tti_minutes))
+    throw invalid('tti_minutes', 'no integer');
+  for (const name of ['description', 'enabled', 'tti_minutes'])
+    if (body[name] !== undefined) session.body[name] = body[name];
   const metadata = body.metadata as Json | undefined;
   if (metadata !== undefined && fake.options.metadata === 'merge') {
     const merged = Object.entries({ ...session.metadata, ...metadata }).filter(([, value]) => value !== null);

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { echo, type Script } from './agent.ts';
 import type { Fault } from './faults.ts';
@@ -122,6 +122,8 @@ async function answer(fake: FakeVectara, request: IncomingMessage, response: Ser
     fault.times = (fault.times ?? 1) - 1;
     if (fault.times === 0) fake.faults.splice(fake.faults.indexOf(fault), 1);
     if (fault.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
+    // What is written to an answer without a connection goes nowhere.
+    if (fault.after === true) await handle(fake, recorded, new ServerResponse(request));
     if (fault.respond !== undefined) return void (await fault.respond(response, request));
   }
   try {
