@@ -48,10 +48,19 @@ describe('state that all users of an app share', () => {
 
   it('is not set among the further arguments of a streaming method either', () => {
     const principal = { userId: 'ann', scopes: [], admin: false };
-    const args = { input: { state_delta: { [key]: 1 } } };
-    expect(() => checkAppState(args, principal)).toThrow(SessionError);
-    expect(() => checkAppState(args, principal, 'everyone')).not.toThrow();
-    expect(() => checkAppState(args, { ...principal, admin: true })).not.toThrow();
+    const event = { author: 'user', actions: { state_delta: { [key]: 1 } } };
+    for (const input of [
+      { state_delta: { [key]: 1 } },
+      { events: [event] },
+      { request_json: JSON.stringify({ events: [event] }) },
+    ]) {
+      expect(() => checkAppState({ input }, principal)).toThrow(SessionError);
+      expect(() => checkAppState({ input }, principal, 'everyone')).not.toThrow();
+      expect(() => checkAppState({ input }, { ...principal, admin: true })).not.toThrow();
+    }
+    // A session as the agent gave it, with the state that all see, goes into memory.
+    const input = { session: { id: 's', state: { [key]: 1 } }, request_json: 'no JSON' };
+    expect(() => checkAppState({ input }, principal)).not.toThrow();
   });
 });
 

@@ -19,10 +19,9 @@ export function checkAppState(
   writers: AppStateWriters = 'admins',
 ): void {
   if (admin || writers === 'everyone') return;
-  // A streaming method takes its state among its further arguments.
-  for (const holder of [args, args.input])
+  for (const holder of [args, ...objectsIn(args.input)])
     for (const name of stateNames) {
-      const state = isObject(holder) ? holder[name] : undefined;
+      const state = holder[name];
       const key = isObject(state) ? Object.keys(state).find((one) => one.startsWith('app:')) : undefined;
       if (key === undefined) continue;
       throw new SessionError(
@@ -33,4 +32,29 @@ export function checkAppState(
         },
       );
     }
+}
+
+/**
+ * Every object in the further arguments of a method: state may stand in an event among them, and
+ * `streaming_agent_run_with_events` takes all of them as a JSON text. What is no JSON, the backend refuses.
+ */
+function objectsIn(input: unknown): JsonObject[] {
+  if (Array.isArray(input)) return (input as unknown[]).flatMap(objectsIn);
+  if (!isObject(input)) return [];
+  return [
+    input,
+    ...Object.entries(input).flatMap(([name, value]) => {
+      // A session that is handed back sets nothing.
+      if (name === 'session') return [];
+      return objectsIn(name === 'request_json' && typeof value === 'string' ? parsed(value) : value);
+    }),
+  ];
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
 }

@@ -450,7 +450,13 @@ describe('describe', () => {
     expect(notes.join(' ')).toContain('async_stream_query (stream)');
     expect(notes.join(' ')).toContain('{app_name, user_id}');
     expect(capabilities).toContain('query.stream');
-    expect(capabilities).not.toContain('events.delete');
+    expect(capabilities).toEqual([
+      ...['apps.list', 'apps.get', 'apps.create', 'apps.delete'],
+      ...['sessions.list', 'sessions.create', 'sessions.get', 'sessions.update', 'sessions.delete'],
+      ...['events.list', 'events.get', 'events.append', 'toolCalls.list', 'toolCalls.submit'],
+      ...['memory.search', 'memory.addSession', 'memory.create', 'memory.list', 'memory.delete'],
+      ...['query.stream', 'query.call', 'feedback.register'],
+    ]);
     fake.fail({ match: /GET/, delayMs: 6000, times: 9 });
     const other = await open(fake);
     const begun = Date.now();
