@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { SessionRef } from '../../../src/backend/types.ts';
 import type { SeenRequest } from '../../fake/agent-engine/server.ts';
@@ -178,6 +179,15 @@ const costs: Record<string, Cost> = {
     },
   },
 };
+
+it('docs/protocols/agent-engine.md shows this table', () => {
+  const page = readFileSync(new URL('../../../docs/protocols/agent-engine.md', import.meta.url), 'utf8');
+  const [, section = ''] = page.split('## What each tool costs');
+  const rows = [...section.matchAll(/^\| ([^|]+) \| ([^|]+) \| (\d) \|$/gm)].map(([, ...cells]) => cells);
+  expect(rows).toEqual(
+    Object.entries(costs).map(([name, cost]) => [name, cost.requests.join(', '), String(cost.roundTrips)]),
+  );
+});
 
 it.each(Object.entries(costs))('%s', async (_name, { requests, roundTrips, call }) => {
   const it = await world();
