@@ -84,12 +84,18 @@ function faultsOf(value: unknown): { deep: boolean; broken: boolean } {
   for (let depth = 1; level.length > 0; depth += 1) {
     if (depth > deepest) return { deep: true, broken };
     const next: object[] = [];
-    for (const container of level)
-      for (const [key, member] of Object.entries(container)) {
-        if (typeof member === 'object' && member !== null) next.push(member);
-        else if (typeof member === 'string') broken ||= !member.isWellFormed();
-        broken ||= !key.isWellFormed();
-      }
+    const look = (member: unknown) => {
+      if (typeof member === 'object' && member !== null) next.push(member);
+      else if (typeof member === 'string') broken ||= !member.isWellFormed();
+    };
+    for (const container of level) {
+      if (Array.isArray(container)) container.forEach(look);
+      else
+        for (const key of Object.keys(container)) {
+          broken ||= !key.isWellFormed();
+          look((container as JsonObject)[key]);
+        }
+    }
     level = next;
   }
   return { deep: false, broken };
@@ -106,9 +112,13 @@ function shorten(root: unknown, cut: Cut, how: string): unknown {
   const work: { from: Container; to: Container; depth: number }[] = [{ from: root, to: copy, depth: 0 }];
   for (let item = work.pop(); item !== undefined; item = work.pop()) {
     const { from, to, depth } = item;
-    const entries = Object.entries(from);
-    const kept = depth === 0 ? entries : entries.slice(0, cut.members);
-    for (const [key, value] of kept) {
+    const keys = Array.isArray(from) ? undefined : Object.keys(from);
+    const count = keys === undefined ? (from as unknown[]).length : keys.length;
+    const kept = depth === 0 ? count : Math.min(count, cut.members);
+    // By index: of millions of members only those that are kept are touched.
+    for (let i = 0; i < kept; i += 1) {
+      const key = keys?.[i] ?? `${i}`;
+      const value = (from as JsonObject)[key];
       const name = Array.isArray(to) || depth === 0 ? key : cutText(key, cut.length, how);
       if (!isContainer(value))
         put(to, name, typeof value === 'string' ? cutText(value, cut.length, how) : value);
@@ -119,14 +129,14 @@ function shorten(root: unknown, cut: Cut, how: string): unknown {
         work.push({ from: value, to: below, depth: depth + 1 });
       }
     }
-    if (kept.length < entries.length) mark(from, to, depth, `${entries.length - kept.length} more; ${how}`);
+    if (kept < count) mark(from, to, depth, `${count - kept} more; ${how}`);
   }
   return copy;
 }
 
 /** What stands for a container of which nothing is shown: of the same kind, as its schema may want. */
 function leaf(value: Container, depth: number, how: string): Container {
-  const size = Object.keys(value).length;
+  const size = Array.isArray(value) ? value.length : Object.keys(value).length;
   const empty: Container = Array.isArray(value) ? [] : {};
   if (size > 0) mark(value, empty, depth + 1, `${size} more; ${how}`);
   return empty;

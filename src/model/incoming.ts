@@ -34,10 +34,13 @@ export function incomingFault(value: unknown, nesting = maxNesting): IncomingFau
         `is nested more than ${nesting} deep`,
         'Store it flatter, or as a text that holds JSON.',
       ]);
-    const members: [string | number, unknown][] = Array.isArray(frame.value)
-      ? frame.value.map((member, i): [number, unknown] => [i, member])
-      : Object.entries(frame.value);
-    for (const [key, member] of members) {
+    const { value: container } = frame;
+    const keys = Array.isArray(container) ? undefined : Object.keys(container);
+    const count = keys?.length ?? (container as unknown[]).length;
+    // By index: millions of members must not become millions of pairs.
+    for (let i = 0; i < count; i += 1) {
+      const key = keys?.[i] ?? i;
+      const member = (container as Record<string | number, unknown>)[key];
       if (typeof member === 'object' && member !== null)
         work.push({ value: member, key, parent: frame, depth: frame.depth + 1 });
       const words = keyFault(key) ?? scalarFault(member);

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { quote, SessionError } from '../../src/errors.ts';
 import { answerBytes, cutText, fitItems, fitTo } from '../../src/model/budget.ts';
@@ -177,6 +178,23 @@ describe('answer budgets', () => {
     const { value, truncated } = fitTo({ deep, text: 'a\ud83d' }, Number.POSITIVE_INFINITY, 'too deep');
     expect(JSON.stringify(value).length).toBeLessThan(2000);
     expect([value.text, truncated]).toEqual(['a\ufffd', true]);
+  });
+
+  it('hold for any JSON and any budget that has room for the marks', () => {
+    fc.assert(
+      fc.property(
+        fc.jsonValue({ maxDepth: 12, stringUnit: 'binary' }),
+        fc.integer({ min: 120, max: 3000 }),
+        (json, most) => {
+          const value = { state: { json, again: [json, json, json] } };
+          const fitted = fitTo(value, most, 'how');
+          const text = escapeUnseen(JSON.stringify(fitted.value));
+          expect(Buffer.byteLength(text)).toBeLessThanOrEqual(most);
+          if (!fitted.truncated) expect(fitted.value).toEqual(value);
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   it('keep a key __proto__ a key', () => {

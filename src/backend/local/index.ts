@@ -65,6 +65,8 @@ export function openLocal(config: LocalConfig): Backend {
         notes: [
           `Data is kept by the ${store.engine} engine.`,
           'add_session_to_memory stores texts as facts as they stand; no model works on them.',
+          'add_session_to_memory adds only what came since it was last called; list_memories is newest first, and without a scope of all scopes.',
+          'A query with an invocationId of your own runs once, however often it is sent.',
           'A session id is unique for a user within an app.',
           ...damageNote(await damagedRecords(store)),
           agents.bound.length === 0

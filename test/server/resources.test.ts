@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Product, startProduct } from './http/harness.ts';
+import { type Json, modernRequest, resultOf, send, toolCall } from './http/requests.ts';
+
+const tag = '\u{e0041}\u{e007f}';
+const unseen = /[\u00ad\u061c\u200b\u202e]|[\u{e0000}-\u{e007f}]/u;
+
+describe('resources', () => {
+  let product: Product;
+  const call = async (name: string, args: Json) => {
+    const { result } = resultOf(await send(product.port, toolCall(name, args)));
+    expect(result).not.toMatchObject({ isError: true });
+  };
+  const read = async (uri: string) => {
+    const { result } = resultOf(await send(product.port, modernRequest('resources/read', { uri })));
+    return (result as { contents: { text?: string; blob?: string }[] }).contents[0] ?? {};
+  };
+
+  beforeAll(async () => {
+    product = await startProduct();
+    const hidden = `a${tag}b\u00adc\u061cd\u202ee`;
+    await call('create_session', { sessionId: 's', state: { hidden, big: 'x'.repeat(500_000) } });
+    await call('append_event', { sessionId: 's', text: hidden });
+    for (let i = 0; i < 12; i += 1)
+      await call('append_event', { sessionId: 's', text: `${i} ${'y'.repeat(60_000)}` });
+    await call('save_artifact', { sessionId: 's', name: 'plain.txt', text: 'grüße 👩🏽‍🚀\n' });
+    await call('save_artifact', { sessionId: 's', name: 'hidden.txt', text: hidden });
+  });
+  afterAll(() => product.end());
+
+  it('show in JSON what a reader could not see, and keep to their size', async () => {
+    for (const uri of ['session://default/s', 'session://default/s/events']) {
+      const { text = '' } = await read(uri);
+      expect(text).not.toMatch(unseen);
+      expect(Buffer.byteLength(text)).toBeLessThanOrEqual(201_000);
+      expect(JSON.parse(text)).toMatchObject({ truncated: true });
+    }
+    expect((await read('session://default/s')).text).toContain('a\\udb40\\udc41\\udb40\\udc7fb\\u00adc');
+    const events = JSON.parse((await read('session://default/s/events')).text ?? '') as { events: Json[] };
+    expect(JSON.stringify(events.events.at(-1))).toContain('11 yyy');
+  });
+
+  it('give a text file as text, and as bytes if it holds what a reader could not see', async () => {
+    expect(await read('session://default/s/artifacts/plain.txt')).toMatchObject({ text: 'grüße 👩🏽‍🚀\n' });
+    const { text, blob = '' } = await read('session://default/s/artifacts/hidden.txt');
+    expect([text, Buffer.from(blob, 'base64').toString()]).toEqual([undefined, expect.stringContaining(tag)]);
+  });
+});
