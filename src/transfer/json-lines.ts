@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import * as z from 'zod';
 import type { ArtifactContent } from '../backend/types.ts';
-import { SessionError } from '../errors.ts';
+import { invalidArgument, SessionError } from '../errors.ts';
 import { artifactSchema } from '../model/artifact.ts';
 import { type Event, eventSchema } from '../model/event.ts';
 import { idFault } from '../model/ids.ts';
@@ -93,7 +93,7 @@ export function lineReader() {
       if (line.format === 2 && line.contents === undefined) throw badLine(number, 'has no contents');
       const { createTime } = line.session;
       const session = { ...line.session, createTime: checkTime('session.createTime', createTime, number) };
-      hash.update(`${numbered.text}\n`);
+      hash.update(numbered.text).update('\n');
       last = number;
       contents = line.contents;
       return { session, contents };
@@ -114,7 +114,7 @@ export function lineReader() {
         ended = true;
         return undefined;
       }
-      hash.update(`${text}\n`);
+      hash.update(text).update('\n');
       counts[line.kind] += 1;
       // An artifact has as many lines as versions.
       const surplus =
