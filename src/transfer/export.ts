@@ -34,26 +34,26 @@ export async function exportSession(
   };
   const lines = lineWriter(write);
   await lines.session(options.withSharedState === true ? session : withOwnState(session), contents);
-  const step = () => {
-    if (options.signal?.aborted) throw cancelled();
+  const tell = () => {
     const { event, artifact } = lines.counts();
-    if ((event + artifact) % 100 === 0)
-      options.progress?.(
-        `Exported ${counted(event, 'event')} of ${contents.events} and ${counted(artifact, 'artifact version')}.`,
-      );
+    options.progress?.(
+      `Exported ${counted(event, 'event')} of ${contents.events} and ${counted(artifact, 'artifact version')}.`,
+    );
   };
   for await (const event of events()) {
     // What was appended since the export began is not part of it.
     if (lines.counts().event === contents.events) break;
+    if (options.signal?.aborted) throw cancelled();
     await lines.event(event);
-    step();
+    if (lines.counts().event % 100 === 0) tell();
   }
   if (lines.counts().event < contents.events) throw changedMeanwhile();
   // Those that were saved since the export began are not part of it.
   if (contents.artifacts > 0)
     for await (const content of artifactsOf(backend, ref)) {
+      if (options.signal?.aborted) throw cancelled();
       await lines.artifact(content);
-      step();
+      tell();
     }
   await lines.end();
 }

@@ -69,7 +69,9 @@ export function countLosses(name: string, session: ArrivingSession) {
         ...(session.createTime === undefined
           ? []
           : [`createTime is that of the copy: the ${name} backend sets it itself.`]),
-        ...[...missing].map((field) => `${field} was left out: the ${name} backend keeps none.`),
+        ...[...missing].map(
+          (field) => `The session’s ${field} was left out: the ${name} backend has no place for it.`,
+        ),
       ];
     },
   };

@@ -83,7 +83,8 @@ export async function replay(
         await copy.addArtifact(item);
         artifacts += 1;
       }
-      if ((events + artifacts) % 100 === 0)
+      // Artifacts are few and large, events many and small.
+      if (item.kind === 'artifact' || events % 100 === 0)
         options.progress?.(
           `Copied ${counted(events, 'event')} and ${counted(artifacts, 'artifact version')}.`,
         );
