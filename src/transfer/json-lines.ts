@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import * as z from 'zod';
 import type { ArtifactContent } from '../backend/types.ts';
-import { invalidArgument, SessionError } from '../errors.ts';
+import { SessionError } from '../errors.ts';
 import { artifactSchema } from '../model/artifact.ts';
 import { type Event, eventSchema } from '../model/event.ts';
 import { idFault } from '../model/ids.ts';
