@@ -11,7 +11,7 @@ import { parseTime, toTime } from '../model/time.ts';
 import { badLine, type NumberedLine } from './numbered-lines.ts';
 
 /** What follows the first line, so that a reader knows before it begins whether it can keep it. */
-export const contentsSchema = z.object({
+const contentsSchema = z.object({
   events: z.int().min(0),
   /** Names, not versions. */
   artifacts: z.int().min(0),
