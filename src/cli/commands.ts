@@ -1,3 +1,5 @@
+import { setting, someOf } from '../config/setting.ts';
+import { type AccessScope, accessScopes } from '../model/principal.ts';
 import { type Command, defineCommand, StartFailure } from './command.ts';
 import { doctor } from './doctor.ts';
 import { serve } from './serve.ts';
@@ -39,6 +41,26 @@ export const commands: readonly Command[] = [
     operands: ['FILE'],
     help: 'make a backup the local store, where there is none',
     run: async (call) => (await import('./store-commands.ts')).restore(call),
+  }),
+  defineCommand({
+    name: 'add-token',
+    operands: ['FILE'],
+    help: 'make a token, write its entry into the file of --auth-tokens, and print the token',
+    settings: {
+      scopes: setting<readonly AccessScope[]>({
+        flag: 'scopes',
+        value: 'NAME[,NAME]',
+        kind: someOf(...accessScopes),
+        otherwise: ['sessions:read', 'sessions:write'],
+        help: 'what the token allows: sessions:read, sessions:write, sessions:admin',
+      }),
+    },
+    async run({ config, operands, values, io }) {
+      const { addToken } = await import('../server/auth/add-token.ts');
+      const entry = { user: config.user, scopes: values.scopes };
+      io.print(`${await addToken(operands[0] ?? '', entry)}\n`);
+      return 0;
+    },
   }),
   defineCommand({
     name: 'hash-token',

@@ -71,7 +71,7 @@ export const httpGroup = {
       env: 'AGENT_SESSIONS_AUTH_TOKENS',
       key: 'http.authTokens',
       kind: text,
-      help: 'a JSON list of {sha256, user, scopes}, or the JSON itself; hash-token makes an entry',
+      help: 'a JSON list of {sha256, user, scopes}, or the JSON itself; add-token makes an entry',
     }),
     issuer: setting({
       flag: 'oauth-issuer',

@@ -113,7 +113,7 @@ function atLeastOne(entries: Entry[]): Entry[] {
   if (entries.length > 0) return entries;
   throw invalidArgument(
     '--auth-tokens has no entry, so nobody could come in.',
-    'Make an entry with agent-sessions-mcp hash-token.',
+    'Make one with: agent-sessions-mcp add-token FILE',
   );
 }
 
@@ -143,8 +143,7 @@ async function markOf(file: string): Promise<string> {
 
 /** @throws SessionError INVALID_ARGUMENT naming the entry at fault, never its content */
 export function parseTokens(text: string): Entry[] {
-  const hint =
-    'Write a JSON array of {"sha256", "user", "scopes"}; agent-sessions-mcp hash-token makes entries.';
+  const hint = 'Write a JSON array of {"sha256", "user", "scopes"}; agent-sessions-mcp add-token makes them.';
   let content: unknown;
   try {
     content = JSON.parse(text);
