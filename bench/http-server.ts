@@ -1,6 +1,6 @@
 /**
  * Servers to compare with, on a free port that they print: `ours`, a tool that does nothing on our transport;
- * `sdk`, the same on the SDK's own handler for Node; `bare`, node:http that parses JSON and answers it.
+ * `unqueued`, the same without its admission queue; `sdk`, the same on the SDK's own handler for Node; `bare`, node:http that parses JSON and answers it.
  */
 import { createServer } from 'node:http';
 import { toNodeHandler } from '@modelcontextprotocol/node';
@@ -23,11 +23,12 @@ function build(): McpServer {
   return server;
 }
 
-async function ours(): Promise<string> {
+async function ours(admissionQueue = true): Promise<string> {
   const settings = {
     ...readHttp({ ...noSources, flags: { 'rate-limit': '0' } }),
     port: 0,
     accessLog: false,
+    admissionQueue,
   };
   const server = await startTransport({
     settings,
@@ -70,7 +71,12 @@ function bare(): Promise<string> {
   );
 }
 
-const kinds: Record<string, () => Promise<string>> = { ours, sdk, bare };
+const kinds: Record<string, () => Promise<string>> = {
+  ours: () => ours(),
+  unqueued: () => ours(false),
+  sdk,
+  bare,
+};
 const start = kinds[process.argv[2] ?? 'ours'];
 if (start === undefined) throw new Error('There is no such server.');
 process.stderr.write(`${JSON.stringify({ url: await start() })}\n`);
