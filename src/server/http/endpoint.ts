@@ -15,7 +15,7 @@ import type { Metrics } from './metrics.ts';
 import { createOpenRequests, type OpenRequest } from './open-requests.ts';
 import { requestIdsOf } from './pending-requests.ts';
 import { type Exhausted, receiveJson } from './request-body.ts';
-import { createModern, type ModernCall } from './requests-2026.ts';
+import { createRequestHandler, type RequestCall } from './requests-2026.ts';
 import { hostSessions, type SessionSettings } from './sessions-2025.ts';
 
 export interface EndpointOptions {
@@ -54,7 +54,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   const sessionful = settings.legacy === 'sessions';
   const methods = sessionful ? ['POST', 'GET', 'DELETE'] : ['POST'];
   const sessions = hostSessions(served, limits, { ...settings.sessions, keepAliveMs });
-  const modern = createModern({
+  const requests = createRequestHandler({
     served,
     servesLegacy: !sessionful,
     keepAliveMs,
@@ -97,7 +97,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     const request = toRequest(req, exchange.id, end.signal);
     const authInfo = authenticate && authInfoOf(principal, options.metadata?.url);
     const call = { principal, authInfo, body, tool: rpc?.tool };
-    if (sessionful && (await modern.isLegacy(request, body))) {
+    if (sessionful && (await requests.isLegacy(request, body))) {
       const { response, done, pending } = await sessions.handle(request, call);
       open.pending = pending;
       onClose(res, done);
@@ -105,20 +105,20 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       return send(res, response, exchange.headers);
     }
     if (rpc?.method === 'subscriptions/listen') return listen(open, request, call);
-    return sendWhenReady(exchange, modern.fetch(request, call), keepAliveMs);
+    return sendWhenReady(exchange, requests.fetch(request, call), keepAliveMs);
   }
 
-  async function listen(open: OpenRequest, request: Request, call: ModernCall): Promise<void> {
+  async function listen(open: OpenRequest, request: Request, call: RequestCall): Promise<void> {
     const { exchange, principal } = open;
     for (const [what, amount] of [
       ['streams', 1],
-      ['subscriptions', modern.addressesOf(call.body).length],
+      ['subscriptions', requests.addressesOf(call.body).length],
     ] as const) {
       const release = limits.take(principal.userId, what, amount);
       if (release === undefined) return exhausted(exchange, what, retryAfter[what]);
       onClose(exchange.res, release);
     }
-    const { response, end } = await modern.listen(request, call);
+    const { response, end } = await requests.listen(request, call);
     open.endStream = end;
     await send(exchange.res, response, exchange.headers);
   }
@@ -142,7 +142,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     },
     async close(graceMs) {
       await openRequests.close(graceMs);
-      await Promise.all([modern.close(), sessions.close()]);
+      await Promise.all([requests.close(), sessions.close()]);
     },
   };
 }

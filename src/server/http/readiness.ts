@@ -1,7 +1,10 @@
 import type { Backend } from '../../backend/types.ts';
 
-/** Milliseconds for which the backend is taken to be as it was when last asked, however often others ask. */
-const freshMs = 1000;
+/**
+ * Milliseconds for which the backend is taken to be as it was when last asked, however often others ask. A service
+ * behind us counts requests, so one without a check of its own is asked less often.
+ */
+const freshMs = { ownCheck: 1000, listing: 5000 };
 const timeoutMs = 2000;
 
 /** A check that rejects when the backend could not do its work now: write, or where it cannot tell, answer. */
@@ -10,10 +13,11 @@ export function createReadiness(
   app: string,
   userId: string,
 ): () => Promise<void> {
+  const fresh = backend?.ready === undefined ? freshMs.listing : freshMs.ownCheck;
   let asked = Number.NEGATIVE_INFINITY;
   let answer = Promise.resolve();
   return () => {
-    if (performance.now() - asked < freshMs) return answer;
+    if (performance.now() - asked < fresh) return answer;
     asked = performance.now();
     const work =
       backend?.ready?.() ??

@@ -9,7 +9,7 @@ import { isObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
 import type { ServedApp } from '../mcp/served-app.ts';
 
-export interface ModernCall {
+export interface RequestCall {
   principal: Principal;
   authInfo: AuthInfo | undefined;
   /** The parsed body; undefined for a request without one. */
@@ -19,18 +19,18 @@ export interface ModernCall {
 }
 
 /** The protocol since 2026-07-28: every request by itself. */
-export interface Modern {
+export interface RequestHandler {
   /** Whether a request is one of 2025 or before. */
   isLegacy(request: Request, body: unknown): Promise<boolean>;
-  fetch(request: Request, call: ModernCall): Promise<Response>;
+  fetch(request: Request, call: RequestCall): Promise<Response>;
   /** Addresses that the body of a subscriptions/listen names. */
   addressesOf(body: unknown): string[];
   /** Answers a subscriptions/listen; `end` ends its stream in good order. */
-  listen(request: Request, call: ModernCall): Promise<{ response: Response; end(): void }>;
+  listen(request: Request, call: RequestCall): Promise<{ response: Response; end(): void }>;
   close(): Promise<void>;
 }
 
-export interface ModernOptions {
+export interface RequestHandlerOptions {
   served: ServedApp;
   /** Answers requests of 2025 too, each by itself. */
   servesLegacy: boolean;
@@ -38,9 +38,14 @@ export interface ModernOptions {
   onerror(error: Error): void;
 }
 
-export function createModern({ served, servesLegacy, keepAliveMs, onerror }: ModernOptions): Modern {
+export function createRequestHandler({
+  served,
+  servesLegacy,
+  keepAliveMs,
+  onerror,
+}: RequestHandlerOptions): RequestHandler {
   // The library hands its factory the request: that is how the factory finds whom it builds for.
-  const calls = new WeakMap<Request, ModernCall>();
+  const calls = new WeakMap<Request, RequestCall>();
   const factory: McpServerFactory = ({ era, requestInfo }) => {
     const call = requestInfo === undefined ? undefined : calls.get(requestInfo);
     if (call === undefined) throw new Error('A request came in beside the gate.');
@@ -54,7 +59,7 @@ export function createModern({ served, servesLegacy, keepAliveMs, onerror }: Mod
   const handler = createMcpHandler(factory, { legacy, onerror, keepAliveMs });
   const listening = new Set<McpHttpHandler>();
 
-  function handle(by: McpHttpHandler, request: Request, call: ModernCall): Promise<Response> {
+  function handle(by: McpHttpHandler, request: Request, call: RequestCall): Promise<Response> {
     calls.set(request, call);
     const { authInfo, body } = call;
     return by.fetch(request, {
