@@ -61,7 +61,8 @@ function redactMember(key: string, value: unknown): unknown {
   if (secretName.test(key) && value !== undefined && typeof value !== 'number') return '[redacted]';
   if (value instanceof Error) return describeError(value);
   if (typeof value === 'bigint') return `${value}`;
-  return typeof value === 'string' ? redact(value) : value;
+  // What was cut in the middle of a character would make the line unreadable for strict readers of JSON.
+  return typeof value === 'string' ? redact(value).toWellFormed() : value;
 }
 
 /** Text without what looks like a credential: bearer tokens, JWTs, API keys, passwords in URLs. */

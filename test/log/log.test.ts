@@ -26,6 +26,16 @@ describe('the log', () => {
     expect(JSON.stringify(entryOf({ error }))).toMatch(/refused ::1.*refused 127/);
   });
 
+  it('is readable for strict readers of JSON, whatever text it was given', () => {
+    const lines: string[] = [];
+    const cause = new Error('cut in \ud83d');
+    createLog((line) => lines.push(line)).warn('m', {
+      text: 'half \ud83d',
+      error: new Error('x', { cause }),
+    });
+    expect(lines.join('')).not.toMatch(/\\ud83d/);
+  });
+
   it('does not fail on what JSON cannot hold', () => {
     const loop: Record<string, unknown> = { a: 1n };
     loop.self = loop;
