@@ -1,6 +1,8 @@
 import { SessionError } from '../errors.ts';
 
-/** Lines of a byte stream, without their ends (LF or CRLF); the last may lack its own. UTF-8 may be cut anywhere. */
+/**
+ * Lines of a byte stream, without their ends (LF or CRLF); the last may lack its own. UTF-8 may be cut anywhere.
+ */
 export async function* lines(
   chunks: AsyncIterable<Uint8Array>,
   maxLine = 32 * 1024 * 1024,

@@ -6,8 +6,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const loopback = ['localhost', '127.0.0.1', '::1'];
 
 /**
- * Sends every request of this process through the proxy that HTTPS_PROXY and HTTP_PROXY name, except to the hosts of
- * NO_PROXY and to this machine. Node's own fetch does so by itself only from 24 on, and only when it was started
+ * Sends every request of this process through the proxy that HTTPS_PROXY and HTTP_PROXY name, except to the hosts
+ * of NO_PROXY and to this machine. Node's own fetch does so by itself only from 24 on, and only when it was started
  * with NODE_USE_ENV_PROXY; its dispatcher can be replaced in all versions.
  * https://nodejs.org/api/cli.html#node_use_env_proxy1
  * @throws SessionError INVALID_ARGUMENT for an address that is none

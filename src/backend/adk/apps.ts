@@ -35,8 +35,8 @@ export async function getApp(adk: Adk, name: string): Promise<App> {
 const knownMs = 30_000;
 
 /**
- * Refuses an app that the server does not name. The TypeScript server makes sessions of any app, which no agent will
- * ever answer (docs/protocols/adk.md, "Sessions").
+ * Refuses an app that the server does not name. The TypeScript server makes sessions of any app, which no agent
+ * will ever answer (docs/protocols/adk.md, "Sessions").
  * @throws SessionError NOT_FOUND
  */
 export async function checkApp(adk: Adk, name: string): Promise<void> {

@@ -3,6 +3,7 @@ import { withoutDeadline } from '../../net/deadline.ts';
 import { type HttpClient, httpClient } from '../../net/http.ts';
 import { type Semaphore, semaphore } from '../../net/semaphore.ts';
 import { checkBaseUrl } from '../../net/url.ts';
+import { type ArrivalOrder, openArrivalOrder } from './arrival-order.ts';
 import { type AdkConfig, defaults } from './config.ts';
 import { type Detected, detect } from './detect.ts';
 import { type Dialect, dialects, unknownDialect } from './dialects.ts';
@@ -32,6 +33,7 @@ export interface Adk {
   /** Calls back once, as soon as the dialect is known. */
   onDialect(listener: (dialect: Dialect) => void): void;
   readonly sessionCache: SessionCache;
+  readonly arrivals: ArrivalOrder;
   /** Runs `work` when fewer than `parallelReads` others run. */
   readonly gate: Semaphore;
   /** When apps were last seen in the server's list. */
@@ -94,6 +96,7 @@ export async function connect(config: AdkConfig): Promise<Adk> {
     runIdleMs: config.runIdleMs ?? defaults.runIdleMs,
     maxAnswerBytes,
     sessionCache: openSessionCache(),
+    arrivals: openArrivalOrder(),
     known: () => known,
     async dialect() {
       if (known.dialect === undefined && Date.now() - askedAt >= askAgainMs) await findOut();

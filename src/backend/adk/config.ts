@@ -17,7 +17,9 @@ export interface AdkConfig {
   runIdleMs?: number | undefined;
   /** Milliseconds to wait for the server when the backend is opened. Default 2 s. */
   detectMs?: number | undefined;
-  /** Largest answer that is read, in bytes. A session is answered whole, so this bounds its size. Default 64 MiB. */
+  /**
+   * Largest answer that is read, in bytes. A session is answered whole, so this bounds its size. Default 64 MiB.
+   */
   maxAnswerBytes?: number | undefined;
 }
 

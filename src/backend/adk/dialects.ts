@@ -24,7 +24,9 @@ export interface Dialect {
   savesArtifacts: boolean;
   /** PATCH of the memory: a session is handed to the memory service. */
   addsToMemory: boolean;
-  /** `user:` and `app:` keys of the state that a session is created with are shared; else that session keeps them. */
+  /**
+   * `user:` and `app:` keys of the state that a session is created with are shared; else that session keeps them.
+   */
   sharesInitialState: boolean;
   /** GET of an artifact's version numbers. Without it they are found by trying. */
   listsVersions: boolean;

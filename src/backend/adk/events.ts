@@ -50,6 +50,12 @@ export async function listEvents(adk: Adk, ref: SessionRef, query: EventQuery): 
     if (page?.cursor !== undefined) return page;
   }
   const wire = await readSession(adk, checked(ref));
+  adk.arrivals.note(ref, wire);
+  const late =
+    query.afterEventId === undefined ? undefined : adk.arrivals.after(ref, wire, query.afterEventId);
+  // Late events are few: such a list is cut from the session itself, page for page.
+  if (late !== undefined)
+    return pageOf({ ...wire, events: late }, { ...query, afterEventId: undefined }, later);
   const page = pageOf(wire, query, later);
   if (page.cursor !== undefined) adk.sessionCache.keep(ref, wire);
   return page;

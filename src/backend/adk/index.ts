@@ -16,15 +16,16 @@ const mayRunOn =
   'This ADK server goes on with a run after it was cancelled here; until that is over, the session takes no other message.';
 
 /**
- * Sessions of agents behind an ADK API server (`adk api_server`, in TypeScript, Python, Go or Java; docs/protocols/adk.md).
+ * Sessions of agents behind an ADK API server (`adk api_server`, in TypeScript, Python, Go or Java;
+ * docs/protocols/adk.md).
  *
  * Which of them it is, the server is asked once here, and its verbs are those of the backend. A server that does
  * not answer now opens all the same, with the verbs that all four have and that only read; it is asked again, and
  * its further verbs appear then.
  *
- * What no ADK server can do is not here: appending, hiding and deleting events, revisions. Answering a tool
- * call is a run (`query` with functionResponse parts), not a verb of `toolCalls`, because it sets the agent
- * going and so wants what runs have: one at a time, progress, cancellation.
+ * What no ADK server can do is not here: appending, hiding and deleting events, revisions. Answering a tool call is
+ * a run (`query` with functionResponse parts), not a verb of `toolCalls`, because it sets the agent going and so
+ * wants what runs have: one at a time, progress, cancellation.
  *
  * @throws SessionError INVALID_ARGUMENT when the configuration is wrong
  */

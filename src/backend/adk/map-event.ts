@@ -12,8 +12,8 @@ import {
 import { timeOf } from './map-time.ts';
 
 /**
- * Events as the ADK API servers write them (LlmResponse fields, adk.md §3), read loosely: a field that is
- * missing, null or of another type is absent; fields that the model has no place for are passed over.
+ * Events as the ADK API servers write them (LlmResponse fields, docs/protocols/adk.md, "Events"), read loosely: a
+ * field that is missing, null or of another type is absent; fields that the model has no place for are passed over.
  */
 export function toEvent(wire: JsonObject, fallback: { id: string; timestamp: string }): Event {
   return compact({

@@ -36,7 +36,8 @@ export async function listArtifacts(
 
 /**
  * An artifact with its content, found by its name, by its id, or by a file name (the newest of that name). Vectara
- * can only send it whole, as base64 in JSON, so its size is looked up first (vectara-api.md §3.10).
+ * can only send it whole, as base64 in JSON, so its size is looked up first (docs/protocols/vectara.md,
+ * "Artifacts").
  */
 export async function getArtifact(
   vectara: Vectara,

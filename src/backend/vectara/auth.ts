@@ -7,9 +7,9 @@ import type { VectaraSettings } from './config.ts';
 const earlyMs = 60_000;
 
 /**
- * The credentials of each request: an API key in `x-api-key`, or an OAuth token of the client credentials
- * grant (vectara-api.md §1). A token is shared by all requests, fetched once however many wait for it, and
- * replaced a minute before it ends or when the service refuses it.
+ * The credentials of each request: an API key in `x-api-key`, or an OAuth token of the client credentials grant
+ * (docs/protocols/vectara.md, "Access"). A token is shared by all requests, fetched once however many wait for it,
+ * and replaced a minute before it ends or when the service refuses it.
  */
 export function credentialHeaders(
   settings: VectaraSettings,

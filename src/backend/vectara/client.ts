@@ -13,7 +13,7 @@ import type { OwnSession } from './wire.ts';
 const maxAnswerBytes = 32 * 1024 * 1024;
 const maxStreamBytes = 256 * 1024 * 1024;
 
-/** Pages are read in the largest size that Vectara gives (vectara-api.md §3.1). */
+/** Pages are read in the largest size that Vectara gives (docs/protocols/vectara.md, "Pages"). */
 export const servicePageSize = 100;
 
 /** How long after its creation a session may still be unknown to another machine of Vectara's. */
@@ -160,7 +160,7 @@ export interface WirePage {
   next?: string | undefined;
 }
 
-/** One page of a list. The last one has no key, or an empty one (vectara-api.md §3.1). */
+/** One page of a list. The last one has no key, or an empty one (docs/protocols/vectara.md, "Pages"). */
 export async function readPage(
   vectara: Vectara,
   name: OperationName,

@@ -8,7 +8,7 @@ type Role = 'agent_viewer' | 'agent_user' | 'agent_developer' | 'agent_administr
 interface Operation {
   /** "may not …" */
   does: string;
-  /** Lowest roles that pass, each by itself (vectara-api.md §1). */
+  /** Lowest roles that pass, each by itself (docs/protocols/vectara.md, "Access"). */
   roles: readonly Role[];
   missing: 'agent' | 'session' | 'event' | 'artifact';
   /** For writes: the tool that shows what came of one whose answer was lost. */
@@ -74,8 +74,9 @@ const missing: Record<Operation['missing'], () => SessionError> = {
 };
 
 /**
- * What a refusal of Vectara's means, whichever operation was refused (vectara-api.md §4). Bodies hold text by
- * third parties: only the request id and names of fields are taken from them, and only if they look like such.
+ * What a refusal of Vectara's means, whichever operation was refused (docs/protocols/vectara.md, "Errors"). Bodies
+ * hold text by third parties: only the request id and names of fields are taken from them, and only if they look
+ * like such.
  */
 export function toError(status: number, body: unknown, headers: Headers): SessionError {
   const known = byStatus[status] ?? (status < 400 ? redirected : status < 500 ? refused : failed);
@@ -187,7 +188,7 @@ function fieldNames(body: unknown): string[] {
     .filter((name) => /^[a-z_][a-z0-9_.]{0,49}$/.test(name));
 }
 
-/** Seconds to wait, from the headers that Vectara's own client reads (vectara-api.md §4). */
+/** Seconds to wait, from the headers that Vectara's own client reads (docs/protocols/vectara.md, "Errors"). */
 function waitOf(headers: Headers): number | undefined {
   const ms = Number(headers.get('retry-after-ms') ?? Number.NaN);
   if (Number.isFinite(ms) && ms >= 0) return ms / 1000;

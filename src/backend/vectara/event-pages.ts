@@ -1,7 +1,9 @@
 import { invalidArgument, SessionError } from '../../errors.ts';
 import { type JsonObject, jsonBytes } from '../../model/json.ts';
 
-/** Milliseconds for which a page that another follows is good: its events keep their places. The last page grows. */
+/**
+ * Milliseconds for which a page that another follows is good: its events keep their places. The last page grows.
+ */
 const fullPageMs = 30_000;
 /** Lists that are held, and bytes of their pages. */
 const mostLists = 16;
@@ -63,8 +65,8 @@ interface HeldList {
 }
 
 /**
- * Holds the pages of lists that are being read: Vectara finds the next page only by the key in the one before it, so
- * whoever forgets the keys reads the whole list again for each page of an answer.
+ * Holds the pages of lists that are being read: Vectara finds the next page only by the key in the one before it,
+ * so whoever forgets the keys reads the whole list again for each page of an answer.
  */
 export function openEventPages(now: () => number): EventPageStore {
   const lists = new Map<string, HeldList>();

@@ -1,4 +1,4 @@
-/** The member of a session's metadata that says whose session it is (vectara-api.md §7). */
+/** The member of a session's metadata that says whose session it is (docs/protocols/vectara.md, "Identifiers"). */
 export const ownerField = 'end_user_id';
 
 /** The member that holds the id of a session whose key is not its id; see `separateKey`. */

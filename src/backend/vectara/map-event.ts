@@ -27,7 +27,7 @@ type Mapped = Partial<Omit<Event, 'content' | 'customMetadata'>> & {
 };
 
 /**
- * A Vectara event as an event of the common model (vectara-api.md §3.7). The original type is in
+ * A Vectara event as an event of the common model (docs/protocols/vectara.md, "Events"). The original type is in
  * `customMetadata.vectara.type`; a type that is not known keeps its plain fields there.
  */
 export function toEvent(wire: JsonObject, context: EventContext): Event {
@@ -56,8 +56,8 @@ const text = (value: string | undefined): Part[] | undefined =>
   value === undefined || value === '' ? undefined : [{ text: value }];
 
 /**
- * Words that are not the agent's answer: instructions that it loaded, a hand-over, a summary. Marked as thoughts they
- * stay out of what counts as the text of a run, and the part says what they are.
+ * Words that are not the agent's answer: instructions that it loaded, a hand-over, a summary. Marked as thoughts
+ * they stay out of what counts as the text of a run, and the part says what they are.
  */
 const aside = (type: string, value: string | undefined): Part[] | undefined =>
   text(value)?.map((part) => ({ ...part, thought: true, partMetadata: { type } }));

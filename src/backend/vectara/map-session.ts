@@ -29,8 +29,8 @@ function idOf(wire: JsonObject, userId: string): string | undefined {
 }
 
 /**
- * A session (vectara-api.md §3.5). Vectara keeps no time of the last change, so the time of creation stands in
- * its place. Undefined for a session without an owner.
+ * A session (docs/protocols/vectara.md, "Sessions"). Vectara keeps no time of the last change, so the time of
+ * creation stands in its place. Undefined for a session without an owner.
  */
 export function toSession(wire: JsonObject, app: string): Session | undefined {
   const userId = ownerOf(wire);
@@ -51,7 +51,7 @@ export function toSession(wire: JsonObject, app: string): Session | undefined {
   });
 }
 
-/** An agent (`kind` agent) or an alias as an app (vectara-api.md §3). */
+/** An agent (`kind` agent) or an alias as an app (docs/protocols/vectara.md, "Access"). */
 export function toApp(wire: JsonObject, kind: 'agent' | 'alias'): App | undefined {
   const key = textField(wire, 'key');
   if (key === undefined) return undefined;
@@ -83,7 +83,7 @@ export function artifactIdOf(name: string): string | undefined {
   return artifactIdPattern.test(id) ? id : undefined;
 }
 
-/** An artifact without its content (vectara-api.md §3.10). Vectara has one version of each: 0. */
+/** An artifact without its content (docs/protocols/vectara.md, "Artifacts"). Vectara has one version of each: 0. */
 export function toArtifact(wire: JsonObject): Artifact | undefined {
   const name = artifactName(wire);
   if (name === undefined) return undefined;

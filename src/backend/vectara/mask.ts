@@ -3,7 +3,10 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 /** What stands in the place of a hidden value; Vectara's own sign for one. */
 const maskedValue = '****';
 
-/** What is known of how the arguments of a call came about: its `tool_input` event (vectara-api.md §3.7). */
+/**
+ * What is known of how the arguments of a call came about: its `tool_input` event (docs/protocols/vectara.md,
+ * "Events").
+ */
 export interface CallOrigin {
   /** What the agent itself said: `tool_input`. */
   said: JsonObject;
@@ -12,9 +15,9 @@ export interface CallOrigin {
 }
 
 /**
- * Arguments of a client tool call without the values that the agent did not write itself. Vectara resolves
- * secrets into them and hands them out in clear (vectara-api.md §3.9), so a value is shown only where the
- * agent's own call has the very same one and no override covers it; without a known origin, none is.
+ * Arguments of a client tool call without the values that the agent did not write itself. Vectara resolves secrets
+ * into them and hands them out in clear (docs/protocols/vectara.md, "Client tool calls"), so a value is shown only
+ * where the agent's own call has the very same one and no override covers it; without a known origin, none is.
  */
 export function maskArguments(args: JsonObject, origin: CallOrigin | undefined): JsonObject {
   const said = leavesOf(origin?.said ?? {});

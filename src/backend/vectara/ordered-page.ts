@@ -23,9 +23,9 @@ export interface WindowOptions<T> {
 }
 
 /**
- * One page of things in the order of time, from a source whose order nobody promises (vectara-api.md §3.1): all
- * of it is read, and little more than a page of it is held at a time. Things of the same time stay in the order
- * of their arrival, or in the opposite order when the source tells the newest first.
+ * One page of things in the order of time, from a source whose order nobody promises (docs/protocols/vectara.md,
+ * "Pages"): all of it is read, and little more than a page of it is held at a time. Things of the same time stay in
+ * the order of their arrival, or in the opposite order when the source tells the newest first.
  */
 export async function orderedPage<T>(source: AsyncIterable<T>, options: WindowOptions<T>): Promise<Page<T>> {
   const { order, pageSize } = options;

@@ -5,14 +5,15 @@ import { cutEnd } from '../../model/text.ts';
 
 export interface InputOptions {
   stream: boolean;
-  /** `start` or an event id: joins the run if there is one (vectara-api.md §3.6). */
+  /** `start` or an event id: joins the run if there is one (docs/protocols/vectara.md, "Talking to an agent"). */
   since?: string | undefined;
   behavior?: string | undefined;
   maxFileBytes: number;
 }
 
 /**
- * The body that says a message: JSON, or a form when files go with it (vectara-api.md §3.6).
+ * The body that says a message: JSON, or a form when files go with it (docs/protocols/vectara.md, "Talking to an
+ * agent").
  * @throws SessionError INVALID_ARGUMENT for parts that a message to an agent cannot have
  */
 export function messageBody(message: Content, options: InputOptions): JsonObject | FormData {

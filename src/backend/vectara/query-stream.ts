@@ -7,8 +7,8 @@ import { type EventContext, passingEvent, toEvent } from './map-event.ts';
 import { listField, numberField, objectField, textField, timeField } from './wire.ts';
 
 /**
- * The events of a streamed answer (vectara-api.md §3.8): text and reasoning as partial events while they grow,
- * everything else as it comes. Ends at `end` and nowhere before it.
+ * The events of a streamed answer (docs/protocols/vectara.md, "Streams"): text and reasoning as partial events
+ * while they grow, everything else as it comes. Ends at `end` and nowhere before it.
  * @throws SessionError UNAVAILABLE when the agent reported an error, or when the stream broke off
  */
 export async function* streamedEvents(

@@ -17,7 +17,8 @@ const maxWholeBytes = 32 * 1024 * 1024;
 
 /**
  * Says a message and yields what the agent does, until its turn ends or waits for a client tool
- * (vectara-api.md §3.6, §3.8). `classMethod` `steer` or `follow_up` joins a run that is under way.
+ * (docs/protocols/vectara.md, "Talking to an agent" and "Streams"). `classMethod` `steer` or `follow_up` joins a
+ * run that is under way.
  */
 export async function* streamQuery(
   vectara: Vectara,

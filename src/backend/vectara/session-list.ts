@@ -33,7 +33,7 @@ export async function listSessions(vectara: Vectara, query: SessionQuery): Promi
   const name = terms.find((t) => t.field === 'displayName')?.value;
   const params = {
     filter: name === undefined ? undefined : nameFilter(name),
-    // Lists below an alias do not know it (vectara-api.md §3).
+    // Lists below an alias do not know it (docs/protocols/vectara.md, "Access").
     metadata_filter: userId === undefined || tree.kind === 'alias' ? undefined : ownerFilter(userId),
   };
   const accept = (wire: JsonObject): Session | undefined => {

@@ -34,7 +34,10 @@ export async function createSession(vectara: Vectara, owner: Owner, input: NewSe
   });
 }
 
-/** A copy made by Vectara itself: visible events under new ids, and artifacts (vectara-api.md §3.3). */
+/**
+ * A copy made by Vectara itself: visible events under new ids, and artifacts (docs/protocols/vectara.md,
+ * "Sessions").
+ */
 export async function forkSession(vectara: Vectara, ref: SessionRef, options: ForkOptions): Promise<Session> {
   const { wire: source, at } = await ownSession(vectara, ref);
   if (options.upToEventId !== undefined)

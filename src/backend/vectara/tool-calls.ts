@@ -21,9 +21,9 @@ interface Outstanding {
 }
 
 /**
- * The client tool calls that the session waits for, oldest first. Vectara hands out their arguments with secrets
- * in clear (vectara-api.md §3.9): unless the operator switched that on, only values that the agent itself wrote
- * are shown, as its `tool_input` event tells.
+ * The client tool calls that the session waits for, oldest first. Vectara hands out their arguments with secrets in
+ * clear (docs/protocols/vectara.md, "Client tool calls"): unless the operator switched that on, only values that
+ * the agent itself wrote are shown, as its `tool_input` event tells.
  */
 export async function listToolCalls(vectara: Vectara, ref: SessionRef): Promise<ToolCall[]> {
   const { wire, at } = await ownSession(vectara, ref);

@@ -10,7 +10,7 @@ export interface OwnSession {
   at: SessionRef;
 }
 
-// Vectara adds fields at any time and promises only some (vectara-api.md §1): every field is read as if it
+// Vectara adds fields at any time and promises only some (docs/protocols/vectara.md, "Access"): every field is read as if it
 // might be missing or of another type.
 
 export function textField(wire: JsonObject, name: string): string | undefined {

@@ -33,6 +33,28 @@ describe('pages of a long session', () => {
   const reads = () =>
     fake.requests.filter((line) => line === 'GET /apps/echo_agent/users/u/sessions/long').length;
 
+  it('after an event show what was stored since, though it is dated and sorted before it', async () => {
+    const last = (await list({ order: 'desc', pageSize: 1 })).items[0]?.id;
+    expect((await list({ afterEventId: last })).items).toEqual([]);
+    // A session service that sorts by time, and an event that was made before the last one and stored after it.
+    add('made-early');
+    session.events.splice(995, 0, ...session.events.splice(-1));
+    const late = await list({ afterEventId: last });
+    expect(late.items.map(textOf)).toEqual(['made-early']);
+    add('newest');
+    expect((await list({ afterEventId: late.items[0]?.id })).items.map(textOf)).toEqual(['newest']);
+    expect((await list({ afterEventId: last, order: 'desc' })).items.map(textOf)).toEqual([
+      'newest',
+      'made-early',
+    ]);
+    expect((await list({ afterEventId: 'id-m990' })).items).toHaveLength(11);
+    // Another process has seen nothing before, and goes by the order of the server.
+    const other = await openAdk({ baseUrl: fake.url });
+    const page = await other.events?.list?.(ref, { pageSize: 10, afterEventId: last });
+    expect(page?.items.map(textOf)).toEqual(['newest']);
+    await other.close();
+  });
+
   it('come from few readings, and yet end with what is newest', async () => {
     const seen: string[] = [];
     let cursor: string | undefined;

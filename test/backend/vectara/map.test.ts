@@ -23,7 +23,7 @@ const base = {
 const common = { id: 'aev_1', invocationId: 'ase_1', timestamp: '2026-11-21T09:30:00.123Z' };
 const names = { tool_call_id: 'call_1', tool_configuration_name: 'customer_search', tool_name: 'web_search' };
 
-// Objects as the OpenAPI file of 2026-07 describes them (vectara-api.md §3.7), and what becomes of them.
+// Objects as the OpenAPI file of 2026-07 describes them (docs/protocols/vectara.md, "Events"), and what becomes of them.
 const cases: [string, JsonObject, JsonObject][] = [
   [
     'input_message',

@@ -4,7 +4,7 @@ import { invalid, Refusal, send } from './routes.ts';
 import type { FakeVectara, Recorded } from './server.ts';
 import { addArtifact, addEvent, type FakeSession, type Json, newKey, nextTime } from './store.ts';
 
-/** POST events: all four inputs, as JSON or as a form with files (vectara-api.md §3.6). */
+/** POST events: all four inputs, as JSON or as a form with files (docs/protocols/vectara.md, "Talking to an agent"). */
 export async function interact(
   fake: FakeVectara,
   request: Recorded,

@@ -33,7 +33,7 @@ export interface Recorded {
   json: Json | undefined;
 }
 
-/** A service on loopback that behaves as vectara-api.md says, and remembers what it was asked. */
+/** A service on loopback that behaves as docs/protocols/vectara.md says, and remembers what it was asked. */
 export interface FakeVectara {
   url: string;
   tokenUrl: string;

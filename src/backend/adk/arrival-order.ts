@@ -1,0 +1,68 @@
+import type { JsonObject } from '../../model/json.ts';
+import type { SessionRef } from '../types.ts';
+import type { WireSession } from './wire.ts';
+
+/** Latest events of a session among which late ones are noticed, and sessions of which that is known. */
+const overlap = 300;
+const mostSessions = 100;
+
+/**
+ * The order in which this process first saw the events of a session. Some session services sort their events by
+ * time, and an agent dates an event when it makes it: one that is stored late then stands before events that a
+ * caller already knows, and a list after those would never show it.
+ */
+export interface ArrivalOrder {
+  /** To be called with every session that was read. */
+  note(ref: SessionRef, wire: WireSession): void;
+  /**
+   * What came after an event: those behind it that were not seen before it, and those before it that were seen
+   * later. Undefined where that is no other than what stands behind it.
+   */
+  after(ref: SessionRef, wire: WireSession, eventId: string): JsonObject[] | undefined;
+}
+
+/** In which look, of those since the session was first read, each of its latest events was first seen. */
+interface Seen {
+  look: number;
+  ids: Map<string, number>;
+}
+
+const idOf = (event: JsonObject): string | undefined =>
+  typeof event.id === 'string' && event.id !== '' ? event.id : undefined;
+
+export function openArrivalOrder(): ArrivalOrder {
+  const sessions = new Map<string, Seen>();
+  const keyOf = ({ app, userId, sessionId }: SessionRef) => JSON.stringify([app, userId, sessionId]);
+  return {
+    note(ref, wire) {
+      const key = keyOf(ref);
+      const before = sessions.get(key);
+      const look = (before?.look ?? -1) + 1;
+      const ids = new Map<string, number>();
+      let amongKnown = false;
+      for (const event of wire.events.slice(-overlap)) {
+        const id = idOf(event);
+        if (id === undefined) continue;
+        const known = before?.ids.get(id);
+        amongKnown ||= known !== undefined;
+        // What stands before all that was known may have been there without being looked at.
+        ids.set(id, known ?? (before !== undefined && (amongKnown || before.ids.size === 0) ? look : 0));
+      }
+      sessions.delete(key);
+      sessions.set(key, { look, ids });
+      const [oldest] = sessions.keys();
+      if (sessions.size > mostSessions && oldest !== undefined) sessions.delete(oldest);
+    },
+    after(ref, wire, eventId) {
+      const seen = sessions.get(keyOf(ref))?.ids;
+      const place = wire.events.findLastIndex((event) => idOf(event) === eventId);
+      if (seen === undefined || place < 0) return undefined;
+      const lookOf = (event: JsonObject) => seen.get(idOf(event) ?? '') ?? 0;
+      const own = seen.get(eventId) ?? 0;
+      const isAfter = (event: JsonObject, i: number) =>
+        lookOf(event) === own ? i > place : lookOf(event) > own;
+      const plain = wire.events.every((event, i) => isAfter(event, i) === i > place);
+      return plain ? undefined : wire.events.filter(isAfter);
+    },
+  };
+}
