@@ -5,9 +5,8 @@ import type { TimeLimit } from './time-limit.ts';
 export interface OpenAnswer {
   service: string;
   response: Response;
+  /** Aborting it closes the connection. */
   limit: TimeLimit;
-  /** Closes the connection. */
-  abandon(): void;
   /** What an error of the connection means. */
   failure(error: unknown): SessionError;
 }
@@ -38,7 +37,7 @@ export async function* chunksOf(
   } finally {
     // Closing costs as much as half a request: only for what is still coming.
     if (whole) answer.limit.end();
-    else answer.abandon();
+    else answer.limit.abort();
   }
 }
 

@@ -120,12 +120,6 @@ export function httpClient(options: HttpClientOptions): HttpClient {
   async function attemptOnce(request: HttpRequest, fresh: boolean): Promise<OpenAnswer | Failure> {
     const ms = request.timeoutMs ?? options.timeoutMs;
     const limit = timeLimit({ ms, reason: () => late(service, ms), follow: endingsOf(request) });
-    const closing = new AbortController();
-    const abandon = () => {
-      limit.end();
-      closing.abort();
-    };
-    limit.signal.addEventListener('abort', () => closing.abort(limit.signal.reason), { once: true });
     const failure = (error: unknown) => failureOf(service, error, limit.signal);
     let sent = false;
     let final = false;
@@ -148,16 +142,17 @@ export function httpClient(options: HttpClientOptions): HttpClient {
       const response = await fetch(options.baseUrl + request.path, {
         method: request.method,
         redirect: 'manual',
-        signal: closing.signal,
+        signal: limit.signal,
         headers,
         ...(request.body === undefined
           ? {}
           : { body: isForm(request.body) ? request.body : JSON.stringify(request.body) }),
       });
-      return { service, response, limit, abandon, failure };
+      return { service, response, limit, failure };
     } catch (error) {
-      abandon();
-      return { status: 0, error: failure(error), sent: sent && !failedToConnect(error), final };
+      const failed = failure(error);
+      limit.abort();
+      return { status: 0, error: failed, sent: sent && !failedToConnect(error), final };
     }
   }
 

@@ -5,6 +5,8 @@ export interface TimeLimit {
   restart(): void;
   /** Stops the clock and follows nothing any more. */
   end(): void;
+  /** Aborts the signal now. */
+  abort(): void;
 }
 
 export interface TimeLimitOptions {
@@ -41,5 +43,6 @@ export function timeLimit({ ms, reason, follow = [] }: TimeLimitOptions): TimeLi
       if (!controller.signal.aborted) timer?.refresh();
     },
     end,
+    abort: () => abort(undefined),
   };
 }

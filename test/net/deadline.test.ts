@@ -75,7 +75,7 @@ describe('one deadline for all requests of a call', () => {
   it('ends a request that hangs, and none begins after it', async () => {
     handler = never;
     const { error, ms } = await timed(
-      withDeadline({ ms: 150 }, async () => {
+      withDeadline({ ms: 1000 }, async () => {
         await json().catch(() => {});
         expect(currentDeadline()?.left()).toBeLessThanOrEqual(0);
         await json();
@@ -83,7 +83,7 @@ describe('one deadline for all requests of a call', () => {
     );
     expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect((error as SessionError).hint).toContain('pageSize');
-    expect(ms).toBeLessThan(1500);
+    expect(ms).toBeLessThan(4000);
     expect(count).toBe(1);
   });
 
@@ -105,12 +105,11 @@ describe('one deadline for all requests of a call', () => {
   });
 
   it('ends with the caller', async () => {
-    handler = never;
     const caller = new AbortController();
-    setTimeout(() => caller.abort(), 50);
+    handler = () => caller.abort();
     const { error, ms } = await timed(withDeadline({ ms: 60_000, signal: caller.signal }, () => json()));
     expect(error).toMatchObject({ code: 'CANCELLED' });
-    expect(ms).toBeLessThan(1500);
+    expect(ms).toBeLessThan(4000);
   });
 
   it('holds for a stream, however lively it is', async () => {
@@ -120,20 +119,20 @@ describe('one deadline for all requests of a call', () => {
       response.on('close', () => clearInterval(timer));
     };
     const { error, ms } = await timed(
-      withDeadline({ ms: 200 }, async () => {
+      withDeadline({ ms: 1000 }, async () => {
         const { chunks } = await http.stream({ method: 'GET', path: '/x', retry: 'none' });
         for await (const _chunk of chunks);
       }),
     );
     expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-    expect(ms).toBeLessThan(1500);
+    expect(ms).toBeLessThan(4000);
   });
 
   it('the earlier of two counts, and what outlives the call has none', async () => {
     await withDeadline({ ms: 100 }, () =>
       withDeadline({ ms: 60_000 }, async () => expect(currentDeadline()?.left()).toBeLessThanOrEqual(100)),
     );
-    handler = (_request, response) => setTimeout(() => response.end('{"late":true}'), 150);
+    handler = (_request, response) => setTimeout(() => response.end('{"late":true}'), 100);
     let background: Promise<unknown> | undefined;
     await withDeadline({ ms: 50 }, async () => {
       background = withoutDeadline(() => json());
@@ -144,13 +143,13 @@ describe('one deadline for all requests of a call', () => {
   it('a read after a stored write neither outlives it nor fails it', async () => {
     handler = (request, response, n) => (request.method === 'POST' ? ok(request, response, n) : undefined);
     const { error, ms } = await timed(
-      withDeadline({ ms: 200 }, async () => {
+      withDeadline({ ms: 1500 }, async () => {
         expect(await json({ method: 'POST', retry: 'quota' })).toEqual({ ok: true });
         expect(await readAfterWrite(() => json())).toBeUndefined();
       }),
     );
     expect(error).toBeUndefined();
-    expect(ms).toBeLessThan(1500);
+    expect(ms).toBeLessThan(4000);
   });
 });
 
@@ -164,7 +163,7 @@ describe('a write whose answer was lost', () => {
   const reset: Handler = (_request, response) => response.destroy();
 
   it.each<[string, Handler, Partial<HttpRequest>]>([
-    ['a time-out', never, { timeoutMs: 100 }],
+    ['a time-out', never, { timeoutMs: 800 }],
     ['a reset', reset, {}],
     ['503', status(503), {}],
     ['500', status(500), {}],

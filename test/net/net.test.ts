@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SessionError } from '../../src/errors.ts';
 import { type HttpClientOptions, httpClient, retryAfterOf } from '../../src/net/http.ts';
@@ -211,7 +210,7 @@ describe('the HTTP client', () => {
     };
     const one = new AbortController();
     const waiting = client().json({ method: 'GET', path: '/wait', retry: 'read', signal: one.signal });
-    await sleep(50);
+    await expect.poll(() => seen.length).toBe(1);
     one.abort();
     await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' });
     await expect.poll(() => closed).toBe(1);
