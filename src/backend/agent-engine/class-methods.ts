@@ -51,7 +51,7 @@ export function checkName(classMethod: string): string {
 }
 
 /** How the engine wants a method of its own to be called; undefined where it does not say. */
-export async function ownMethod(
+async function ownMethod(
   client: AgentEngineClient,
   app: string,
   classMethod: string,

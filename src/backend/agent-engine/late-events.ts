@@ -14,13 +14,13 @@ export interface LateEvents {
   reach(session: string, until: string): string;
 }
 
-export interface SeenEvent {
+interface SeenEvent {
   id: string;
   /** As `instant` writes it. */
   instant: string;
 }
 
-export interface LateEvent {
+interface LateEvent {
   /** Grows with each late event. */
   order: number;
   /** The latest time up to which the session was known when this event appeared. */

@@ -48,6 +48,13 @@ const event = { author: 'user', invocationId: 'i', timestamp: '2026-11-21T09:00:
 describe('the fake refuses what Google refuses', () => {
   it.each([
     [
+      'a user id that is too long',
+      'POST',
+      'ENGINE/sessions',
+      { userId: 'u'.repeat(129) },
+      'List of found errors:\t1.Field: session.user_id; Message: Too long.\t',
+    ],
+    [
       'an unknown field',
       'POST',
       'ENGINE/sessions',
@@ -263,5 +270,33 @@ describe('the fake behaves as recorded', () => {
       'Memory.topics is not in the descriptors',
       'Memory.createTime is output only',
     ]);
+  });
+
+  it('is slow, late and broken on command', async () => {
+    const { fake, ask } = await start();
+    await ask('POST', 'ENGINE/sessions?sessionId=s1', { userId: 'u' });
+    fake.latencyMs = 60;
+    const begun = performance.now();
+    await ask('GET', 'ENGINE/sessions/s1');
+    expect(performance.now() - begun).toBeGreaterThan(50);
+    fake.latencyMs = 0;
+    fake.sessions.hiddenEventReads = 2;
+    await ask('POST', 'ENGINE/sessions/s1:appendEvent', event);
+    const counts: number[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      const { body } = await ask('GET', 'ENGINE/sessions/s1/events');
+      counts.push(((body.sessionEvents ?? []) as unknown[]).length);
+    }
+    expect(counts).toEqual([0, 0, 1]);
+    fake.fail({ match: /:appendEvent/, status: 503, afterwards: true });
+    expect((await ask('POST', 'ENGINE/sessions/s1:appendEvent', event)).status).toBe(503);
+    expect(fake.engine.sessions.get('s1')?.events).toHaveLength(2);
+    fake.fail({ match: /GET/, raw: '' });
+    expect(await ask('GET', 'ENGINE/sessions/s1')).toMatchObject({ status: 200, text: '' });
+    fake.fail({ match: /GET/, hang: true });
+    const url = `${fake.url}/v1beta1/reasoningEngines/${fake.engine.id}/sessions/s1`;
+    const hung = await fetch(url, { signal: AbortSignal.timeout(300) });
+    expect(hung.status).toBe(200);
+    await expect(hung.text()).rejects.toThrow();
   });
 });

@@ -58,6 +58,11 @@ export function createSession(
   const id = params.sessionId ?? newId();
   checkSessionId(id);
   checkLabels(body.labels);
+  if (String(body.userId).length > 128)
+    throw badField(
+      'session.user_id',
+      'List of found errors:\t1.Field: session.user_id; Message: Too long.\t',
+    );
   if (engine.sessions.has(id))
     throw new GoogleError(
       'INVALID_ARGUMENT',
