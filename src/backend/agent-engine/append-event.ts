@@ -10,7 +10,7 @@ import { checkNewEvent, refuseGuard, sameEvent } from '../shared/rules.ts';
 import type { Appended, Guard, SessionRef } from '../types.ts';
 import { type AgentEngineClient, inTurn, isCode, ownedWith, write } from './client.ts';
 import { refusalOf } from './errors.ts';
-import { eventPages, fullPage } from './find-event.ts';
+import { eventPages, fullPage, rememberEvents } from './find-event.ts';
 import { type EventDraft, idsOf, toEvent, toWireEvent } from './map-event.ts';
 import { toSession } from './map-session.ts';
 import { sessionPath } from './paths.ts';
@@ -77,6 +77,7 @@ async function store(client: AgentEngineClient, ref: SessionRef, input: NewEvent
   const { id } = input;
   const known = id === undefined ? undefined : latest.find((wire) => idsOf(wire).includes(id));
   if (known !== undefined) {
+    rememberEvents(client, ref, [known]);
     const event = toEvent(known);
     const asStored = { ...input, invocationId: event.invocationId, timestamp: event.timestamp };
     const { updateTime } = session;
@@ -113,13 +114,24 @@ export async function storeIn(
 const joinsTurn = ({ author, content }: NewEvent): boolean =>
   author !== 'user' || (content?.parts.some((part) => part.functionResponse !== undefined) ?? false);
 
-/** The latest event, and with an own id so many that a repetition is found; newest first. */
+/**
+ * The latest event, and with an own id so many that a repetition is found; newest first. An event that this
+ * process knows by its id is looked for at its time.
+ */
 async function latestOf(
   client: AgentEngineClient,
   ref: SessionRef,
   { id }: NewEvent,
   signal: AbortSignal,
 ): Promise<SessionEvent[]> {
+  const path = sessionPath(client.endpoint, ref);
+  const from = id === undefined ? undefined : client.eventTimes.get(path, id);
+  if (from !== undefined)
+    for await (const { events } of eventPages(client, ref, { pageSize: 10, from, signal })) {
+      const known = events.find((wire) => idsOf(wire).includes(id ?? ''));
+      if (known !== undefined) return [known];
+      break;
+    }
   const pageSize = id === undefined ? 1 : fullPage;
   for await (const { events } of eventPages(client, ref, { pageSize, reverse: true, signal })) return events;
   return [];

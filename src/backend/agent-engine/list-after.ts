@@ -24,7 +24,12 @@ export interface ListAfter {
   /** Only events later than this, which is not after the event. */
   afterMs: number | undefined;
   signal: AbortSignal;
+  /** Where the look begins. Default: as far back as late events are looked for, on the first page. */
+  from?: Look | undefined;
 }
+
+/** A little before the event; so that the latest events are seen; or at the event. */
+type Look = 'before' | 'latest' | 'event';
 
 /**
  * What was stored after an event: first what came late and is dated before it, then what is dated after it. The
@@ -34,23 +39,29 @@ export interface ListAfter {
 export async function listAfter(
   client: AgentEngineClient,
   ref: SessionRef,
-  { start, pageSize, afterMs, signal }: ListAfter,
+  options: ListAfter,
 ): Promise<{ items: Event[]; next?: AfterCursor | undefined }> {
+  const { start, pageSize, afterMs, signal } = options;
   const session = sessionPath(client.endpoint, ref);
   // A late event was shown together with everything that was known then, later-dated as it is.
   const lateStart = client.lateEvents.get(session, start.anchor);
   const known = lateStart?.knownUntil ?? start.time;
   // Pages after the first have looked back already.
-  const looksBack = start.late === undefined || start.moreLate === true;
-  const from = looksBack ? earlier(client.lateEvents.reach(session, known), start.time) : start.time;
+  const look = options.from ?? (start.late === undefined || start.moreLate === true ? 'before' : 'event');
+  const back = earlier(client.lateEvents.reach(session, known), start.time);
+  const from = look === 'before' ? back : start.time;
+  const pages =
+    look === 'latest'
+      ? latestPage(client, ref, signal)
+      : eventPages(client, ref, { pageSize: fullPage, from, signal });
   const late: { wire: SessionEvent; order: number }[] = [];
   const later: SessionEvent[] = [];
   let anchored = false;
   let whole = true;
   let seenUntil = from;
-  for await (const page of eventPages(client, ref, { pageSize: fullPage, from, signal })) {
+  for await (const page of pages) {
     const seen = page.events.map((wire) => ({ id: idsOf(wire)[0] ?? '', instant: instantOf(wire) }));
-    client.lateEvents.note(session, seenUntil, seen);
+    client.lateEvents.note(session, look === 'latest' ? (seen[0]?.instant ?? '') : seenUntil, seen);
     seenUntil = seen.at(-1)?.instant ?? seenUntil;
     for (const [i, wire] of page.events.entries()) {
       const { id, instant: time } = seen[i] ?? { id: '', instant: '' };
@@ -68,13 +79,15 @@ export async function listAfter(
     }
     whole = page.token === undefined;
     // A short page costs less than another request.
-    if (later.length >= (looksBack ? pageSize : 1)) break;
+    if (later.length >= (look === 'event' ? 1 : pageSize)) break;
+    if (anchored || look === 'latest') continue;
     // So much lies in the time that is looked back over that it cannot be read each time.
-    const isDense = !whole && !anchored && from < start.time && seenUntil < start.time;
-    if (isDense) return listAfter(client, ref, { start: { ...start, late: 0 }, pageSize, afterMs, signal });
-    // It is not where it was: somebody deleted the session and made it anew.
-    if (!anchored && (whole || seenUntil > start.time)) throw eventNotFound();
+    if (look === 'before' && !whole && seenUntil < start.time)
+      return listAfter(client, ref, { ...options, from: 'latest' });
+    if (whole || seenUntil > start.time) break;
   }
+  if (!anchored && look === 'latest') return listAfter(client, ref, { ...options, from: 'event' });
+  // It is not where it was: somebody deleted the session and made it anew.
   if (!anchored) throw eventNotFound();
   late.sort((a, b) => a.order - b.order);
   const first = late.slice(0, pageSize);
@@ -90,3 +103,11 @@ export async function listAfter(
 }
 
 const earlier = (a: string, b: string): string => (a < b ? a : b);
+
+/** The latest events as a page in their order, with nothing after it. */
+async function* latestPage(client: AgentEngineClient, ref: SessionRef, signal: AbortSignal) {
+  for await (const { events } of eventPages(client, ref, { pageSize: fullPage, reverse: true, signal })) {
+    yield { events: events.toReversed(), token: undefined };
+    return;
+  }
+}
