@@ -8,6 +8,8 @@ export function statements(db: DatabaseSync) {
   const backward = db.prepare(`${between} desc limit ?`);
   forward.setReturnArrays(true);
   backward.setReturnArrays(true);
+  const drop = db.prepare("delete from kv where key = ? returning value <> ''");
+  drop.setReturnArrays(true);
   return {
     begin: db.prepare('begin'),
     beginWrite: db.prepare('begin immediate'),
@@ -22,7 +24,7 @@ export function statements(db: DatabaseSync) {
        on conflict (key) do update set value = excluded.value, expires = excluded.expires,
        scope = excluded.scope, terms = excluded.terms, term_list = excluded.term_list`,
     ),
-    drop: db.prepare('delete from kv where key = ?'),
+    drop,
     dropBetween: db.prepare('delete from kv where key >= ? and key < ?'),
     dropExpired: db.prepare(
       'delete from kv where id in (select id from kv where expires <= ? order by expires limit ?)',

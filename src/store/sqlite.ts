@@ -76,7 +76,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   const sweeps = slices();
   let closed: Promise<void> | undefined;
   // What a process that was killed had deleted may still be in the log.
-  log.written();
+  log.erased();
 
   function read(key: string, at: number): string | undefined {
     return (sql.select.get(key, at) as unknown as { value: string } | undefined)?.value;
@@ -106,8 +106,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
           const at = now();
           const values = new Map(Array.from(keys, (key) => [key, read(key, at)]));
           const decided = decideAll(jobs, values, at);
-          for (const write of decided.writes) apply(write);
-          return decided;
+          const erased = decided.writes.filter(apply).length > 0;
+          return { ...decided, erased };
         }),
       deadline,
     ).catch((error: unknown) => {
@@ -117,7 +117,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     turns.end();
     if ('busy' in committed) return committed;
     const { outcomes, writes } = committed;
-    if (writes.length > 0) log.written();
+    if (committed.erased) log.erased();
+    else if (writes.length > 0) log.overwritten();
     file.check();
     watch.written(
       writes.flatMap((write) => ('dropPrefix' in write ? [] : 'drop' in write ? write.drop : write.key)),
@@ -126,10 +127,15 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     return outcomes;
   }
 
-  function apply(write: Write): void {
-    if ('dropPrefix' in write) sql.dropBetween.run(write.dropPrefix, upperBound(prefixEnd(write.dropPrefix)));
-    else if ('drop' in write) sql.drop.run(write.drop);
-    else put(write);
+  /** Whether the write deleted a value; entries of lists have none. */
+  function apply(write: Write): boolean {
+    if ('dropPrefix' in write) {
+      const end = upperBound(prefixEnd(write.dropPrefix));
+      return Number(sql.dropBetween.run(write.dropPrefix, end).changes) > 0;
+    }
+    if ('drop' in write) return (sql.drop.all(write.drop) as unknown as [number][])[0]?.[0] === 1;
+    put(write);
+    return false;
   }
 
   function put({ key, value, expires, text: indexed }: Put): void {
@@ -160,7 +166,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       sweeps.took(performance.now() - start);
       return Number(changes);
     });
-    if (dropped > 0) log.written();
+    if (dropped > 0) log.erased();
     return dropped === limit;
   }
 
@@ -169,7 +175,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     const spare = () => pragma(db, 'freelist_count') - sparePages;
     if (inMemory || !shrinks(db) || spare() <= 0) return false;
     await whenFree(() => db.exec(`pragma incremental_vacuum(${Math.min(sparePages / 4, spare())})`));
-    log.written();
+    log.erased();
     return spare() > 0;
   }
 

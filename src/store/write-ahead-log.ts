@@ -1,12 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite';
 
-/** Milliseconds that what was deleted or overwritten stays in the log at most, while nobody reads an old state. */
-const delay = 1000;
+/**
+ * Milliseconds until the log is emptied. Deleted text waits for a moment only. For the rest the log is left to be
+ * written over for a while: a log that has to grow makes each commit on a slow disk a third slower.
+ */
+const delays = { erased: 1000, overwritten: 30_000 };
 
 export interface WriteAheadLog {
-  /** Call it after a commit: the log is emptied soon after. */
-  written(): void;
-  /** Tries to empty the log now if that is due, and ends the timer. */
+  /** Call it after a commit that deleted something: the log is emptied in a moment. */
+  erased(): void;
+  /** Call it after a commit that only put. */
+  overwritten(): void;
+  /** Empties the log now if that is due, as far as others let it, and ends the timer. */
   stop(): void;
 }
 
@@ -19,9 +24,18 @@ export interface WriteAheadLog {
 export function writeAheadLog(db: DatabaseSync, check: () => void): WriteAheadLog {
   const checkpoint = db.prepare('pragma wal_checkpoint(truncate)');
   let timer: NodeJS.Timeout | undefined;
+  let due = Number.POSITIVE_INFINITY;
+
+  function plan(delay: number): void {
+    const at = performance.now() + delay;
+    if (at >= due) return;
+    clearTimeout(timer);
+    due = at;
+    timer = setTimeout(empty, delay).unref();
+  }
 
   function empty(): void {
-    timer = undefined;
+    due = Number.POSITIVE_INFINITY;
     try {
       check();
       const { busy } = checkpoint.get() as unknown as { busy: number };
@@ -29,19 +43,14 @@ export function writeAheadLog(db: DatabaseSync, check: () => void): WriteAheadLo
     } catch {
       // Whoever reads or writes next hears of it.
     }
-    written();
-  }
-
-  function written(): void {
-    timer ??= setTimeout(empty, delay).unref();
+    plan(delays.erased);
   }
 
   return {
-    written,
+    erased: () => plan(delays.erased),
+    overwritten: () => plan(delays.overwritten),
     stop() {
-      if (timer === undefined) return;
-      clearTimeout(timer);
-      empty();
+      if (due < Number.POSITIVE_INFINITY) empty();
       clearTimeout(timer);
     },
   };
