@@ -78,23 +78,29 @@ function leave(
   events: AsyncGenerator<Event, void>,
   connection: AbortController,
 ): void {
-  if (dialect.disconnectEndsRun === true) {
-    connection.abort();
-    events.return().catch(() => {});
-    return;
-  }
-  const key = sessionKey(ref);
-  adk.orphans.set(key, connection);
-  void withoutDeadline(async () => {
-    try {
-      for await (const _event of events);
-    } catch {
-      // However the run ends, it is over.
-    } finally {
-      adk.orphans.delete(key);
-      adk.sessionCache.forget(ref);
-    }
+  const rest = withoutDeadline(async () => {
+    for await (const _event of events);
   });
+  giveUp(adk, ref, dialect, connection, rest);
+}
+
+/** @param rest resolves or rejects when the run is over */
+function giveUp(
+  adk: Adk,
+  ref: SessionRef,
+  dialect: Dialect,
+  connection: AbortController,
+  rest: Promise<unknown>,
+): void {
+  const key = sessionKey(ref);
+  if (dialect.disconnectEndsRun === true) connection.abort();
+  else adk.orphans.set(key, connection);
+  // However the run ends, it is over.
+  const over = () => {
+    if (adk.orphans.get(key) === connection) adk.orphans.delete(key);
+    adk.sessionCache.forget(ref);
+  };
+  rest.then(over, over);
 }
 
 const sessionKey = ({ app, userId, sessionId }: SessionRef): string =>
@@ -180,27 +186,36 @@ export async function callMethod(
   const ref = { ...owner, sessionId };
   const dialect = await startable(adk, ref);
   const content = newMessage ?? { parts: [{ text: message ?? '' }] };
-  const answer = await adk.http
-    .json({
+  if (signal.aborted) throw cancelled(dialect);
+  const connection = new AbortController();
+  const posted = withoutDeadline(() =>
+    adk.http.json({
       method: 'POST',
       path: '/run',
       retry: 'quota',
       lookWith: 'list_events',
       timeoutMs: adk.runIdleMs,
-      signal,
+      signal: connection.signal,
       body: runBody(ref, content, stateDelta),
-    })
-    .catch((error: unknown) => {
-      throw isCancelled(error) ? cancelled(dialect, error) : error;
-    });
+    }),
+  );
+  const answer = await new Promise<unknown>((resolve, reject) => {
+    posted.then(resolve, reject);
+    signal.addEventListener(
+      'abort',
+      () => {
+        giveUp(adk, ref, dialect, connection, posted);
+        reject(cancelled(dialect));
+      },
+      { once: true },
+    );
+  });
   const wires = Array.isArray(answer) ? answer.filter(isObject) : undefined;
   if (wires === undefined) throw notAdk();
   if (wires.length === 0) throw noEvents();
   const events = wires.map((wire, i) => toEvent(wire, { id: `#${i}`, timestamp: toTime(Date.now()) }));
   return { sessionId, text: textOf(events.at(-1) ?? {}), events };
 }
-
-const isCancelled = (error: unknown): boolean => error instanceof SessionError && error.code === 'CANCELLED';
 
 async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Event, void> {
   let count = 0;

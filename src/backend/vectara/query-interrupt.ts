@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../model/json.ts';
+import { withoutDeadline } from '../../net/deadline.ts';
 import type { SessionRef } from '../types.ts';
 import type { Vectara } from './client.ts';
 import { sessionPath } from './paths.ts';
@@ -38,11 +39,14 @@ export function openRun(vectara: Vectara, ref: SessionRef, session: JsonObject, 
 }
 
 function interrupt(vectara: Vectara, ref: SessionRef): Promise<unknown> {
-  return vectara.json('interact', {
-    method: 'POST',
-    path: eventsPath(ref),
-    retry: 'none',
-    timeoutMs: interruptMs,
-    body: { type: 'interrupt', stream_response: false },
-  });
+  // The call that is given up has ended, and this is sent because of it.
+  return withoutDeadline(() =>
+    vectara.json('interact', {
+      method: 'POST',
+      path: eventsPath(ref),
+      retry: 'none',
+      timeoutMs: interruptMs,
+      body: { type: 'interrupt', stream_response: false },
+    }),
+  );
 }

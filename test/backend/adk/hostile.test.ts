@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type AdkConfig, openAdk } from '../../../src/backend/adk/index.ts';
 import type { Backend, SessionRef } from '../../../src/backend/types.ts';
 import { fails } from '../../fake/adk/behaviour.ts';
+import { python } from '../../fake/adk/python.ts';
 import { startFake } from '../../fake/adk/server.ts';
 import { typescript } from '../../fake/adk/typescript.ts';
 
@@ -294,6 +295,54 @@ describe('a stream that goes wrong', () => {
     expect(Date.now() - started).toBeLessThan(2000);
     await sleep(50);
     expect(gone).toBe(true);
+  });
+});
+
+describe('an answer that is lost', () => {
+  it('leaves a write in doubt, and says where to look; a delete that was done is done', async () => {
+    const fake = await startFake(python);
+    stops.push(() => fake.close());
+    const backend = await openAdk({ baseUrl: fake.url });
+    const mine = { app: 'echo_agent', userId: 'u', sessionId: 'mine' };
+    await backend.sessions?.create?.(mine, { sessionId: 'mine', state: { a: 1 } });
+    const lost = { status: 502, body: 'Bad Gateway' };
+    const writes: [RegExp, () => Promise<unknown> | undefined, string][] = [
+      [/^POST .*sessions$/, () => backend.sessions?.create?.(mine, {}), 'list_sessions'],
+      [/^PATCH .*sessions/, () => backend.sessions?.update?.(mine, { state: { a: 2 } }), 'get_session'],
+      [
+        /^POST .*artifacts$/,
+        () => backend.artifacts?.save?.(mine, { name: 'n', mimeType: 'text/plain', data: Buffer.from('x') }),
+        'list_artifacts',
+      ],
+    ];
+    for (const [match, write, tool] of writes) {
+      fake.fail({ match, answer: lost, afterWork: true });
+      const error = await fails(write(), 'UNAVAILABLE');
+      expect(error.message).toContain('may have been made');
+      expect(error.hint).toContain(tool);
+    }
+    expect((await backend.sessions?.get?.(mine))?.state).toEqual({ a: 2 });
+    const typed = await startFake(typescript);
+    stops.push(() => typed.close());
+    const other = await openAdk({ baseUrl: typed.url });
+    await other.sessions?.create?.(mine, { sessionId: 'mine' });
+    typed.fail({ match: /^DELETE/, answer: { status: 503, body: 'busy' }, afterWork: true });
+    await other.sessions?.delete?.(mine);
+    await fails(other.sessions?.get?.(mine), 'NOT_FOUND');
+  });
+
+  it('of a read after a stored change does not undo the change', async () => {
+    const fake = await startFake(python);
+    stops.push(() => fake.close());
+    const backend = await openAdk({ baseUrl: fake.url });
+    const mine = { app: 'echo_agent', userId: 'u', sessionId: 'mine' };
+    await backend.sessions?.create?.(mine, { sessionId: 'mine', state: { a: 1 } });
+    const update = backend.sessions?.update?.(mine, { state: { a: 2 } });
+    await expect
+      .poll(() => fake.requests.some((line) => line.startsWith('GET') && line.endsWith('/mine')))
+      .toBe(true);
+    fake.fail({ match: /^GET .*mine$/, times: 9, answer: { status: 500, body: 'down' } });
+    expect((await update)?.state).toEqual({ a: 2 });
   });
 });
 

@@ -4,7 +4,7 @@ import { toErrorResult } from '../../../src/server/mcp/results.ts';
 import { html, status } from '../../fake/vectara/faults.ts';
 import { said } from '../../fake/vectara/interact.ts';
 import { caller, user } from '../../tools/harness.ts';
-import { failure, requestsTo, world } from './setup.ts';
+import { failure, requestsTo, until, world } from './setup.ts';
 
 // What Vectara's own MCP server gets wrong (github.com/vectara/vectara-mcp), asked of our tools over this backend and a real
 // HTTP service; each test would fail on that server.
@@ -176,4 +176,22 @@ it('950 events are read by list_events with twelve requests, though each answer 
   expect(events).toBe(950);
   expect(calls).toBeGreaterThan(12);
   expect(fake.requests.length - before).toBeLessThanOrEqual(12);
+});
+
+it('a call that is given up stops the agent, though no request of the call may follow', async () => {
+  const { call, fake, make } = await tools();
+  const { sessionId, wire } = await make();
+  fake.agents.set('support', () => [{ gate: new Promise(() => {}) }, { say: 'never said' }]);
+  const caller = new AbortController();
+  const input = { sessionId, text: 'Hi' };
+  const asked = call('query', { app, classMethod: 'input_message', input }, { signal: caller.signal });
+  asked.catch(() => {});
+  await until(() => wire.running);
+  caller.abort();
+  expect((await failure(asked)).code).toBe('CANCELLED');
+  await until(() => !wire.running);
+  expect(requestsTo(fake, 'POST', /events$/).map((r) => r.json?.type)).toEqual([
+    'input_message',
+    'interrupt',
+  ]);
 });
