@@ -27,6 +27,12 @@ interface RunRequest {
   input?: JsonObject | undefined;
 }
 
+/** A session that is created when there is room for its run, and not before. */
+export interface SessionToCreate {
+  userId: string;
+  create(): Promise<SessionRef>;
+}
+
 /** The agent runs of this process: one for a server, made with its backends and handed down to the tools. */
 export interface RunManager {
   /**
@@ -34,7 +40,7 @@ export interface RunManager {
    * @throws SessionError ABORTED with the `invocationId` of the run that goes on, NOT_FOUND, ALREADY_EXISTS,
    * FAILED_PRECONDITION, RESOURCE_EXHAUSTED
    */
-  start(backend: Backend, ref: SessionRef, request: RunRequest): Promise<StartedRun>;
+  start(backend: Backend, session: SessionRef | SessionToCreate, request: RunRequest): Promise<StartedRun>;
   /** A run by its id, whichever process began it. */
   find(backend: Backend, ref: SessionRef, invocationId: string): Promise<Run | undefined>;
   /** Ends the runs of this process on a backend that is about to be closed, each noted as interrupted. */
@@ -81,12 +87,17 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     return record === undefined ? undefined : followRun(backend, ledger, ref, record);
   }
 
-  async function start(backend: Backend, ref: SessionRef, request: RunRequest): Promise<StartedRun> {
+  async function start(
+    backend: Backend,
+    session: SessionRef | SessionToCreate,
+    request: RunRequest,
+  ): Promise<StartedRun> {
     required(backend.query?.stream, backend, 'run an agent');
     const invocationId =
       request.invocationId === undefined ? newId('i') : checkInvocationId(request.invocationId);
-    if (request.message === undefined && request.invocationId !== undefined) {
-      const run = await find(backend, ref, invocationId);
+    const given = 'create' in session ? undefined : session;
+    if (request.message === undefined && request.invocationId !== undefined && given !== undefined) {
+      const run = await find(backend, given, invocationId);
       if (run === undefined) throw runNotFound();
       return { ...run, begun: false };
     }
@@ -95,9 +106,9 @@ export function openRunManager({ log }: { log: Log }): RunManager {
         'message is missing.',
         'Pass a message; answers to tool calls go into content as functionResponse parts.',
       );
-    const release = slots.take(ref.userId);
+    const release = slots.take(session.userId);
     const { starting } = runsOf(backend);
-    const beginning = begin(backend, ref, { ...request, invocationId }, release);
+    const beginning = begin(backend, session, { ...request, invocationId }, release);
     starting.add(beginning);
     try {
       return await beginning;
@@ -111,10 +122,11 @@ export function openRunManager({ log }: { log: Log }): RunManager {
 
   async function begin(
     backend: Backend,
-    ref: SessionRef,
+    session: SessionRef | SessionToCreate,
     request: RunRequest & { invocationId: string },
     release: () => void,
   ): Promise<StartedRun> {
+    const ref = 'create' in session ? await session.create() : session;
     const known = runsOf(backend);
     const { ledger, live, past } = known;
     const { message, stateDelta, invocationId, classMethod, input } = request;

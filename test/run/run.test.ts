@@ -495,7 +495,7 @@ describe('runs of several processes over one store', () => {
 
   it('a living one renews its lease', async () => {
     const gate = gated();
-    const { backend, ref } = await withSession(gate.agents, { leaseMs: 150 });
+    const { backend, ref } = await withSession(gate.agents, { leaseMs: 600 });
     const run = await start(backend, ref);
     for (let i = 0; i < 6; i += 1) {
       await sleep(75);
@@ -507,8 +507,8 @@ describe('runs of several processes over one store', () => {
 
   it('what a run has said is kept at each renewal: a kill and a cancel from elsewhere lose none of it', async () => {
     const store = await memoryStore();
-    const dead = await open({ store, agents: gated().agents, process: machine(1), leaseMs: 90 });
-    const looking = await open({ store, agents: gated().agents, process: machine(2), leaseMs: 90 });
+    const dead = await open({ store, agents: gated().agents, process: machine(1), leaseMs: 600 });
+    const looking = await open({ store, agents: gated().agents, process: machine(2), leaseMs: 600 });
     const ref = await newSession(dead);
     await start(dead, ref, 'hi', 'one');
     const seen = await runs.find(looking, ref, 'one');
@@ -534,11 +534,11 @@ describe('runs of several processes over one store', () => {
     const { backend, ref } = await withSession(
       agentOf(async function* () {
         yield said('half', { partial: true });
-        await sleep(120);
+        await sleep(300);
         yield said('half and whole');
         await sleep(10_000, undefined, { ref: false });
       }),
-      { store, process: machine(1), leaseMs: 90 },
+      { store, process: machine(1), leaseMs: 600 },
     );
     await start(backend, ref, 'hi', 'one');
     await expect.poll(async () => (await eventsOf(backend, ref)).length, { timeout: 3000 }).toBe(2);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Agents } from '../../src/agent/types.ts';
-import type { Backend, RunInput } from '../../src/backend/types.ts';
+import { type Backend, type RunInput, required } from '../../src/backend/types.ts';
 import { answerBytes } from '../../src/model/budget.ts';
 import type { Event } from '../../src/model/event.ts';
 import { jsonBytes } from '../../src/model/json.ts';
@@ -201,6 +201,33 @@ it('query ends a run on request, and only with both its names', async () => {
   expect(await call('query', { sessionId, invocationId, cancel: true })).toMatchObject({
     status: 'cancelled',
   });
+});
+
+it('a burst of questions without a session makes no more sessions than runs may begin', async () => {
+  await reopen(
+    agentOf(async function* (_turn, signal) {
+      yield said('so far', { partial: true });
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    }),
+  );
+  let made = 0;
+  const { sessions } = backend;
+  const counted: Backend = {
+    ...backend,
+    sessions: {
+      ...sessions,
+      async create(owner, session) {
+        made += 1;
+        return required(sessions?.create, backend, 'create sessions')(owner, session);
+      },
+    },
+  };
+  const ask = caller([counted], user('ada'), runs);
+  const asked = Array.from({ length: 100 }, () => ask('query', { message: 'hi', waitSeconds: 0 }));
+  const outcomes = await Promise.allSettled(asked);
+  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(20);
+  expect(made).toBe(20);
+  await runs.endAll(counted);
 });
 
 describe('cancelling a call', () => {

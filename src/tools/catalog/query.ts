@@ -162,12 +162,19 @@ async function begin(args: RunArgs, ctx: ToolContext): Promise<StartedRun> {
     );
   const { sessions } = ctx.backend;
   const create = required(sessions?.create, ctx.backend, 'create sessions', 'Pass the sessionId of one.');
-  const ref: SessionRef = { ...ctx.owner, sessionId: (await create(ctx.owner, {})).id };
+  let made: SessionRef | undefined;
+  const session = {
+    userId: ctx.owner.userId,
+    async create() {
+      made = { ...ctx.owner, sessionId: (await create(ctx.owner, {})).id };
+      return made;
+    },
+  };
   try {
-    return await ctx.runs.start(ctx.backend, ref, request);
+    return await ctx.runs.start(ctx.backend, session, request);
   } catch (error) {
     // Nobody knows of a session in which nothing could begin.
-    await sessions?.delete?.(ref).catch(() => {});
+    if (made !== undefined) await sessions?.delete?.(made).catch(() => {});
     throw error;
   }
 }
