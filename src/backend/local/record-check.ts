@@ -1,5 +1,6 @@
-import { isObject } from '../../model/json.ts';
+import { parseStored } from './damage.ts';
 import { partsOf } from './keys.ts';
+import { tryHead } from './session-record.ts';
 
 /** Records that hold a JSON object, by the first part of their keys; see keys.ts. All others are plain texts. */
 const kinds: Readonly<Record<string, string>> = {
@@ -16,8 +17,10 @@ const kindsInside: Readonly<Record<string, string>> = {
   s: 'the state',
   b: 'an earlier state',
   e: 'an event',
+  d: 'the trace of a deleted event',
   c: 'an open tool call',
   r: 'a run',
+  g: 'what an agent noted',
   n: 'an artifact',
   v: 'the content of an artifact',
 };
@@ -31,15 +34,15 @@ export function recordCheck(): (key: string, value: string) => string | undefine
   return (key, value) => {
     const [kind = '', ...rest] = parts(key);
     if (kind === 's') {
-      const head = objectOf(value);
+      const head = tryHead(value);
       const session = `session ${rest[2]} of user ${rest[1]} in app ${rest[0]}`;
-      if (typeof head?.uid !== 'string') return session;
+      if (head === undefined) return session;
       sessions.set(head.uid, session);
       return undefined;
     }
     const inside = kind === 'x';
     const name = inside ? kindsInside[rest[1] ?? ''] : kinds[kind];
-    if (name === undefined || objectOf(value) !== undefined) return undefined;
+    if (name === undefined || isSound(value)) return undefined;
     if (inside)
       return `${name} (${rest[2] ?? 'current'}) of ${sessions.get(rest[0] ?? '') ?? 'a deleted session'}`;
     return `${name} (${rest.join(', ')})`;
@@ -54,11 +57,11 @@ function parts(key: string): string[] {
   }
 }
 
-function objectOf(text: string): Record<string, unknown> | undefined {
+function isSound(text: string): boolean {
   try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
+    parseStored('A record', text);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }
