@@ -17,7 +17,7 @@ const graceMs = 700;
 /** Runs a server until its client has gone or a signal ends it. */
 export function serve({ config, io, log }: Call<unknown>, start: Start): Promise<number> {
   return withBackends({ config, log }, async ({ backends, runs, secret }) => {
-    const { toolsets, readOnly, app: defaultApp, appStateWriters } = config;
+    const { toolsets, readOnly, callMs, app: defaultApp, appStateWriters } = config;
     const deps = {
       version,
       backends,
@@ -25,6 +25,7 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
       defaultApp,
       toolsets,
       readOnly,
+      callMs,
       secret,
       log,
       appStateWriters,

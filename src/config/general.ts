@@ -1,6 +1,6 @@
 import { checkId } from '../model/ids.ts';
 import { toolsets } from '../tools/support/define.ts';
-import { bare, oneOf, setting, someOf, text } from './setting.ts';
+import { bare, oneOf, setting, someOf, text, whole } from './setting.ts';
 
 const backendNames = ['local', 'agent-engine', 'adk', 'vectara'] as const;
 export type BackendName = (typeof backendNames)[number];
@@ -69,6 +69,12 @@ export const generalGroup = {
       kind: bare,
       otherwise: false,
       help: 'offer only tools that read',
+    }),
+    callMs: setting({
+      key: 'callTimeoutMs',
+      kind: whole(1000, 3_600_000),
+      otherwise: 45_000,
+      help: 'milliseconds for all requests to services of one call; runs and waits have limits of their own',
     }),
     config: setting({
       flag: 'config',

@@ -34,6 +34,8 @@ export interface Config {
   /** Undefined: the default ones. */
   toolsets: readonly Toolset[] | undefined;
   readOnly: boolean;
+  /** Milliseconds for all requests to services of one tool call. */
+  callMs: number;
   http: HttpSettings;
   /** Over HTTP; on stdio the one caller is the operator. */
   appStateWriters: AppStateWriters;
@@ -125,6 +127,7 @@ export function readConfig<C extends CommandSpec>(
       user: general.user ?? checkId('--user', machine.userName),
       toolsets: general.toolsets === undefined ? undefined : [...new Set(general.toolsets)],
       readOnly: general.readOnly,
+      callMs: general.callMs,
       agents,
       process: machine.process,
       secrets: secretsOf(groups, sources, general.store, agents),

@@ -169,6 +169,11 @@ describe('the command line', () => {
     expect(refusal(['--read-only=maybe'])).toMatch(/^--read-only cannot be "maybe"/);
   });
 
+  it('takes the time limit of a call from the file', () => {
+    expect(read([]).config.callMs).toBe(45_000);
+    expect(read([], { file: { callTimeoutMs: 20_000 } }).config.callMs).toBe(20_000);
+  });
+
   it('takes an empty variable for none', () => {
     expect(read([], { env: { AGENT_SESSIONS_USER: '', AGENT_SESSIONS_READ_ONLY: '' } }).config).toMatchObject(
       {
