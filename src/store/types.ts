@@ -69,7 +69,7 @@ export interface Store {
   /** Where the data is, without credentials. */
   readonly location: string;
 
-  /** Values in the order of the keys; undefined where there is none or it has expired. */
+  /** Values in the order of the keys, all of one moment; undefined where there is none or it has expired. */
   get(keys: readonly string[]): Promise<(string | undefined)[]>;
 
   /** At most `limit` entries in the order of their keys. Expired ones are not there. */

@@ -645,6 +645,35 @@ export function backendContract(name: string, options: ContractOptions): void {
           );
         },
       );
+
+      when(
+        ['sessions.create', 'events.append', 'toolCalls.list', 'toolCalls.submit'],
+        'a long-running call waits for the user, whatever its tool says meanwhile',
+        async () => {
+          const ref = await create();
+          const part = { functionCall: { id: 'long-1', name: 'approve', args: {} } };
+          const answer = {
+            functionResponse: { id: 'long-1', name: 'approve', response: { status: 'asked' } },
+          };
+          await append(
+            ref,
+            say('', {
+              author: 'agent',
+              content: { role: 'model', parts: [part] },
+              longRunningToolIds: ['long-1'],
+            }),
+          );
+          await append(ref, say('', { author: 'agent', content: { role: 'user', parts: [answer] } }));
+          const list = verb(backend.toolCalls?.list);
+          expect((await list(ref)).map(({ id, longRunning }) => [id, longRunning])).toEqual([
+            ['long-1', true],
+          ]);
+          const output = { toolCallId: 'long-1', output: { status: 'approved' } };
+          await fails(verb(backend.toolCalls?.submit)(ref, [output, output]), 'INVALID_ARGUMENT');
+          await verb(backend.toolCalls?.submit)(ref, [output]);
+          expect(await list(ref)).toEqual([]);
+        },
+      );
     });
 
     describe('artifacts', () => {

@@ -1,10 +1,11 @@
-import { type Content, compact, type Event, type NewEvent, type Part } from '../../model/event.ts';
+import { type Content, compact, type Event, type NewEvent } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { previewOf } from '../../model/session.ts';
 import { splitState } from '../../model/state.ts';
 import { parseTime, toTime } from '../../model/time.ts';
 import type { Write } from '../../store/types.ts';
+import { withCallIds } from '../shared/open-calls.ts';
 import { answersOf, type CallAnswer, callsOf, callWrites, type KnownCalls } from './call-record.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxEventBytes } from './limits.ts';
@@ -57,17 +58,6 @@ export function draft(input: NewEvent, now: number): Draft {
     content: input.content === undefined ? undefined : withCallIds(input.content, now),
     freshInvocationId: `i${minted.slice(1)}`,
   };
-}
-
-// A call can only be answered by its id, so one that comes without gets one.
-function withCallIds(content: Content, now: number): Content {
-  const parts = content.parts.map(
-    (part): Part =>
-      part.functionCall === undefined || part.functionCall.id !== undefined
-        ? part
-        : { ...part, functionCall: { ...part.functionCall, id: newId('c', now) } },
-  );
-  return { ...content, parts };
 }
 
 /** The event as it will be stored. A user's message opens an invocation; others belong to the one that runs. */

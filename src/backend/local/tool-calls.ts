@@ -1,10 +1,9 @@
-import type { Part } from '../../model/event.ts';
+import { checkId } from '../../model/ids.ts';
 import type { ToolCall, ToolOutput } from '../../model/tool-call.ts';
-import { toolCallNotOpen } from '../shared/errors.ts';
-import { checkOutputs } from '../shared/rules.ts';
+import { answerTo } from '../shared/open-calls.ts';
 import type { Appended, SessionRef } from '../types.ts';
 import { appendEvent } from './append.ts';
-import type { OpenCall } from './call-record.ts';
+import { callKeys, knownCalls, type OpenCall } from './call-record.ts';
 import { readEvent, readOpenCalls } from './events.ts';
 import { type Local, readHead } from './session-record.ts';
 
@@ -38,24 +37,15 @@ export async function submitToolOutputs(
   ref: SessionRef,
   outputs: readonly ToolOutput[],
 ): Promise<Appended> {
-  checkOutputs(outputs);
-  const open = await listToolCalls(local, ref);
-  const answered = outputs.map((output): { call: ToolCall; part: Part } => {
-    const call = open.find((c) => c.id === output.toolCallId);
-    if (call === undefined) throw toolCallNotOpen();
-    const response = output.error === undefined ? (output.output ?? {}) : { error: output.error };
-    return { call, part: { functionResponse: { id: call.id, name: call.name ?? call.id, response } } };
-  });
-  return appendEvent(
-    local,
-    ref,
-    {
-      author: 'user',
-      invocationId: answered[0]?.call.invocationId,
-      content: { role: 'user', parts: answered.map(({ part }) => part) },
-    },
-    {},
-    // Others may have answered since the calls were listed.
-    { answersOpenCalls: true },
+  const { uid } = await readHead(local, ref);
+  // Looked up one by one: a list of open calls may end before these.
+  const ids = outputs.map((output) => checkId('toolCallId', output.toolCallId));
+  const { open } = knownCalls(ids, await local.store.get(callKeys(uid, ids)));
+  const calls = await Promise.all([...open.values()].map((call) => describeCall(local, uid, call)));
+  const answer = answerTo(
+    calls.filter((call) => call !== undefined),
+    outputs,
   );
+  // Others may have answered since the calls were looked at.
+  return appendEvent(local, ref, { author: 'user', ...answer }, {}, { answersOpenCalls: true });
 }

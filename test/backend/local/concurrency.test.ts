@@ -194,6 +194,13 @@ describe('tool calls', () => {
     expect(await open()).toEqual([]);
   });
 
+  it('can be answered though more are open than a list shows', async () => {
+    for (let i = 0; i < 1100; i += 100) await times(100, (j) => append(call(`c${i + j}`)));
+    const outputs = Array.from({ length: 1100 }, (_, i) => ({ toolCallId: `c${i}`, output: {} }));
+    await backend.toolCalls.submit?.(ref, outputs);
+    expect(await open()).toEqual([]);
+  });
+
   it('of a deleted answer stay answered, in forks too', async () => {
     await append(call('c1'));
     const answered = await append(answer('c1'));
