@@ -7,7 +7,7 @@ import type { App } from '../types.ts';
 import { parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 import { dropSlices } from './maintenance.ts';
-import { deleteWrites, type Local, tryHead } from './session-record.ts';
+import { deleteDamaged, deleteWrites, type Local, tryHead } from './session-record.ts';
 
 interface AppRecord {
   created: number;
@@ -82,10 +82,14 @@ export async function deleteApp(local: Local, name: string, options: { force: bo
     for (const row of rows) {
       const now = local.now();
       await store.update([row.key], ([value]) => {
-        const head = value === undefined ? undefined : tryHead(value);
-        // Where a damaged head kept its data, nobody knows any more.
-        const gone = head === undefined ? [{ drop: row.key }] : deleteWrites(head, now);
-        return { result: undefined, writes: value === undefined ? [] : gone };
+        if (value === undefined) return { result: undefined, writes: [] };
+        const head = tryHead(value);
+        // Where a damaged head kept its contents may not be known any more; its app goes all the same.
+        const gone =
+          head === undefined
+            ? (deleteDamaged(row.key, value, now) ?? [{ drop: row.key }])
+            : deleteWrites(head, now);
+        return { result: undefined, writes: gone };
       });
     }
     after = rows.at(-1)?.key;

@@ -103,6 +103,13 @@ export function headWrites(before: Head | undefined, after: Head): Write[] {
   ];
 }
 
+/** The writes that delete a session whose head is damaged. Undefined when it no longer tells where its contents are. */
+export function deleteDamaged(key: string, value: string, now: number): Write[] | undefined {
+  const uid = /"uid":"(x[0-9a-z]{34})"/.exec(value)?.[1];
+  if (uid === undefined) return undefined;
+  return [{ drop: key }, { key: keys.trashKey(now, uid), value: keys.insideOf(uid) }];
+}
+
 /** The writes that take a session away. What lies under its uid is dropped at once if there is little of it. */
 export function deleteWrites(head: Head, now: number): Write[] {
   const inside = keys.insideOf(head.uid);

@@ -14,6 +14,7 @@ import * as keys from './keys.ts';
 import { checkSize, maxStateBytes } from './limits.ts';
 import {
   checkRevision,
+  deleteDamaged,
   deleteWrites,
   edited,
   type Head,
@@ -239,6 +240,11 @@ function replacedState(
 export async function deleteSession(local: Local, ref: SessionRef, guard: Guard = {}): Promise<void> {
   const now = local.now();
   await local.store.update([keys.headKey(ref)], ([value]) => {
+    const salvaged =
+      value !== undefined && tryHead(value) === undefined
+        ? deleteDamaged(keys.headKey(ref), value, now)
+        : undefined;
+    if (salvaged !== undefined) return { result: undefined, writes: salvaged };
     const head = parseHead(value, now);
     checkRevision(head, guard);
     return { result: undefined, writes: deleteWrites(head, now) };
