@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -67,6 +67,19 @@ describe('static tokens', () => {
     expect(errors()).toBe(1);
     rmSync(file, { recursive: true });
     writeFileSync(file, tokensFor({ bob: ['sessions:read'] }));
+    expect([await isIn('ann'), await isIn('bob')]).toEqual([false, true]);
+  });
+
+  it('are read again after a moment in which the file was half written, even if nothing else tells', async () => {
+    const { file, isIn, errors } = await watched('half.json');
+    const whole = tokensFor({ bob: ['sessions:read'] });
+    const time = new Date('2026-01-01T00:00:00Z');
+    writeFileSync(file, whole.replace(/]$/, ' '));
+    utimesSync(file, time, time);
+    expect([await isIn('ann'), errors()]).toEqual([true, 1]);
+    // The same size, file and time: clocks of file systems can be coarse.
+    writeFileSync(file, whole);
+    utimesSync(file, time, time);
     expect([await isIn('ann'), await isIn('bob')]).toEqual([false, true]);
   });
 

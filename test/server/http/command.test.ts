@@ -48,6 +48,33 @@ describe('the http command', () => {
     other.close();
   });
 
+  it('stays reachable for a while after SIGTERM, and says when to come again', async () => {
+    const server = start();
+    const port = await server.port;
+    server.child.kill('SIGTERM');
+    await eventually(async () => (await send(port, initialize)).status === 503);
+    const answer = await send(port, initialize);
+    expect([answer.status, answer.headers['retry-after']]).toEqual([503, '1']);
+    expect((await send(port, { method: 'GET', path: '/readyz' })).status).toBe(503);
+    expect((await send(port, { method: 'GET', path: '/healthz' })).status).toBe(200);
+    expect(await server.exit).toBe(0);
+  });
+
+  it('does not start for the network with an issuer and no address that its tokens are for', async () => {
+    const server = start([
+      '--host',
+      '0.0.0.0',
+      '--oauth-issuer',
+      'https://id.example',
+      '--oauth-audience',
+      'x',
+    ]);
+    expect(await server.exit).toBe(2);
+    const { stderr } = server.said();
+    expect(stderr).toContain('--public-url');
+    expect(stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'))).toHaveLength(1);
+  });
+
   it('does not start for the network without authentication', async () => {
     const server = start(['--host', '0.0.0.0']);
     expect(await server.exit).toBe(2);

@@ -9,8 +9,8 @@ const settings = { metrics: true };
 
 describe('clients that are slow or gone', () => {
   /** A server that answers with so many bytes, and gives up on a client that takes nothing for a second. */
-  async function startSender(kind: 'stream' | 'whole', bytes: number) {
-    const chunk = new Uint8Array(65_536).fill(120);
+  async function startSender(kind: 'stream' | 'whole', bytes: number, atOnce: number) {
+    const chunk = new Uint8Array(atOnce).fill(120);
     const state = { cancelled: false };
     const server = http.createServer((_req, res) => {
       let left = bytes;
@@ -36,7 +36,7 @@ describe('clients that are slow or gone', () => {
   }
 
   it.each(['stream', 'whole'] as const)('that take nothing of a %s answer are cut off', async (kind) => {
-    const { server, socket, state, connections } = await startSender(kind, 50_000_000);
+    const { server, socket, state, connections } = await startSender(kind, 50_000_000, 65_536);
     socket.pause();
     await eventually(async () => (await connections()) === 1);
     await eventually(async () => (await connections()) === 0);
@@ -49,7 +49,7 @@ describe('clients that are slow or gone', () => {
     'that take a %s answer slowly, but steadily, get all of it',
     async (kind) => {
       const bytes = 20_000_000;
-      const { server, socket } = await startSender(kind, bytes);
+      const { server, socket } = await startSender(kind, bytes, bytes + 1);
       let received = 0;
       socket.on('data', (chunk: Buffer) => {
         received += chunk.length;
