@@ -30,8 +30,10 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
       log,
       appStateWriters,
     };
-    const server = await startOf(start, deps, config.user);
-    io.onSignal(() => void server.close());
+    const starting = startOf(start, deps, config.user);
+    // Before it listens, so that a signal never meets a server that does not heed it.
+    io.onSignal(() => void starting.then((server) => server.close()).catch(() => {}));
+    const server = await starting;
     await server.closed;
     // Whatever hangs, the process ends soon after its client has gone.
     const timer = setTimeout(() => io.exit(0), graceMs);

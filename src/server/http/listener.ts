@@ -37,7 +37,9 @@ export interface HttpServer {
 const defaultCheckMs = 5000;
 /** Below the 10 s after which Docker forces the end of a container (Kubernetes: 30 s). */
 const defaultGraceMs = 8000;
-const reachableMs = 1500;
+const reachableMs = 3000;
+/** Milliseconds that the body of a request has to arrive that is refused because the server ends. */
+const restMs = 500;
 /** Milliseconds that last answers have to get out. */
 const flushMs = 1000;
 
@@ -64,11 +66,9 @@ export async function startTransport(options: TransportOptions): Promise<HttpSer
       if (draining) exchange.headers.connection = 'close';
       const principal = await answers?.gate(exchange);
       if (principal === undefined) return;
-      if (!draining) await answers?.endpoint.serve(exchange, principal);
-      else
-        refuse(exchange, 503, 'The server is ending. Call again in a moment.', {
-          retryAfter: restartSeconds,
-        });
+      if (!draining) return await answers?.endpoint.serve(exchange, principal);
+      await skipBody(req);
+      refuse(exchange, 503, 'The server is ending. Call again in a moment.', { retryAfter: restartSeconds });
     } catch (error) {
       logWith(log, { requestId: exchange.id }).error('A request failed unexpectedly.', { error });
       if (res.headersSent) res.destroy();
@@ -131,6 +131,19 @@ export async function startTransport(options: TransportOptions): Promise<HttpSer
 interface Answers {
   gate(exchange: Exchange): ReturnType<ReturnType<typeof createGate>>;
   endpoint: ReturnType<typeof createEndpoint>;
+}
+
+/** A connection that is closed with bytes unread is reset, and its client may never see the answer. */
+function skipBody(req: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    if (req.complete) return resolve();
+    const timer = setTimeout(resolve, restMs);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    req.once('end', done).once('close', done).resume();
+  });
 }
 
 /** A host name or address as it stands in a URL. */
