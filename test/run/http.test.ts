@@ -77,7 +77,8 @@ describe.each(['modern', 'legacy'] as const)('agents over HTTP, %s era', (era) =
     await client.close();
   });
 
-  it('end when the call is cancelled: the endpoint hears of it within 100 ms', async () => {
+  // It measures time, and a busy machine may be slow for a moment.
+  it('end when the call is cancelled: the endpoint hears of it within 100 ms', { retry: 2 }, async () => {
     const client = await connect(era);
     const run = await hangingRun(client);
     const at = performance.now();

@@ -498,7 +498,7 @@ describe('runs of several processes over one store', () => {
     const { backend, ref } = await withSession(gate.agents, { leaseMs: 600 });
     const run = await start(backend, ref);
     for (let i = 0; i < 6; i += 1) {
-      await sleep(75);
+      await sleep(220);
       expect(await codeOf(start(backend, ref))).toMatchObject({ code: 'ABORTED' });
     }
     gate.open();

@@ -59,7 +59,10 @@ describe.each(clientKinds)('agents over stdio, client %s', (kind) => {
     expect(heard).toEqual([]);
   });
 
-  it('cancelling a call ends its run: the endpoint hears of it within 100 ms, and it is stored', async () => {
+  // It measures time, and a busy machine may be slow for a moment.
+  it('cancelling a call ends its run: the endpoint hears of it within 100 ms, and it is stored', {
+    retry: 2,
+  }, async () => {
     chat.script({ text: ['so far'], fault: 'hang' });
     const { session } = await client.ok('create_session');
     const sessionId = (session as Json).id;
