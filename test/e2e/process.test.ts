@@ -1,4 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -137,6 +139,24 @@ describe('the process', () => {
     const ended = await run(['--store', `sqlite:${file}`]);
     expect(ended.code).toBe(2);
     expect(readFileSync(file, 'utf8')).toBe('these are my notes\n'.repeat(1000));
+  });
+
+  it('reaches its services through the proxy that the environment names', async () => {
+    const seen: string[] = [];
+    const proxy = createServer().on('connect', (request, socket) => {
+      seen.push(request.url ?? '');
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const { port } = proxy.address() as AddressInfo;
+    const env = { VECTARA_API_KEY: 'zut_test', HTTPS_PROXY: `http://127.0.0.1:${port}` };
+    const ended = await run(['doctor', '--backend', 'vectara', '--app', 'support'], { env });
+    proxy.close();
+    expect(seen).toContain('api.vectara.io:443');
+    expect(ended.code).toBe(1);
+    const refused = await run(['doctor', ...memory], { env: { HTTPS_PROXY: 'proxy:pass-4711' } });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('HTTPS_PROXY') });
+    expect(refused.stderr).not.toContain('4711');
   });
 
   it('checks itself as doctor, and says what is wrong', async () => {
