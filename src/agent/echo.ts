@@ -7,6 +7,8 @@ export interface EchoConfig {
   name: string;
   /** Milliseconds between two words, to see how streaming looks. */
   delayMs: number;
+  /** What it says after every echo. */
+  advice?: string | undefined;
 }
 
 /** Says what it is and repeats what it was told, word by word: for trying the wiring without a model. */
@@ -14,7 +16,8 @@ export function echoAgent(config: EchoConfig): Agent {
   return {
     name: config.name,
     async *run(turn: Turn, signal: AbortSignal): AsyncGenerator<AgentEvent, void> {
-      const text = `Echo agent (no model): ${heard(turn.message)}`;
+      const echo = `Echo agent (no model): ${heard(turn.message)}`;
+      const text = config.advice === undefined ? echo : `${echo}\n\n${config.advice}`;
       for (const word of text.match(/\S+\s*/g) ?? []) {
         if (config.delayMs > 0) await sleep(config.delayMs, undefined, { signal });
         yield { partial: true, content: { role: 'model', parts: [{ text: word }] } };

@@ -9,11 +9,24 @@ export type AgentConfig = EchoConfig | ChatConfig | A2aConfig;
 /** The name that stands for every app without an agent of its own. */
 export const anyApp = '*';
 
-/** Binds agents to apps. What an agent needs is loaded with its first run. */
+/** Answers where the operator has bound no agent at all, so that the first query of a new user works. */
+const unboundEcho: EchoConfig = {
+  kind: 'echo',
+  name: 'echo',
+  delayMs: 0,
+  advice:
+    'No agent is bound to this app, so the built-in echo agent repeated what you said. To bind a real one, start the server with --config FILE and put it under "agents" in that file, for example {"agents": {"*": {"kind": "chat", "baseUrl": "http://127.0.0.1:11434/v1", "model": "llama3.2"}}}; "*" stands for every app.',
+};
+
+/**
+ * Binds agents to apps. What an agent needs is loaded with its first run. Without any, a built-in echo agent
+ * answers; where some are bound, an app that has none is more likely mistyped, and is refused.
+ */
 export function openAgents(configs: Readonly<Record<string, AgentConfig>>): Agents {
   const opened = new Map<AgentConfig, Promise<Agent>>();
+  const fallback = Object.keys(configs).length === 0 ? unboundEcho : undefined;
   const configOf = (app: string): AgentConfig | undefined =>
-    Object.hasOwn(configs, app) ? configs[app] : configs[anyApp];
+    Object.hasOwn(configs, app) ? configs[app] : (configs[anyApp] ?? fallback);
   return {
     bound: Object.entries(configs).map(([app, { kind }]) => ({ app, kind })),
     nameOf: (app) => configOf(app)?.name,
@@ -43,7 +56,7 @@ async function make(config: AgentConfig): Promise<Agent> {
 }
 
 function noAgent(): SessionError {
-  return new SessionError('FAILED_PRECONDITION', 'No agent is configured for this app.', {
-    hint: 'Start the server with --config FILE, and in the file bind one to the app: {"agents": {"default": {"kind": "echo"}}}, or {"kind": "chat", "baseUrl": "http://127.0.0.1:11434/v1", "model": "llama3.2"}, or {"kind": "a2a", "url": "https://agent.example"}.',
+  return new SessionError('FAILED_PRECONDITION', 'No agent is bound to this app.', {
+    hint: 'Name an app that has one, as describe_server lists them, or bind one to this app or to "*" under "agents" in the file of --config.',
   });
 }

@@ -41,6 +41,6 @@ export interface Agents {
   readonly bound: readonly { app: string; kind: string }[];
   /** The author name of the app's agent; undefined where there is none. */
   nameOf(app: string): string | undefined;
-  /** @throws SessionError FAILED_PRECONDITION that shows how to configure one */
+  /** @throws SessionError FAILED_PRECONDITION where the app has none */
   open(app: string): Promise<Agent>;
 }

@@ -379,8 +379,8 @@ describe('a run', () => {
     expect(await view()).toMatchObject({ text: 'answer to do it' });
   });
 
-  it('needs an agent, and says how to have one', async () => {
-    const backend = await open({ configs: {} });
+  it('is refused in an app without an agent where others have one, and nothing is stored', async () => {
+    const backend = await open({ configs: { other: { kind: 'echo', name: 'echo', delayMs: 0 } } });
     const ref = await newSession(backend);
     const error = (await codeOf(start(backend, ref))) as SessionError;
     expect(error).toMatchObject({ code: 'FAILED_PRECONDITION' });

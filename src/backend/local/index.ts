@@ -24,7 +24,7 @@ export interface LocalConfig {
   store: Store;
   /** Milliseconds since the epoch; for tests of expiry. */
   now?: () => number;
-  /** What `query` runs; without any it says how to configure one. */
+  /** What `query` runs; without any a built-in echo agent, which says how to bind a real one. */
   agents?: Agents | undefined;
   /** Lets other processes of this machine see at once that this one has died. */
   process?: ProcessIdentity | undefined;
@@ -70,7 +70,7 @@ export function openLocal(config: LocalConfig): Backend {
           'A session id is unique for a user within an app.',
           ...damageNote(await damagedRecords(store)),
           agents.bound.length === 0
-            ? 'No agent is configured, so query has none to run.'
+            ? 'No agent is bound, so query runs the built-in echo agent, which repeats what it hears; bind a real one under "agents" in the file of --config.'
             : `Agents that query runs, by app: ${agents.bound.map(({ app, kind }) => `${app} (${kind})`).join(', ')}.`,
         ],
       };
