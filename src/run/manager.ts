@@ -28,7 +28,7 @@ interface RunRequest {
 }
 
 /** A session that is created when there is room for its run, and not before. */
-export interface SessionToCreate {
+interface SessionToCreate {
   userId: string;
   create(): Promise<SessionRef>;
 }

@@ -53,7 +53,7 @@ export function answersOf(event: Pick<NewEvent, 'author' | 'content' | 'partial'
  * Whether an answer is the last word on a call. The tool of a long-running call answers at once that it has
  * begun; how it ended, the user says. https://google.github.io/adk-docs/tools/function-tools/#long-run-tool
  */
-export const ends = (answer: CallAnswer, call: Pick<OpenCall, 'longRunning'>): boolean =>
+const ends = (answer: CallAnswer, call: Pick<OpenCall, 'longRunning'>): boolean =>
   call.longRunning !== true || answer.byUser;
 
 /** What is known of the calls that an event speaks of. */

@@ -75,7 +75,7 @@ function lookOf(vectara: Vectara, ref: SessionRef, query: EventQuery): { goesOn:
  * Events of a session as Vectara has them, in order.
  * @param from the path of the session, as an alias or as an agent has it
  */
-export async function wireEvents(
+async function wireEvents(
   vectara: Vectara,
   at: SessionRef,
   from: string,

@@ -30,7 +30,7 @@ interface SessionCall {
   body: unknown;
 }
 
-export interface SessionAnswer {
+interface SessionAnswer {
   response: Response;
   /** To be called when the answer has been sent or the client is gone. */
   done(): void;

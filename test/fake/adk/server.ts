@@ -41,7 +41,7 @@ export interface Voice {
 }
 
 /** Something that goes wrong with requests whose `METHOD path` matches. */
-export interface Fault {
+interface Fault {
   match: RegExp;
   /** How many requests it hits. Default 1. */
   times?: number;

@@ -36,7 +36,7 @@ export interface ProductOptions {
 }
 
 /** The settings of a server without flags, on a free port. */
-export function defaults(): HttpSettings {
+function defaults(): HttpSettings {
   return { ...readHttp(noSources), port: 0 };
 }
 

@@ -81,7 +81,7 @@ export function open(
 
 export const send = (port: number, sent: Sent): Promise<Answer> => open(port, sent).answer;
 
-export const modern = '2026-07-28';
+const modern = '2026-07-28';
 const json = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 
 export const bearer = (user: string | undefined): Record<string, string> =>
