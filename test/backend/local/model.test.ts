@@ -354,6 +354,8 @@ class World {
   /** Once everything is deleted, nothing is left. */
   async empty(): Promise<void> {
     for (const { ref } of this.sessions) await this.backend.sessions.delete?.(ref).catch(() => {});
+    // Its own maintenance comes to an end first.
+    await this.backend.close();
     this.clock += 2 * 60 * 60 * 1000;
     await maintain({ store: this.store, now: () => this.clock });
     const rows = await this.store.range({ prefix: '', limit: 10_000 });
