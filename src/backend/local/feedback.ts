@@ -3,7 +3,8 @@ import { compact } from '../../model/event.ts';
 import { canonicalJson, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
 import type { Feedback, SessionRef } from '../types.ts';
-import { changeEvent, listEvents } from './events.ts';
+import { changeEvent } from './change-event.ts';
+import { listEvents } from './events.ts';
 import type { Local } from './session-record.ts';
 
 const maxPerEvent = 50;

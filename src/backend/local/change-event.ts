@@ -1,0 +1,156 @@
+import type { Event } from '../../model/event.ts';
+import { previewOf } from '../../model/session.ts';
+import type { Write } from '../../store/types.ts';
+import { eventNotFound } from '../shared/errors.ts';
+import type { Guard, SessionRef } from '../types.ts';
+import { callsOf, type OpenCall } from './call-record.ts';
+import { parseStored } from './damage.ts';
+import { type EventRecord, traceOf } from './event-record.ts';
+import { deletedMark, eventRows, findEvent, leastRead, mostRead, parseRecord, seqOfKey } from './events.ts';
+import * as keys from './keys.ts';
+import {
+  checkRevision,
+  edited,
+  type Head,
+  headWrites,
+  type Local,
+  parseHead,
+  readHead,
+} from './session-record.ts';
+
+export function setVisibility(
+  local: Local,
+  ref: SessionRef,
+  eventId: string,
+  hidden: boolean,
+): Promise<Event> {
+  return changeEvent(local, ref, eventId, {}, (record) => {
+    const { hidden: _hidden, hideReason: _reason, ...event } = record.event;
+    return { ...record, event: hidden ? { ...event, hidden: true, hideReason: 'manual' } : event };
+  });
+}
+
+export async function deleteEvent(
+  local: Local,
+  ref: SessionRef,
+  eventId: string,
+  guard: Guard = {},
+): Promise<void> {
+  await changeEvent(local, ref, eventId, guard, () => undefined);
+}
+
+/** Replaces an event by what `change` makes of it, or deletes it. State that the event set stays as it is. */
+export async function changeEvent(
+  local: Local,
+  ref: SessionRef,
+  eventId: string,
+  guard: Guard,
+  change: (record: EventRecord) => EventRecord | undefined,
+): Promise<Event> {
+  const now = local.now();
+  for (;;) {
+    const seen = await readHead(local, ref);
+    const { uid } = seen;
+    const { seq, event } = await findEvent(local, uid, eventId);
+    const lastSeq = await lastSeqOf(local, seen);
+    // Only where the last visible event goes is the one before it looked for.
+    const previous = seq === lastSeq ? await lastVisibleBefore(local, uid, seq) : undefined;
+    const ids = callsOf(event).map((call) => call.id);
+    const changed = await local.store.update(
+      [keys.headKey(ref), keys.eventKey(uid, seq), ...ids.map((id) => keys.openCallKey(uid, id))],
+      ([headValue, value, ...calls]) => {
+        const before = parseHead(headValue, now);
+        if (before.uid !== uid) return { result: undefined, writes: [] };
+        checkRevision(before, guard);
+        if (value === undefined) throw eventNotFound();
+        const record = parseRecord(value);
+        const next = change(record);
+        const last = lastAfter(before, seen, lastSeq, seq, next?.event, previous);
+        if (last === undefined) return { result: undefined, writes: [] };
+        const head: Head = {
+          ...edited(before, now),
+          count: next === undefined ? before.count - 1 : before.count,
+          ...last,
+        };
+        return {
+          result: next?.event ?? record.event,
+          writes: [
+            ...headWrites(before, head),
+            ...(next === undefined
+              ? deletedWrites(uid, seq, record.event, calls)
+              : [{ key: keys.eventKey(uid, seq), value: JSON.stringify(next) }]),
+          ],
+        };
+      },
+    );
+    if (changed !== undefined) return changed;
+  }
+}
+
+/**
+ * The last visible event once the one with the number `seq` has become `next`. Undefined where that depends on
+ * events that may have changed since they were looked at.
+ */
+function lastAfter(
+  before: Head,
+  seen: Head,
+  seenLast: number | undefined,
+  seq: number,
+  next: Event | undefined,
+  previous: { seq: number; event: Event } | undefined,
+): Pick<Head, 'last' | 'lastSeq'> | undefined {
+  // Heads of earlier releases know the event without its number, which was looked up with the head.
+  const lastSeq = before.lastSeq ?? (before.last?.id === seen.last?.id ? seenLast : undefined);
+  if (before.last !== undefined && lastSeq === undefined) return undefined;
+  const visible = next !== undefined && next.hidden !== true;
+  if (visible && (lastSeq === undefined || seq >= lastSeq)) return { last: previewOf(next), lastSeq: seq };
+  if (visible || seq !== lastSeq) return { last: before.last, lastSeq };
+  if (seq !== seenLast || (before.edits ?? 0) !== (seen.edits ?? 0)) return undefined;
+  return previous === undefined
+    ? { last: undefined, lastSeq: undefined }
+    : { last: previewOf(previous.event), lastSeq: previous.seq };
+}
+
+async function lastSeqOf(local: Local, head: Head): Promise<number | undefined> {
+  if (head.lastSeq !== undefined || head.last === undefined) return head.lastSeq;
+  const [value] = await local.store.get([keys.eventIdKey(head.uid, head.last.id)]);
+  // One that cannot be found is taken to be older than all others.
+  return value === undefined ? -1 : Number(value.startsWith(deletedMark) ? value.slice(1) : value);
+}
+
+async function lastVisibleBefore(
+  local: Local,
+  uid: string,
+  seq: number,
+): Promise<{ seq: number; event: Event } | undefined> {
+  let cursor = seq;
+  for (let limit = leastRead; ; limit = Math.min(2 * limit, mostRead)) {
+    const rows = await eventRows(local, uid, { first: 0, cursor, reverse: true, limit });
+    for (const row of rows) {
+      const { event } = parseRecord(row.value);
+      if (event.hidden !== true) return { seq: seqOfKey(row.key), event };
+      cursor = seqOfKey(row.key);
+    }
+    if (rows.length < limit) return undefined;
+  }
+}
+
+/** The writes that delete an event. What it did to the state and to tool calls stays, for forks to find. */
+function deletedWrites(
+  uid: string,
+  seq: number,
+  event: Event,
+  openCalls: readonly (string | undefined)[],
+): Write[] {
+  const trace = traceOf(event);
+  const open = openCalls.flatMap((call) =>
+    call === undefined ? [] : [parseStored<OpenCall>('An open tool call', call)],
+  );
+  return [
+    { drop: keys.eventKey(uid, seq) },
+    { key: keys.eventIdKey(uid, event.id), value: `${deletedMark}${seq}` },
+    ...(trace === undefined ? [] : [{ key: keys.traceKey(uid, seq), value: JSON.stringify(trace) }]),
+    // An id may have been used again by a later event, whose call is not this one's.
+    ...open.filter((call) => call.seq === seq).map((call) => ({ drop: keys.openCallKey(uid, call.id) })),
+  ];
+}
