@@ -26,7 +26,7 @@ import {
   readHead,
   toMark,
 } from './session-record.ts';
-import { sharedStateWrites, stateWrite } from './sessions.ts';
+import { sharedStateWrites, stateWrite } from './state-record.ts';
 
 export interface AppendOptions {
   /** The event answers calls, all of which must wait for an answer: else NOT_FOUND. */

@@ -8,6 +8,7 @@ import { callWrites, type KnownCalls, noCalls } from './call-record.ts';
 import { parseStored } from './damage.ts';
 import { type EventTrace, placeEvent, traceOf } from './event-record.ts';
 import { findEvent } from './events.ts';
+import { buildingSwept, insertKeys, insertWrites, newHead } from './insert-session.ts';
 import * as keys from './keys.ts';
 import { logOf, rowsOf, stateAfter } from './session-log.ts';
 import {
@@ -20,7 +21,7 @@ import {
   storedHead,
   toSession,
 } from './session-record.ts';
-import { buildingSwept, insertKeys, insertWrites, newHead, readWhole } from './sessions.ts';
+import { readWhole } from './sessions.ts';
 
 /** What one update copies, in entries and in characters. Artifacts are large, so they go one by one. */
 const slice = 200;

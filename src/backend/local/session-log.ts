@@ -5,7 +5,7 @@ import { parseStored } from './damage.ts';
 import { type EventRecord, type EventTrace, ownDelta } from './event-record.ts';
 import * as keys from './keys.ts';
 import type { Local } from './session-record.ts';
-import { parseState } from './sessions.ts';
+import { parseState } from './state-record.ts';
 
 /** Entries that are read at a time. */
 const readSlice = 50;

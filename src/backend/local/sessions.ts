@@ -1,17 +1,15 @@
-import { SessionError } from '../../errors.ts';
 import { matchesFilter } from '../../model/filter.ts';
 import { checkId, newId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import type { Session } from '../../model/session.ts';
-import { applyDelta, mergeState, splitState } from '../../model/state.ts';
+import { mergeState, splitState } from '../../model/state.ts';
 import type { Write } from '../../store/types.ts';
-import { sessionExists, sessionNotFound } from '../shared/errors.ts';
+import { sessionNotFound } from '../shared/errors.ts';
 import { checkExpireTime, checkLabels } from '../shared/rules.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
-import { parseStored } from './damage.ts';
+import { insertSession, newHead } from './insert-session.ts';
 import * as keys from './keys.ts';
-import { checkSize, maxStateBytes } from './limits.ts';
 import {
   checkRevision,
   deleteDamaged,
@@ -24,42 +22,13 @@ import {
   parseHead,
   readHead,
   refOf,
-  storedHead,
   toSession,
   tryHead,
 } from './session-record.ts';
+import { parseState, sharedStateWrites, stateText } from './state-record.ts';
 
 /** Sessions that one call of `list` looks at; a filter that few match ends a page early, with a cursor. */
 const scanLimit = 2000;
-
-export const parseState = (value: string | undefined): JsonObject =>
-  value === undefined ? {} : parseStored('The state', value);
-
-/** The writes of the shared parts of a state delta. */
-export function sharedStateWrites(
-  owner: Owner,
-  delta: JsonObject,
-  userState: string | undefined,
-  appState: string | undefined,
-): Write[] {
-  const parts = splitState(delta);
-  return [
-    ...stateWrite(keys.userStateKey(owner), parts.user, userState),
-    ...stateWrite(keys.appStateKey(owner.app), parts.app, appState),
-  ];
-}
-
-/** The write that merges a delta into a stored state; none for an empty delta. */
-export function stateWrite(key: string, delta: JsonObject, stored: string | undefined): Write[] {
-  if (Object.keys(delta).length === 0) return [];
-  return [{ key, value: stateText(applyDelta(parseState(stored), delta)) }];
-}
-
-function stateText(state: JsonObject): string {
-  const value = JSON.stringify(state);
-  checkSize('The state', Buffer.byteLength(value), maxStateBytes, 'Save large values as artifacts.');
-  return value;
-}
 
 export async function createSession(local: Local, owner: Owner, input: NewSession): Promise<Session> {
   const now = local.now();
@@ -68,105 +37,6 @@ export async function createSession(local: Local, owner: Owner, input: NewSessio
   const state = input.state ?? {};
   await insertSession(local, head, state);
   return (await readWhole(local, head)) ?? toSession(head, state);
-}
-
-/** A head for a session that is not stored yet. */
-export function newHead(ref: SessionRef, input: NewSession & Pick<Head, 'forkedFrom'>, now: number): Head {
-  checkLabels(input.labels);
-  return {
-    uid: newId('x', now),
-    id: ref.sessionId,
-    app: checkId('app', ref.app),
-    userId: checkId('userId', ref.userId),
-    displayName: input.displayName,
-    labels: input.labels,
-    created: now,
-    updated: now,
-    expires: checkExpireTime(input.expireTime, now),
-    revision: 1,
-    count: 0,
-    next: 0,
-    highWater: 0,
-    forkedFrom: input.forkedFrom,
-  };
-}
-
-/** What a session was built up from aside, before it is inserted. */
-export interface Built {
-  /** Its own keys before its first event. Default: the state. */
-  base?: JsonObject | undefined;
-  /** Its own keys as they were set whole before the event of this number. */
-  latest?: { seq: number; state: JsonObject } | undefined;
-  /** The entry that would have swept it had its builder died. Gone: it was taken for dead. */
-  journal?: string | undefined;
-}
-
-/**
- * Makes a session, and ends the journal of its building in the same update.
- * @throws SessionError ALREADY_EXISTS when the owner has a session with this id, ABORTED when the journal is gone
- */
-export async function insertSession(
-  local: Local,
-  head: Head,
-  state: JsonObject,
-  { base = state, latest, journal }: Built = {},
-): Promise<void> {
-  const ref = refOf(head);
-  const place = insertKeys(head);
-  const shared = [keys.userStateKey(ref), keys.appStateKey(head.app)];
-  await local.store.update(
-    [...place, ...shared, ...(journal === undefined ? [] : [journal])],
-    ([taken, app, userApp, userState, appState, entry]) => {
-      if (journal !== undefined && entry === undefined) throw buildingSwept();
-      return {
-        result: undefined,
-        writes: [
-          ...insertWrites(head, { taken, app, userApp }, local.now()),
-          { key: keys.stateKey(head.uid), value: stateText(splitState(state).session) },
-          { key: keys.baseStateKey(head.uid, 0), value: stateText(splitState(base).session) },
-          ...(latest === undefined
-            ? []
-            : [{ key: keys.baseStateKey(head.uid, latest.seq), value: stateText(latest.state) }]),
-          ...sharedStateWrites(ref, state, userState, appState),
-          ...(journal === undefined ? [] : [{ drop: journal }]),
-        ],
-      };
-    },
-  );
-}
-
-/** The journal entry of a copy is gone: maintenance took its process for dead and swept what it had built. */
-export const buildingSwept = (): SessionError =>
-  new SessionError('ABORTED', 'The copy stood still for so long that it was taken for abandoned.', {
-    hint: 'Nothing is left of it: begin again.',
-  });
-
-/** The keys that `insertWrites` wants the values of. */
-export const insertKeys = (head: Head): string[] => [
-  keys.headKey(refOf(head)),
-  keys.appKey(head.app),
-  keys.userAppKey(head.userId, head.app),
-];
-
-/**
- * The writes that make a session visible. What is left of an expired one with its id goes.
- * @throws SessionError ALREADY_EXISTS when the owner has a session with this id
- */
-export function insertWrites(
-  head: Head,
-  found: { taken: string | undefined; app: string | undefined; userApp: string | undefined },
-  now: number,
-): Write[] {
-  const old = found.taken === undefined ? undefined : storedHead(found.taken);
-  if (old !== undefined && !isExpired(old, now)) throw sessionExists();
-  return [
-    ...(old === undefined ? [] : deleteWrites(old, head.created)),
-    ...headWrites(undefined, head),
-    ...(found.app === undefined
-      ? [{ key: keys.appKey(head.app), value: JSON.stringify({ created: head.created }) }]
-      : []),
-    ...(found.userApp === undefined ? [{ key: keys.userAppKey(head.userId, head.app), value: '' }] : []),
-  ];
 }
 
 /** A session with the state that its readers see, both of one moment. Undefined once the session is another. */

@@ -9,11 +9,12 @@ import { sessionExists } from '../shared/errors.ts';
 import type { ArrivingSession, Owner, StagedSession } from '../types.ts';
 import { noCalls } from './call-record.ts';
 import { placeEvent } from './event-record.ts';
+import { buildingSwept, insertSession, newHead } from './insert-session.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxArtifactBytes } from './limits.ts';
 import { dropSlices } from './maintenance.ts';
 import { type Head, type Local, readHead, toSession } from './session-record.ts';
-import { buildingSwept, insertSession, newHead, readWhole } from './sessions.ts';
+import { readWhole } from './sessions.ts';
 
 /** How long a silent stage is kept before it is taken for that of a process that died. */
 const silentMs = 60 * 60 * 1000;
