@@ -56,7 +56,10 @@ export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number):
     try {
       message = parseJSONRPCMessage(decoded.value);
     } catch {
-      refuse(idOf(decoded.value), { code: invalidRequest, message: 'Invalid Request: no JSON-RPC message' });
+      refuse(idOf(decoded.value), {
+        code: invalidRequest,
+        message: 'Invalid Request: the message is not JSON-RPC',
+      });
       return;
     }
     transport.onmessage?.(message);

@@ -80,7 +80,7 @@ function parseArgs(input: z.ZodObject, args: unknown): JsonObject {
     return `${quote(where === '' ? 'arguments' : where)}: ${issue.message}`;
   });
   throw invalidArgument(
-    `The arguments are not right. ${faults.join('; ')}.`,
+    `The arguments are invalid. ${faults.join('; ')}.`,
     `Correct them and call again. This tool takes: ${Object.keys(input.shape).join(', ') || 'no arguments'}.`,
   );
 }

@@ -51,11 +51,11 @@ export async function openIssuerKeys(
     if (failure !== undefined && performance.now() - failure.at < timing.retryMs) throw failure.error;
     try {
       const found = jwksUrl ?? (await findKeys(issuer, timing.fetchMs)) ?? address;
-      if (found === undefined) throw new Error('No metadata of the issuer names its keys.');
+      if (found === undefined) throw new Error('The metadata of the issuer has no jwks_uri.');
       const keys = await fetchText(found, timing.fetchMs);
       const parsed = jsonOf(keys);
       if (!isObject(parsed) || !Array.isArray(parsed.keys))
-        throw new Error('What the issuer answers is no set of keys.');
+        throw new Error('The answer of the issuer is not a JSON Web Key Set.');
       address = found;
       last = { keys, at: performance.now() };
       failure = undefined;

@@ -54,7 +54,7 @@ export async function openJwts(
         // A key that an issuer out of reach may have published since is nobody's fault.
         !(cause.code === unknownKey && keys.areStale());
       if (isTokenFault) return undefined;
-      throw new SessionError('UNAVAILABLE', 'The keys of the token issuer cannot be had now.', {
+      throw new SessionError('UNAVAILABLE', 'The keys of the token issuer cannot be fetched now.', {
         hint: 'Try again in a moment.',
         retryAfter: keys.retryMs / 1000,
         cause,

@@ -46,7 +46,7 @@ const hashToken = (token: string): Buffer => createHash('sha256').update(token).
 export function tokenEntry(token: string, user: string): object {
   if (token.length < 22 || !/^[\w.~+/-]+=*$/.test(token))
     throw invalidArgument(
-      'This is no token that can be used here.',
+      'The token is too short, or has characters that a bearer token cannot have.',
       'Use at least 22 random characters; `openssl rand -base64 32` makes such a token.',
     );
   return {
@@ -87,12 +87,12 @@ export async function openTokens(
       mark = current;
       complaint = undefined;
       if (entries.length > 0) log.info('The token file was read again.', { entries: entries.length });
-      else log.warn('The token file is empty or gone: every token is taken back.');
+      else log.warn('The token file is empty or gone: every token is revoked.');
     } catch (error) {
       // Once for each fault, and not for each look.
       if (String(error) === complaint) return;
       complaint = String(error);
-      log.error('The token file changed and cannot be used; the entries before it stay.', { error });
+      log.error('The token file changed and cannot be used; the entries read before stay valid.', { error });
     }
   }
 
@@ -112,8 +112,8 @@ export async function openTokens(
 function atLeastOne(entries: Entry[]): Entry[] {
   if (entries.length > 0) return entries;
   throw invalidArgument(
-    '--auth-tokens has no entry, so nobody could come in.',
-    'Make one with: agent-sessions-mcp add-token FILE',
+    '--auth-tokens has no entry, so no client could connect.',
+    'Add one with: agent-sessions-mcp add-token FILE',
   );
 }
 

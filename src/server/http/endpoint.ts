@@ -58,8 +58,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     served,
     servesLegacy: !sessionful,
     keepAliveMs,
-    onerror: (error) =>
-      log.info('The protocol library refused or dropped something.', { reason: error.message }),
+    onerror: (error) => log.info('The MCP SDK refused or dropped a message.', { reason: error.message }),
   });
   const admitted = settings.admissionQueue === false ? async () => {} : createAdmissionQueue();
   const openRequests = createOpenRequests();
@@ -125,7 +124,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
 
   const exhausted: Exhausted = (exchange, limit, seconds) => {
     metrics?.refused(limit);
-    refuse(exchange, 429, `Too much at once: the limit of ${limit} is reached.`, { retryAfter: seconds });
+    refuse(exchange, 429, `Too many requests: the limit of ${limit} is reached.`, { retryAfter: seconds });
   };
 
   return {

@@ -68,7 +68,9 @@ export async function startTransport(options: TransportOptions): Promise<HttpSer
       if (principal === undefined) return;
       if (!draining) return await answers?.endpoint.serve(exchange, principal);
       await skipBody(req);
-      refuse(exchange, 503, 'The server is ending. Call again in a moment.', { retryAfter: restartSeconds });
+      refuse(exchange, 503, 'The server is shutting down. Call again in a moment.', {
+        retryAfter: restartSeconds,
+      });
     } catch (error) {
       logWith(log, { requestId: exchange.id }).error('A request failed unexpectedly.', { error });
       if (res.headersSent) res.destroy();
@@ -99,7 +101,8 @@ export async function startTransport(options: TransportOptions): Promise<HttpSer
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : settings.port;
   const metadata = options.metadata?.(port);
-  const ready = () => (draining ? Promise.reject(new Error('The server is ending.')) : options.ready());
+  const ready = () =>
+    draining ? Promise.reject(new Error('The server is shutting down.')) : options.ready();
   const endpoint = createEndpoint({ ...options, metadata });
   answers = { gate: createGate({ ...options, metadata, ready }), endpoint };
   const check = setInterval(() => {
@@ -154,7 +157,7 @@ const reachable = (host: string): string => (host === '0.0.0.0' || host === '::'
 
 function cannotListen({ host, port }: { host: string; port: number }, cause: Error): SessionError {
   return new SessionError('FAILED_PRECONDITION', `The server cannot listen on ${host}, port ${port}.`, {
-    hint: 'Check that no other program does, or choose another --port.',
+    hint: 'Check that no other program uses the port, or choose another --port.',
     cause,
   });
 }

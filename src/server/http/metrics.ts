@@ -29,13 +29,17 @@ export function createMetrics(meters: readonly Meter[], limits: Limits): Metrics
         .createObservableGauge(`agent_sessions.${name}`)
         .addCallback((result) => result.observe(limits.total(counted)));
     return {
-      requests: meter.createCounter('agent_sessions.http_requests', { description: 'Requests answered.' }),
+      requests: meter.createCounter('agent_sessions.http_requests', {
+        description: 'Requests that were answered.',
+      }),
       durations: meter.createHistogram('http.server.request.duration', {
-        description: 'Time until a request was answered whole.',
+        description: 'Time until the answer to a request was complete.',
         unit: 's',
         advice: { explicitBucketBoundaries: durationBounds },
       }),
-      refusals: meter.createCounter('agent_sessions.refused', { description: 'What a limit refused.' }),
+      refusals: meter.createCounter('agent_sessions.refused', {
+        description: 'Requests that a limit refused.',
+      }),
     };
   });
   return {

@@ -66,7 +66,7 @@ export function createOpenRequests(): OpenRequests {
       const deadline = Date.now() + graceMs;
       while (open.size > 0 && Date.now() < deadline)
         await new Promise((resolve) => setTimeout(resolve, pollMs));
-      const answer = { status: 503, message: 'The server is ending. Call again in a moment.' };
+      const answer = { status: 503, message: 'The server is shutting down. Call again in a moment.' };
       for (const request of open.values())
         interrupt(request, { ...answer, retryAfter: restartSeconds }, callerLost);
     },

@@ -48,7 +48,7 @@ export function createRequestHandler({
   const calls = new WeakMap<Request, RequestCall>();
   const factory: McpServerFactory = ({ era, requestInfo }) => {
     const call = requestInfo === undefined ? undefined : calls.get(requestInfo);
-    if (call === undefined) throw new Error('A request came in beside the gate.');
+    if (call === undefined) throw new Error('A request arrived without passing the gate.');
     const server = served.build(call.principal, call.tool);
     // Request by request there is nowhere to send the updates of 2025 to.
     if (era === 'legacy' && server.server.getCapabilities().resources !== undefined)

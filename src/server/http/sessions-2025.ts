@@ -130,11 +130,13 @@ export function hostSessions(
     const { principal } = call;
     const owner = ownerKey(principal);
     if (sessions.size >= settings.most && !endOldestUnused(owner))
-      return refused(503, 'There are too many protocol sessions.', { retryAfter: retryAfter.sessions });
+      return refused(503, 'The server has no room for another protocol session.', {
+        retryAfter: retryAfter.sessions,
+      });
     const take = () => limits.take(principal.userId, 'sessions');
     const release = take() ?? (endOldestUnused(owner) ? take() : undefined);
     if (release === undefined)
-      return refused(429, 'All your protocol sessions are in use, and there is room for no more.', {
+      return refused(429, 'You have reached the limit of protocol sessions, and all of yours are in use.', {
         retryAfter: retryAfter.sessions,
       });
     const server = served.build(principal);

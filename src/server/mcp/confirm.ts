@@ -45,7 +45,7 @@ export async function settleConfirmation(
   const { question, version } = await tool.confirm(args, ctx);
   if (!canAsk(mcp.server, mcp.ctx)) {
     if (args.confirm === true) return undefined;
-    throw new SessionError('FAILED_PRECONDITION', 'This needs the word of the user, and nothing was done.', {
+    throw new SessionError('FAILED_PRECONDITION', 'This needs the user’s confirmation. Nothing was done.', {
       hint: 'Ask the user; if they agree, call again with confirm: true.',
     });
   }
@@ -56,7 +56,7 @@ export async function settleConfirmation(
   if (isAnswer && answer.kind === 'elicit') {
     if (answer.action === 'accept' && answer.content?.confirm === true) return undefined;
     throw new SessionError('CANCELLED', 'The user did not agree; nothing was done.', {
-      hint: 'Leave it, unless the user asks for it again.',
+      hint: 'Do not repeat the call unless the user asks for it.',
     });
   }
   return inputRequired({

@@ -46,7 +46,7 @@ export function toSessionError(error: unknown, log: Log, where: string): Session
   const incident = newId('x');
   log.error('A call failed unexpectedly.', { where, incident, error });
   return new SessionError('INTERNAL', 'Something went wrong in this server.', {
-    hint: 'Try again; if it stays, give the incident id to the operator, who finds it in the log.',
+    hint: 'Try again; if it fails again, give the incident id to the operator, who finds it in the log.',
     details: { incident },
   });
 }

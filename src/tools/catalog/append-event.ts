@@ -21,8 +21,8 @@ export const appendEvent = defineTool({
     text: z.string().optional().describe('The message; short for content with one text part'),
     content: contentSchema.optional().describe('Content with parts, each with one kind of data'),
     stateDelta: state.optional().describe('State keys to set; prefixes user:, app:, temp: as in ADK'),
-    invocationId: idText().optional().describe('Turn this belongs to; default: the one that runs'),
-    eventId: idText().optional().describe('Own id that makes the call safe to repeat'),
+    invocationId: idText().optional().describe('Turn that the event belongs to; default: the running one'),
+    eventId: idText().optional().describe('Your own id; makes the call safe to repeat'),
     expectedRevision,
     fields: metadataSchema
       .extend({
@@ -42,7 +42,7 @@ export const appendEvent = defineTool({
     const append = required(ctx.backend.events?.append, ctx.backend, 'append an event');
     if (args.text !== undefined && args.content !== undefined)
       throw invalidArgument(
-        'text and content are both given.',
+        'Both text and content are given.',
         'Give text for a plain message, content for parts.',
       );
     const { actions, ...metadata } = args.fields ?? {};

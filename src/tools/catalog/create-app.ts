@@ -8,7 +8,7 @@ export const createApp = defineTool({
   name: 'create_app',
   title: 'Create an app',
   description:
-    'Creates an app that sessions can belong to. Services that name apps themselves return that name.',
+    'Creates an app that sessions can belong to. Some services choose the name themselves: use the one in the result.',
   toolset: 'apps',
   needs: ['apps.create'],
   reach: 'backend',

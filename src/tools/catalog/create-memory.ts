@@ -8,7 +8,7 @@ import { memoryBrief, pageResult } from '../support/results.ts';
 export const createMemory = defineTool({
   name: 'create_memory',
   title: 'Create a memory',
-  description: 'Remembers one fact about a user for all sessions, as it stands.',
+  description: 'Stores one fact about a user, unchanged, for all sessions.',
   toolset: 'memory',
   needs: ['memory.create'],
   reach: 'user',

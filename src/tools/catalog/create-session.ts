@@ -13,7 +13,9 @@ export const createSession = defineTool({
   needs: ['sessions.create'],
   reach: 'user',
   input: {
-    sessionId: idText().optional().describe('Own id instead of a generated one; ALREADY_EXISTS if taken'),
+    sessionId: idText()
+      .optional()
+      .describe('Your own id instead of a generated one; ALREADY_EXISTS if taken'),
     displayName: z.string().max(500).optional().describe('Name for people'),
     labels,
     state: state

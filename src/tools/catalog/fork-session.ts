@@ -25,8 +25,10 @@ export const forkSession = defineTool({
   input: {
     sessionId,
     upToEventId: idText().optional().describe('Last event to copy; default: all'),
-    newSessionId: idText().optional().describe('Own id for the copy; that of a partial copy goes on with it'),
-    displayName: z.string().max(500).optional().describe('Name of the copy; default: that of the source'),
+    newSessionId: idText()
+      .optional()
+      .describe('Your own id for the copy; the id of a partial copy continues it'),
+    displayName: z.string().max(500).optional().describe('Name of the copy; default: the name of the source'),
     toBackend: z.string().optional().describe('Backend of the copy; default: the same'),
     toApp: idText().optional().describe('App of the copy on another backend'),
   },

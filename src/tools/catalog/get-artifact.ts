@@ -21,7 +21,7 @@ export const getArtifact = defineTool({
     name: idText().describe('Name of the artifact'),
     version: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().describe('Default: the latest'),
     offset: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe('First byte to read'),
-    maxBytes: z.int().min(4).max(1_000_000).default(12_000).describe('Most bytes to read'),
+    maxBytes: z.int().min(4).max(1_000_000).default(12_000).describe('Maximum bytes to read'),
   },
   output: z.object({
     artifact: artifactBrief,

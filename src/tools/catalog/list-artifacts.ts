@@ -9,7 +9,7 @@ export const listArtifacts = defineTool({
   name: 'list_artifacts',
   title: 'List artifacts',
   description:
-    'Lists the files of a session, and the user: ones that all sessions of the user share, each with its latest version and no content.',
+    'Lists the files of a session, and the user: files that all sessions of the user share, each with its latest version and without content.',
   toolset: 'artifacts',
   needs: ['artifacts.list'],
   reach: 'user',

@@ -8,7 +8,7 @@ export const listMemories = defineTool({
   name: 'list_memories',
   title: 'List memories',
   description:
-    'Lists what is remembered of a user, newest first; without a scope, of all scopes that the backend can list. To find something, use search_memory.',
+    'Lists what is remembered about a user, newest first; without a scope, in all scopes that the backend can list. To find something, use search_memory.',
   toolset: 'memory',
   needs: ['memory.list'],
   reach: 'user',

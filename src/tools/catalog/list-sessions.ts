@@ -31,7 +31,7 @@ export const listSessions = defineTool({
   async run(args, ctx) {
     const list = required(ctx.backend.sessions?.list, ctx.backend, 'list sessions');
     if (args.allUsers === true && !ctx.principal.admin)
-      throw new SessionError('PERMISSION_DENIED', 'Only an admin may list the sessions of all users.', {
+      throw new SessionError('PERMISSION_DENIED', 'Only an admin can list the sessions of all users.', {
         hint: 'Leave allUsers out to list your own.',
       });
     const filter = args.filter === undefined ? undefined : parseFilter(args.filter);

@@ -19,11 +19,13 @@ const textBytes = 9000;
 /** Arguments of a message to an agent. In few words: two tools publish them. */
 export const runInput = {
   sessionId: sessionId.optional(),
-  message: z.string().optional().describe('User’s words'),
-  content: contentSchema.optional().meta({ brief: true, description: 'Or {role, parts}' }),
+  message: z.string().optional().describe('Text of the user'),
+  content: contentSchema
+    .optional()
+    .meta({ brief: true, description: 'Or, instead of message, {role, parts}' }),
   stateDelta: state.optional().describe('State to set'),
-  invocationId: z.string().optional().describe('Known run, or own id to find it by again'),
-  waitSeconds: z.int().min(0).max(600).default(50).describe('Longest wait'),
+  invocationId: z.string().optional().describe('Id of a run, or your own id for a new one'),
+  waitSeconds: z.int().min(0).max(600).default(50).describe('Maximum wait'),
 };
 
 // What the description says of a result need not be in the schema again.
@@ -63,15 +65,15 @@ export const query = defineTool({
   name: 'query',
   title: 'Ask an agent',
   description:
-    'Runs the app’s agent on a message, in a new session if none is named. A run that outlasts waitSeconds goes on, status "running": wait_for_events, then query its sessionId and invocationId alone for the result. Cancelling the call that began a run ends the run; begun with waitSeconds 0, it depends on no call. Answers to open tool calls go into content as functionResponse parts.',
+    'Runs the app’s agent on a message, in a new session unless sessionId is given. A run that takes longer than waitSeconds continues, with status "running": use wait_for_events, then call query with only its sessionId and invocationId for the result. Cancelling the call that started a run ends the run, except with waitSeconds 0. To answer open tool calls, put functionResponse parts into content.',
   toolset: 'query',
   needs: ['query.stream'],
   reach: 'user',
   waits: true,
   input: {
     ...runInput,
-    cancel: z.boolean().optional().describe('true: end that run'),
-    classMethod: z.string().optional().describe('In place of a message: method of the agent to call'),
+    cancel: z.boolean().optional().describe('true: cancel that run'),
+    classMethod: z.string().optional().describe('Instead of a message: method of the agent to call'),
     input: z.record(z.string(), z.unknown()).optional().describe('Arguments of classMethod'),
   },
   output: runOutput,
@@ -87,7 +89,7 @@ export const query = defineTool({
     const call = required(ctx.backend.query?.call, ctx.backend, 'call methods of an agent');
     if (args.message !== undefined || args.content !== undefined)
       throw invalidArgument(
-        'classMethod and a message are both given.',
+        'Both classMethod and a message are given.',
         'Give classMethod and input, or a message.',
       );
     const output = await call(ctx.owner, { classMethod: args.classMethod, input: input ?? {} }, ctx.signal);
@@ -146,7 +148,7 @@ async function begin(args: RunArgs, ctx: ToolContext): Promise<StartedRun> {
       'Leave classMethod and input out.',
     );
   if (text !== undefined && content !== undefined)
-    throw invalidArgument('message and content are both given.', 'Give one of them.');
+    throw invalidArgument('Both message and content are given.', 'Give one of them.');
   const fault = content?.parts.length === 0 ? 'content has no parts' : content && contentFault(content);
   if (fault !== undefined)
     throw invalidArgument(`${fault}.`, 'Give parts, each with exactly one kind of data.');
@@ -158,10 +160,15 @@ async function begin(args: RunArgs, ctx: ToolContext): Promise<StartedRun> {
   if (message === undefined)
     throw invalidArgument(
       'Neither message nor sessionId is given.',
-      'Give a message for a new session, or the sessionId of one to go on with.',
+      'Give a message to start a new session, or the sessionId of the session to continue.',
     );
   const { sessions } = ctx.backend;
-  const create = required(sessions?.create, ctx.backend, 'create sessions', 'Pass the sessionId of one.');
+  const create = required(
+    sessions?.create,
+    ctx.backend,
+    'create sessions',
+    'Pass the sessionId of an existing session.',
+  );
   let made: SessionRef | undefined;
   const session = {
     userId: ctx.owner.userId,
@@ -183,7 +190,7 @@ async function cancelledRun(args: RunArgs, ctx: ToolContext): Promise<StartedRun
   if (args.sessionId === undefined || args.invocationId === undefined)
     throw invalidArgument(
       'cancel needs sessionId and invocationId.',
-      'Give both; status "running" came with them.',
+      'Give both, as the result with status "running" had them.',
     );
   const run = await ctx.runs.find(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), args.invocationId);
   if (run === undefined) throw runNotFound();

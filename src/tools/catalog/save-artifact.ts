@@ -33,7 +33,7 @@ export const saveArtifact = defineTool({
   async run(args, ctx) {
     const save = required(ctx.backend.artifacts?.save, ctx.backend, 'save an artifact');
     if ((args.text === undefined) === (args.data === undefined))
-      throw invalidArgument('Not exactly one of text and data is given.', 'Give text, or data as base64.');
+      throw invalidArgument('Exactly one of text and data must be given.', 'Give text, or data as base64.');
     if (args.data !== undefined && (!base64.test(args.data) || args.data.length % 4 !== 0))
       throw invalidArgument(
         'data is not base64.',

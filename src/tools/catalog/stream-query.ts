@@ -5,7 +5,7 @@ import { runAgent, runHints, runInput, runOutput } from './query.ts';
 export const streamQuery = defineTool({
   name: 'stream_query',
   title: 'Ask an agent, streamed',
-  description: 'Query, with the agent’s words sent as progress while they come.',
+  description: 'Like query, and sends the agent’s words as progress while the run goes on.',
   toolset: 'query',
   needs: ['query.stream'],
   reach: 'user',

@@ -33,8 +33,8 @@ export const submitToolOutputs = defineTool({
     const submit = required(ctx.backend.toolCalls?.submit, ctx.backend, 'answer tool calls');
     if (args.outputs.some(({ output, error }) => (output === undefined) === (error === undefined)))
       throw invalidArgument(
-        'An entry of outputs has not exactly one of output and error.',
-        'Give one of the two.',
+        'Each entry of outputs must have exactly one of output and error.',
+        'Give output for a result, error for a failure.',
       );
     const { event, session } = await submit(refOf(ctx, args), args.outputs);
     return { ...showEvent(event, 'concise'), session };

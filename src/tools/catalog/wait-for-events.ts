@@ -21,8 +21,8 @@ export const waitForEvents = defineTool({
   input: {
     sessionId,
     afterEventId: idText().optional().describe('Last event you know; default: none, so any event counts'),
-    timeoutSeconds: z.int().min(0).max(300).default(25).describe('Longest wait; many clients allow 60'),
-    pageSize: z.int().min(1).max(100).default(20).describe('Most events to return'),
+    timeoutSeconds: z.int().min(0).max(300).default(25).describe('Maximum wait; many clients allow 60'),
+    pageSize: z.int().min(1).max(100).default(20).describe('Maximum number of events'),
   },
   output: z.object({
     events: z.array(eventBrief),

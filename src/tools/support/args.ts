@@ -13,21 +13,21 @@ export const idText = () =>
 /** Arguments that several tools take. What means the same has the same name and the same words everywhere. */
 export const sessionId = idText().describe('Session id');
 export const eventId = idText().describe('Event id');
-export const app = idText().optional().describe('Agent; default: the server’s');
+export const app = idText().optional().describe('App; default: the server’s');
 export const userId = idText().optional().describe('Default: you');
 export const pageSize = z.int().min(1).max(maxPageSize).default(defaultPageSize).describe('Items per page');
-export const pageToken = z.string().optional().describe('nextPageToken of the page before');
+export const pageToken = z.string().optional().describe('nextPageToken of the previous page');
 export const view = z
   .enum(['concise', 'full'])
   .default('concise')
   .describe('concise cuts long values; full does not');
-export const confirm = z.boolean().optional().describe('true: the user agreed (clients without forms)');
+export const confirm = z.boolean().optional().describe('true: the user has agreed (clients without forms)');
 export const expectedRevision = z
   .int()
   .min(0)
   .max(Number.MAX_SAFE_INTEGER)
   .optional()
-  .describe('ABORTED unless the session still has it');
+  .describe('Fails with ABORTED if the session has another revision');
 export const ttlSeconds = z
   .int()
   .min(1)
@@ -42,7 +42,7 @@ export const labels = z
 export const scope = z
   .record(z.string(), z.string())
   .optional()
-  .describe('Memories are kept apart by scope, matched exactly; default: the backend’s');
+  .describe('Key-value pairs that keep memories apart, matched exactly; default: the backend’s');
 
 /** An RFC 3339 time so many seconds from now. */
 export const expiryOf = (seconds: number | undefined): string | undefined =>

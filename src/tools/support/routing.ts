@@ -18,7 +18,7 @@ export function checkNeeds(tool: Tool, chosen: Backend, backends: readonly Backe
   const can = (backend: Backend) => tool.needs.every((need) => supports(backend, need));
   if (can(chosen)) return;
   const others = backends.filter(can).map((backend) => backend.name);
-  throw new SessionError('UNIMPLEMENTED', `The ${chosen.name} backend has no ${tool.name}.`, {
-    hint: `Backends that have it: ${others.join(', ')}; fork_session copies a session there.${tool.instead === undefined ? '' : ` ${tool.instead}`}`,
+  throw new SessionError('UNIMPLEMENTED', `The ${chosen.name} backend does not support ${tool.name}.`, {
+    hint: `Backends that support it: ${others.join(', ')}; fork_session copies a session there.${tool.instead === undefined ? '' : ` ${tool.instead}`}`,
   });
 }
