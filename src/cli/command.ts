@@ -37,7 +37,7 @@ export function defineCommand<S extends Settings = Record<never, never>>(definit
 /** A failure before any work began; the exit code says so. */
 export class StartFailure extends Error {
   constructor(cause: unknown) {
-    super('The command could not begin.', { cause });
+    super('The command could not start.', { cause });
   }
 }
 

@@ -39,13 +39,13 @@ export const commands: readonly Command[] = [
   defineCommand({
     name: 'restore',
     operands: ['FILE'],
-    help: 'make a backup the local store, where there is none',
+    help: 'restore a backup as the local store; an existing store is never replaced',
     run: async (call) => (await import('./store-commands.ts')).restore(call),
   }),
   defineCommand({
     name: 'add-token',
     operands: ['FILE'],
-    help: 'make a token, write its entry into the file of --auth-tokens, and print the token',
+    help: 'create a token, add its entry to the file of --auth-tokens, and print the token',
     settings: {
       scopes: setting<readonly AccessScope[]>({
         flag: 'scopes',
@@ -64,7 +64,7 @@ export const commands: readonly Command[] = [
   }),
   defineCommand({
     name: 'hash-token',
-    help: 'read a token from stdin and write its entry for --auth-tokens',
+    help: 'read a token from stdin and print its entry for --auth-tokens',
     async run({ config, io }) {
       const { tokenEntry } = await import('../server/auth/tokens.ts');
       let token = '';

@@ -101,7 +101,7 @@ function checkRecords(damaged: readonly string[]): Finding[] {
           ? `One record is damaged: ${text}.`
           : `${damaged.length} records are damaged: ${text}.`,
         {
-          hint: 'The server passes over them. Delete them with the tools that delete a session, an event or a memory, or restore a backup made before the damage.',
+          hint: 'The server skips them. Delete them with the tools that delete a session, an event or a memory, or restore a backup made before the damage.',
         },
       ),
     },
@@ -118,7 +118,7 @@ function checkDisk(location: string): Finding[] {
     {
       kind: 'fail',
       error: new SessionError('RESOURCE_EXHAUSTED', `The disk of the store has only ${sizeOf(free)} left.`, {
-        hint: 'Make room: without it nothing can be written.',
+        hint: 'Free some space: on a full disk nothing can be written.',
       }),
     },
   ];

@@ -24,14 +24,14 @@ export async function restore({ config, operands, io }: Call<unknown>): Promise<
 }
 
 const operandOf = ([file = '']: readonly string[]): string => {
-  if (file === '') throw invalidArgument('The path of the backup is empty.', 'Write the path of a file.');
+  if (file === '') throw invalidArgument('The path of the backup is empty.', 'Give the path of a file.');
   return path.resolve(file);
 };
 
 function storePath({ store }: Config): string {
   const place = placeOf(store);
   if (place.engine === 'sqlite') return place.path;
-  throw new SessionError('FAILED_PRECONDITION', 'A store in memory ends with its server: there is no file.', {
+  throw new SessionError('FAILED_PRECONDITION', 'A store in memory ends with its server and has no file.', {
     hint: 'Name the file with --store sqlite:PATH.',
   });
 }

@@ -36,7 +36,7 @@ export const importCommand = defineCommand({
   name: 'import',
   operands: ['[SESSION]'],
   help: 'read a session from stdin as JSON Lines, under its own or the given id',
-  settings: withSharedState('also set the user: and app: state of the file, for all sessions'),
+  settings: withSharedState('also set the user: and app: state from the file, which all sessions share'),
   run: (call) =>
     withBackends(call, async ({ backends }) => {
       const { importSession } = await import('../transfer/import.ts');
@@ -103,7 +103,7 @@ function writerOf(stdout: Writable): Output {
           if (!error) return resolve();
           reject(
             new SessionError('UNAVAILABLE', 'The output cannot be written.', {
-              hint: 'Check that there is room for it; what was written so far is not whole.',
+              hint: 'Check that there is room for it; what was written so far is incomplete.',
               cause: error,
             }),
           );
@@ -121,7 +121,7 @@ async function* chunksOf(
   for (;;) {
     const next = await abortable(chunks.next(), signal).catch((error: unknown) => {
       throw signal.aborted
-        ? new SessionError('CANCELLED', 'The import was stopped.', { hint: 'Nothing of it was kept.' })
+        ? new SessionError('CANCELLED', 'The import was stopped.', { hint: 'Nothing was kept.' })
         : error;
     });
     if (next.done === true) return;

@@ -108,7 +108,7 @@ function secretOf(app: string, named: string, env: Readonly<Record<string, strin
   if (value === undefined || value === '')
     throw invalidArgument(
       `The agent of ${quote(app)} needs the environment variable ${named}, which is not set.`,
-      'Set it, or take its name out of the file of --config.',
+      'Set it, or remove its name from the file of --config.',
     );
   return value;
 }
@@ -118,6 +118,6 @@ function addressOf(app: string, what: string, text: string, secret: string | und
   const place = `${what} of the agent of ${quote(app)}`;
   if (secret !== undefined) return secureUrl(`The ${place}`, text);
   if (!/^https?:$/.test(URL.parse(text)?.protocol ?? ''))
-    throw invalidArgument(`The ${place} is no http or https address.`, 'Write it with https://.');
+    throw invalidArgument(`The ${place} is not an http or https address.`, 'Write it with https://.');
   return text;
 }

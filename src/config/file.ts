@@ -70,7 +70,7 @@ function unknownKey(path: readonly PropertyKey[], settings: readonly Setting<unk
       : `Did you mean ${moved.map(quote).join(' or ')}? `;
   return invalidArgument(
     `The file of --config has an unknown key ${quote(place)}.`,
-    `${hint}Keys there are: ${siblings.map((key) => key.split('.').at(-1)).join(', ') || 'none'}.`,
+    `${hint}Valid keys: ${siblings.map((key) => key.split('.').at(-1)).join(', ') || 'none'}.`,
   );
 }
 

@@ -78,5 +78,5 @@ function textOf(
 
 function unknownFlag(rawName: string, known: readonly string[]) {
   const hint = didYouMean(rawName, known, (name) => `--${name}`);
-  return invalidArgument(`There is no option ${quote(rawName)}.`, `${hint}See --help.`);
+  return invalidArgument(`Unknown option ${quote(rawName)}.`, `${hint}See --help.`);
 }

@@ -24,7 +24,7 @@ export const generalGroup = {
       env: 'AGENT_SESSIONS_STORE',
       key: 'store',
       kind: text,
-      help: 'memory: or sqlite:PATH; without it a file in your data folder',
+      help: 'memory: or sqlite:PATH; default: a file in your data folder',
     }),
     durability: setting<'full' | 'normal'>({
       flag: 'durability',
@@ -33,7 +33,7 @@ export const generalGroup = {
       key: 'durability',
       kind: oneOf('full', 'normal'),
       otherwise: 'full',
-      help: 'full: written to disk before the answer',
+      help: 'full: every write is on the disk before it is answered; normal: a power cut can lose the last ones',
     }),
     app: setting({
       flag: 'app',
@@ -43,7 +43,7 @@ export const generalGroup = {
       kind: text,
       otherwise: 'default',
       check: checkId,
-      help: 'the agent of calls that name none',
+      help: 'app (agent) for calls that name none',
     }),
     user: setting({
       flag: 'user',
@@ -52,7 +52,7 @@ export const generalGroup = {
       key: 'user',
       kind: text,
       check: checkId,
-      help: 'whose sessions they are; without it you',
+      help: 'user who owns the sessions; default: the user who starts the server',
     }),
     toolsets: setting({
       flag: 'toolsets',
@@ -60,7 +60,7 @@ export const generalGroup = {
       env: 'AGENT_SESSIONS_TOOLSETS',
       key: 'toolsets',
       kind: someOf(...toolsets),
-      help: `the tools to offer: ${toolsets.filter((name) => name !== 'server').join(', ')}; without it all, of apps only those that read`,
+      help: `toolsets to offer: ${toolsets.filter((name) => name !== 'server').join(', ')}; default: all, but of apps only the tools that read`,
     }),
     readOnly: setting({
       flag: 'read-only',
@@ -81,7 +81,7 @@ export const generalGroup = {
       value: 'FILE',
       env: 'AGENT_SESSIONS_CONFIG',
       kind: text,
-      help: 'JSON with the same settings, by the keys that follow "file:"',
+      help: 'JSON file with the same settings, under the keys that follow "file:" here',
     }),
     help: setting({ flag: 'help', short: 'h', kind: bare, otherwise: false, help: 'print this' }),
     version: setting({

@@ -33,7 +33,7 @@ export const httpGroup = {
       key: 'http.host',
       kind: text,
       otherwise: '127.0.0.1',
-      help: 'the address to listen on; other than loopback only with authentication',
+      help: 'address to listen on; an address other than loopback needs authentication',
     }),
     port: setting({
       flag: 'port',
@@ -42,7 +42,7 @@ export const httpGroup = {
       key: 'http.port',
       kind: whole(0, 65_535),
       otherwise: 8080,
-      help: 'the port to listen on; 0: a free one',
+      help: 'port to listen on; 0: any free port',
     }),
     path: setting({
       flag: 'path',
@@ -51,7 +51,7 @@ export const httpGroup = {
       key: 'http.path',
       kind: text,
       otherwise: '/mcp',
-      help: 'the path of the endpoint',
+      help: 'path of the endpoint',
       check: (where, path) => {
         if (!/^\/[\w./-]*$/.test(path)) throw wrong(where, path, 'Use a path such as /mcp.');
       },
@@ -62,7 +62,7 @@ export const httpGroup = {
       env: 'AGENT_SESSIONS_PUBLIC_URL',
       key: 'http.publicUrl',
       kind: text,
-      help: 'the address that clients use, behind a proxy',
+      help: 'address that clients use when the server is behind a proxy',
       check: secureUrl,
     }),
     tokens: setting({
@@ -88,7 +88,7 @@ export const httpGroup = {
       env: 'AGENT_SESSIONS_OAUTH_AUDIENCE',
       key: 'http.oauthAudience',
       kind: texts,
-      help: 'whom those JWTs must be for; without it the public URL',
+      help: 'audience that the JWTs must name; default: the public URL',
     }),
     jwksUrl: setting({
       flag: 'oauth-jwks-url',
@@ -96,7 +96,7 @@ export const httpGroup = {
       env: 'AGENT_SESSIONS_OAUTH_JWKS_URL',
       key: 'http.oauthJwksUrl',
       kind: text,
-      help: 'where the keys of the issuer are; without it as its metadata says',
+      help: 'address of the issuer’s keys; default: jwks_uri of its metadata',
       check: secureUrl,
     }),
     userClaim: setting({
@@ -106,13 +106,13 @@ export const httpGroup = {
       key: 'http.oauthUserClaim',
       kind: text,
       otherwise: 'sub',
-      help: 'the claim that names the user',
+      help: 'claim of the JWTs that names the user',
     }),
     clockSkewSeconds: setting({
       key: 'http.oauthClockSkewSeconds',
       kind: decimal(0, 300),
       otherwise: 30,
-      help: 'seconds by which the clock of the issuer may differ',
+      help: 'seconds by which the issuer’s clock may differ',
     }),
     allowedHosts: setting<readonly string[]>({
       flag: 'allowed-hosts',
@@ -121,7 +121,7 @@ export const httpGroup = {
       key: 'http.allowedHosts',
       kind: texts,
       otherwise: [],
-      help: 'further names that the Host header may have',
+      help: 'further host names to accept in the Host header',
     }),
     allowedOrigins: setting<readonly string[]>({
       flag: 'allowed-origins',
@@ -130,7 +130,7 @@ export const httpGroup = {
       key: 'http.allowedOrigins',
       kind: texts,
       otherwise: [],
-      help: 'web pages that may call',
+      help: 'origins of web pages that may call',
       check: (where, origins) => {
         const bad = origins.find((origin) => URL.parse(origin)?.origin !== origin);
         if (bad !== undefined)
@@ -144,7 +144,7 @@ export const httpGroup = {
       key: 'http.limits.requestsPerSecond',
       kind: decimal(0, 1_000_000),
       otherwise: defaultLimits.requestsPerSecond,
-      help: 'requests a second of one user; 0: no limit',
+      help: 'requests per second of one user; 0: no limit',
     }),
     appState: setting<'admins' | 'everyone'>({
       flag: 'app-state',
@@ -153,7 +153,7 @@ export const httpGroup = {
       key: 'http.appState',
       kind: oneOf('admins', 'everyone'),
       otherwise: 'admins',
-      help: 'who may set state under app: keys, which all users of an app share',
+      help: 'who can set state under app: keys, which all users of an app share',
     }),
     legacy: setting<'sessions' | 'stateless'>({
       flag: 'legacy',
@@ -162,7 +162,7 @@ export const httpGroup = {
       key: 'http.legacy',
       kind: oneOf('sessions', 'stateless'),
       otherwise: 'sessions',
-      help: 'how clients of 2025 are served',
+      help: 'clients of MCP 2025-11-25 and before: with protocol sessions, or stateless',
     }),
     metrics: setting({
       flag: 'metrics',
@@ -170,7 +170,7 @@ export const httpGroup = {
       key: 'http.metrics',
       kind: bare,
       otherwise: false,
-      help: 'serve figures for Prometheus at /metrics',
+      help: 'serve metrics for Prometheus at /metrics',
     }),
     accessLog: setting({
       flag: 'access-log',
@@ -191,26 +191,26 @@ export const httpGroup = {
       key: 'http.totalSessions',
       kind: whole(1, most),
       otherwise: 2000,
-      help: 'protocol sessions of all users',
+      help: 'most protocol sessions of all users together',
     }),
     connections: setting({
       key: 'http.connections',
       kind: whole(1, most),
       otherwise: 4096,
-      help: 'TCP connections of all clients',
+      help: 'most TCP connections of all clients together',
     }),
     burst: setting({
       key: 'http.limits.burst',
       kind: whole(1, most),
-      help: 'requests of one user that may come at once; without it five seconds’ worth',
+      help: 'requests of one user that may come at once; default: five times the rate limit',
     }),
-    requests: limit('requests', 'requests of one user under way'),
-    calls: limit('calls', 'tool calls of one user under way'),
-    streams: limit('streams', 'open streams of one user'),
-    sessions: limit('sessions', 'protocol sessions of one user'),
-    subscriptions: limit('subscriptions', 'resources that one user listens to'),
-    bodyBytes: limit('bodyBytes', 'bytes of one request'),
-    bodiesBytes: limit('bodiesBytes', 'bytes of the requests of one user under way'),
+    requests: limit('requests', 'most requests of one user at a time'),
+    calls: limit('calls', 'most tool calls of one user at a time'),
+    streams: limit('streams', 'most open streams of one user'),
+    sessions: limit('sessions', 'most protocol sessions of one user'),
+    subscriptions: limit('subscriptions', 'most resources that one user subscribes to'),
+    bodyBytes: limit('bodyBytes', 'most bytes of one request'),
+    bodiesBytes: limit('bodiesBytes', 'most bytes of the requests of one user at a time'),
   },
 };
 
@@ -244,7 +244,7 @@ function audienceOf(named: readonly string[], publicUrl: string | undefined): re
   if (named.length > 0) return named;
   if (publicUrl !== undefined) return [publicUrl];
   throw invalidArgument(
-    '--oauth-issuer needs an audience: a token for anybody else must not pass here.',
+    '--oauth-issuer needs an audience: tokens for other services must not be accepted.',
     'Give --oauth-audience, or --public-url when that is what tokens name.',
   );
 }

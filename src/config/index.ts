@@ -170,7 +170,7 @@ function commandOf<C extends CommandSpec>(name: string | undefined, commands: re
   if (found !== undefined) return found;
   const names = commands.map((command) => command.name);
   throw invalidArgument(
-    `There is no command ${quote(name ?? '')}.`,
+    `Unknown command ${quote(name ?? '')}.`,
     `${didYouMean(name ?? '', names)}Use one of: ${names.join(', ')}.`,
   );
 }
@@ -185,7 +185,7 @@ function checkOperands({ name, operands = [] }: CommandSpec, given: readonly str
     );
   const extra = given[operands.length];
   if (extra !== undefined)
-    throw invalidArgument(`There is an argument too many: ${quote(extra)}.`, `${usual} See --help.`);
+    throw invalidArgument(`Unexpected argument ${quote(extra)}.`, `${usual} See --help.`);
 }
 
 /** The folder where a program keeps its user's data on this system. */

@@ -19,16 +19,24 @@ export function memoryLedger(): RunLedger {
     async begin(ref, { invocationId, digest }) {
       const known = records.get(nameOf(ref, invocationId));
       if (known !== undefined && known.digest !== digest)
-        throw new SessionError('ALREADY_EXISTS', 'A run with this invocationId had another message.', {
-          hint: 'Leave invocationId out for a new run, or send no message to look at that one.',
-        });
+        throw new SessionError(
+          'ALREADY_EXISTS',
+          'A run with this invocationId exists, and its message was different.',
+          {
+            hint: 'Leave invocationId out for a new run, or send no message to see that run.',
+          },
+        );
       if (known?.status === 'running' || known?.status === 'completed') return { begun: false, run: known };
       const running = current.get(sessionOf(ref));
       if (running !== undefined)
-        throw new SessionError('ABORTED', 'An agent is running on this session, one at a time.', {
-          hint: 'Look at it by calling query with its invocationId and no message, then try again.',
-          details: { invocationId: running },
-        });
+        throw new SessionError(
+          'ABORTED',
+          'An agent is already running in this session, and only one can run at a time.',
+          {
+            hint: 'Call query with its invocationId and no message to wait for its end, then try again.',
+            details: { invocationId: running },
+          },
+        );
       const run = { invocationId, digest, status: 'running' as const, author: ref.app };
       current.set(sessionOf(ref), invocationId);
       records.delete(nameOf(ref, invocationId));

@@ -57,7 +57,7 @@ export async function createApp(
   };
   return local.store.update([key], ([taken]) => {
     if (taken !== undefined)
-      throw new SessionError('ALREADY_EXISTS', 'There is an app with this name.', {
+      throw new SessionError('ALREADY_EXISTS', 'An app with this name already exists.', {
         hint: 'Use it as it is, or choose another name.',
       });
     return { result: toApp(app.name, record), writes: [{ key, value: JSON.stringify(record) }] };

@@ -27,7 +27,7 @@ export async function saveArtifact(local: Local, ref: SessionRef, input: NewArti
     'The artifact',
     input.data.length,
     maxArtifactBytes,
-    'Split it, or keep it elsewhere and save its address.',
+    'Split it, or store it elsewhere and save its address.',
   );
   const now = local.now();
   const data = input.data.toString('base64');

@@ -86,7 +86,7 @@ export const takenIds = (event: Event, known: KnownCalls): string[] =>
   callsOf(event).flatMap((call) => (call.bare !== true && known.open.has(call.id) ? [call.id] : []));
 
 export function callIdTaken(): SessionError {
-  return new SessionError('ALREADY_EXISTS', 'A tool call with this id waits for its answer already.', {
+  return new SessionError('ALREADY_EXISTS', 'Another tool call with this id is still open.', {
     hint: 'Give the functionCall another id, or answer the earlier call first; list_tool_calls shows it.',
   });
 }

@@ -34,7 +34,7 @@ export async function registerFeedback(local: Local, ref: SessionRef, feedback: 
         'RESOURCE_EXHAUSTED',
         `An event holds at most ${maxPerEvent} pieces of feedback.`,
         {
-          hint: 'Append an event that speaks of it.',
+          hint: 'Append an event with the further feedback.',
         },
       );
     const entry = compact({ score, text, createTime: toTime(local.now()) });
@@ -45,7 +45,10 @@ export async function registerFeedback(local: Local, ref: SessionRef, feedback: 
 /** The agent's last event of an invocation, among the latest events of the session. */
 async function lastEventOf(local: Local, ref: SessionRef, invocationId: string | undefined): Promise<string> {
   if (invocationId === undefined)
-    throw invalidArgument('Neither eventId nor invocationId is given.', 'Say what the feedback speaks of.');
+    throw invalidArgument(
+      'Neither eventId nor invocationId is given.',
+      'Give the eventId or the invocationId that the feedback is about.',
+    );
   let cursor: string | undefined;
   for (let pages = 0; pages < 10; pages += 1) {
     const page = await listEvents(local, ref, { order: 'desc', pageSize: 100, cursor });
@@ -54,7 +57,7 @@ async function lastEventOf(local: Local, ref: SessionRef, invocationId: string |
     if (page.cursor === undefined) break;
     cursor = page.cursor;
   }
-  throw new SessionError('NOT_FOUND', 'No answer of this invocation is among the latest events.', {
+  throw new SessionError('NOT_FOUND', 'The latest events have no answer of this invocation.', {
     hint: 'Give the eventId of the answer; list_events shows it.',
   });
 }

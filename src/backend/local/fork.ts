@@ -44,8 +44,8 @@ export async function forkSession(local: Local, ref: SessionRef, options: ForkOp
     const session = await forkOnce(local, ref, options);
     if (session !== undefined) return session;
     if (attempt === attempts)
-      throw new SessionError('ABORTED', 'The session was changed again and again while it was copied.', {
-        hint: 'Fork it again when nobody hides, deletes or updates in it.',
+      throw new SessionError('ABORTED', 'The session kept changing while it was copied.', {
+        hint: 'Fork it again when nobody hides events, deletes events or updates the session.',
       });
   }
 }

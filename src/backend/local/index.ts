@@ -65,8 +65,8 @@ export function openLocal(config: LocalConfig): Backend {
         capabilities: capabilitiesOf(backend),
         notes: [
           `Data is kept by the ${store.engine} engine.`,
-          'add_session_to_memory stores texts as facts as they stand; no model works on them.',
-          'add_session_to_memory adds only what came since it was last called; list_memories is newest first, and without a scope of all scopes.',
+          'add_session_to_memory stores each text of a session as a fact, unchanged; no model extracts or merges facts.',
+          'add_session_to_memory adds only what is new since its last call. list_memories without a scope lists the memories of all scopes.',
           'A query with an invocationId of your own runs once, however often it is sent.',
           'A session id is unique for a user within an app.',
           ...damageNote(await damagedRecords(store)),
@@ -149,4 +149,6 @@ export function openLocal(config: LocalConfig): Backend {
 const damageNote = (keys: readonly string[]): string[] =>
   keys.length === 0
     ? []
-    : [`${keys.length} records of the store are damaged; the command doctor names them.`];
+    : [
+        `${keys.length} records of the store are damaged; the command \`agent-sessions-mcp doctor\` names them.`,
+      ];

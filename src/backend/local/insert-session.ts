@@ -85,8 +85,8 @@ export async function insertSession(
 
 /** The journal entry of a copy is gone: maintenance took its process for dead and swept what it had built. */
 export const buildingSwept = (): SessionError =>
-  new SessionError('ABORTED', 'The copy stood still for so long that it was taken for abandoned.', {
-    hint: 'Nothing is left of it: begin again.',
+  new SessionError('ABORTED', 'The copy made no progress for so long that it was discarded.', {
+    hint: 'Nothing of it was kept. Start the copy again.',
   });
 
 /** The keys that `insertWrites` wants the values of. */

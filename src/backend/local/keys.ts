@@ -15,7 +15,7 @@ const under = (...parts: readonly string[]): string => `${key(...parts)}/`;
 function encode(part: string): string {
   if (/^[\w-]+$/.test(part)) return part;
   if (!part.isWellFormed())
-    throw invalidArgument('An id holds broken Unicode.', 'Pass ids as other tools returned them.');
+    throw invalidArgument('An id contains broken Unicode.', 'Pass ids as other tools returned them.');
   return encodeURIComponent(part);
 }
 

@@ -146,7 +146,7 @@ export async function addSessionToMemory(
   return {
     memories,
     count,
-    note: 'Offline, every new text of the session became one fact as it stands; no model extracted or merged facts.',
+    note: 'Every new text of the session became one fact, unchanged; no model extracted or merged facts.',
   };
 }
 

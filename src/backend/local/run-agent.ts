@@ -102,7 +102,7 @@ async function unanswered(local: Local, ref: SessionRef, agentName: string): Pro
     if (event.author === agentName) break;
     return event.content;
   }
-  throw new SessionError('FAILED_PRECONDITION', 'There is nothing in the session for the agent to answer.', {
+  throw new SessionError('FAILED_PRECONDITION', 'The session has no message for the agent to answer.', {
     hint: 'Pass a message.',
   });
 }

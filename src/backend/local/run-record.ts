@@ -81,16 +81,24 @@ export function endEvent(invocationId: string, ending: RunEnding): NewEvent {
 
 export function checkDigest(row: RunRow, digest: string): void {
   if (row.digest !== digest)
-    throw new SessionError('ALREADY_EXISTS', 'A run with this invocationId had another message.', {
-      hint: 'Leave invocationId out for a new run, or send no message to look at that one.',
-    });
+    throw new SessionError(
+      'ALREADY_EXISTS',
+      'A run with this invocationId exists, and its message was different.',
+      {
+        hint: 'Leave invocationId out for a new run, or send no message to see that run.',
+      },
+    );
 }
 
 export function busy(invocationId: string): SessionError {
-  return new SessionError('ABORTED', 'An agent is running on this session, one at a time.', {
-    hint: 'Wait for its end with wait_for_events, or look at it by calling query with its invocationId and no message.',
-    details: { invocationId },
-  });
+  return new SessionError(
+    'ABORTED',
+    'An agent is already running in this session, and only one can run at a time.',
+    {
+      hint: 'Wait with wait_for_events until it ends, or call query with its invocationId and no message to see how it stands.',
+      details: { invocationId },
+    },
+  );
 }
 
 /** A run that this process runs, as long as its record names this owner. */

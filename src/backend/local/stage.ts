@@ -86,7 +86,7 @@ export async function stageSession(
     },
     async addArtifact({ artifact, data }) {
       checkId('name', artifact.name);
-      checkSize('The artifact', data.length, maxArtifactBytes, 'Keep it elsewhere and save its address.');
+      checkSize('The artifact', data.length, maxArtifactBytes, 'Store it elsewhere and save its address.');
       const stored = { ...artifact, sizeBytes: data.length, sha256: sha256Of(data) };
       await add([
         { key: keys.latestKey(artifacts, artifact.name), value: JSON.stringify(stored) },

@@ -28,7 +28,7 @@ export function checkLabels(labels: Record<string, string> | undefined): void {
   if (entries.length > mostLabels)
     throw invalidArgument(
       `A session has more than ${mostLabels} labels.`,
-      'Keep what is not searched in the state.',
+      'Keep in labels only what filters use, and the rest in the state.',
     );
   if (entries.some(([key, value]) => !labelKey.test(key) || !labelValue.test(value)))
     throw invalidArgument(
@@ -46,7 +46,10 @@ export function checkExpireTime(expireTime: string | undefined, now: number): nu
   const ms = parseTime('expireTime', expireTime);
   if (ms <= now) throw invalidArgument('expireTime is not in the future.', 'Give a later time.');
   if (ms > now + maxTtlSeconds * 1000)
-    throw invalidArgument('expireTime is more than ten years ahead.', 'Leave it out to keep the session.');
+    throw invalidArgument(
+      'expireTime is more than ten years ahead.',
+      'Give an earlier time, or leave it out to keep the session.',
+    );
   return ms;
 }
 
@@ -162,7 +165,7 @@ export function checkScope(scope: MemoryScope | undefined): void {
     throw invalidArgument(`The scope has more than ${mostScopeEntries} entries.`, 'Use fewer entries.');
   if (values.some((value) => value.includes('*')))
     throw invalidArgument(
-      'A value of the scope holds "*".',
+      'A value of the scope contains "*".',
       'Scopes are matched exactly; there are no wildcards.',
     );
 }
