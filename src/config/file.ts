@@ -1,27 +1,43 @@
 import * as z from 'zod';
-import { invalidArgument, quote, SessionError } from '../errors.ts';
+import { invalidArgument, quote, type SessionError } from '../errors.ts';
 import { agentsFileSchema } from './agents.ts';
 import { didYouMean } from './nearest.ts';
 import { type Group, memberAt, refused, type Setting } from './setting.ts';
 
 /** Reads the file of `--config` and checks all of it. @throws SessionError INVALID_ARGUMENT */
 export function readConfigFile(readFile: () => string, groups: readonly Group[]): unknown {
-  let content: unknown;
-  try {
-    content = JSON.parse(readFile());
-  } catch (cause) {
-    throw new SessionError('INVALID_ARGUMENT', 'The file of --config cannot be read, or is not JSON.', {
-      hint: 'Check its path and content.',
-      cause,
-    });
-  }
+  const content = parsed(contentOf(readFile));
   const settings = groups.flatMap((group) => Object.values(group.settings));
-  const parsed = fileSchema(settings).safeParse(content);
-  const [issue] = parsed.error?.issues ?? [];
-  if (issue === undefined) return parsed.data;
+  const checked = fileSchema(settings).safeParse(content);
+  const [issue] = checked.error?.issues ?? [];
+  if (issue === undefined) return checked.data;
   throw issue.code === 'unrecognized_keys'
     ? unknownKey([...issue.path, issue.keys[0] ?? ''], settings)
     : wrongValue(content, issue, settings);
+}
+
+// The cause of a wrong path or a slip of the pen says nothing more to people, and its stack much less.
+function contentOf(readFile: () => string): string {
+  try {
+    return readFile();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
+    throw code === 'ENOENT'
+      ? invalidArgument('There is no file at the path of --config.', 'Check the path.')
+      : invalidArgument(`The file of --config cannot be read (${code}).`, 'Check its path and permissions.');
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const [, line, column] = /line (\d+) column (\d+)/.exec(String(error)) ?? [];
+    throw invalidArgument(
+      'The file of --config is not JSON.',
+      line === undefined ? 'Check its content.' : `Look at line ${line}, column ${column}.`,
+    );
+  }
 }
 
 interface Tree {
@@ -85,5 +101,5 @@ function wrongValue(
   const one = settings.find(({ key }) => key !== undefined && (place === key || place.startsWith(`${key}.`)));
   if (one !== undefined)
     return refused(one, `${one.key} in the file of --config`, memberAt(content, issue.path));
-  return invalidArgument(`The file of --config is wrong at ${quote(place)}.`, issue.message);
+  return invalidArgument(`The file of --config is wrong at ${quote(place || 'its top')}.`, issue.message);
 }

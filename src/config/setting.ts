@@ -70,7 +70,7 @@ export const text: Kind<string> = {
 };
 
 export const texts: Kind<readonly string[]> = {
-  expects: 'Use a list of texts.',
+  expects: 'Use texts with commas between them (a list in the file).',
   fromText: itemsOf,
   schema: () => z.array(z.string()),
 };
@@ -102,7 +102,7 @@ export const oneOf = <T extends string>(...all: readonly T[]): Kind<T> => ({
 });
 
 export const someOf = <T extends string>(...all: readonly T[]): Kind<readonly T[]> => ({
-  expects: `Use one or more of: ${all.join(', ')}.`,
+  expects: `Use one or more of: ${all.join(', ')} (as a list in the file).`,
   fromText: itemsOf,
   schema: () => z.array(z.enum(all)),
 });

@@ -42,6 +42,33 @@ function refusal(args: readonly string[], given: Given = {}): string {
 const groups = [generalGroup, httpGroup, agentEngineGroup, adkGroup, vectaraGroup];
 const all: Setting<unknown>[] = groups.flatMap(({ settings }) => Object.values(settings));
 
+describe('a file of --config that cannot be used', () => {
+  const reading = (readFile: () => string) => {
+    const machine: Machine = { env: {}, platform: 'linux', homeDir: '/home/ann', userName: 'ann', readFile };
+    try {
+      readConfig(['--config', 'f'], machine, commands);
+    } catch (error) {
+      if (error instanceof SessionError)
+        return { words: `${error.message} ${error.hint}`, cause: error.cause };
+    }
+    throw new Error('It was taken.');
+  };
+  const failing = (code: string) => () => {
+    throw Object.assign(new Error(`${code}: open '/home/ann/f'`), { code });
+  };
+
+  it.each([
+    ['is missing', failing('ENOENT'), /^There is no file at the path of --config\./],
+    ['is a folder', failing('EISDIR'), /^The file of --config cannot be read \(EISDIR\)\./],
+    ['is cut', () => '{\n  "app": ', /^The file of --config is not JSON\. \S/],
+    ['lacks a quote', () => '{\n  app: 1}', /line 2, column 3/],
+    ['is a list', () => '[]', /wrong at "its top"/],
+    ['has a text for a list', () => '{"backend": "local"}', /as a list in the file/],
+  ])('says so in a sentence and without a stack when it %s', (_, readFile, words) => {
+    expect(reading(readFile)).toEqual({ words: expect.stringMatching(words), cause: undefined });
+  });
+});
+
 describe('the table of settings', () => {
   it('names every flag, variable and key once', () => {
     for (const of of ['flag', 'env', 'key'] as const) {
