@@ -4,7 +4,7 @@ import { openLocal } from '../../src/backend/local/index.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/types.ts';
 import { forkSession } from '../../src/transfer/fork.ts';
-import { ada, eventsOf, grow, idle, local, make, read, save, verb } from './support.ts';
+import { ada, eventsOf, grow, idle, local, make, read, save, stateOf, verb } from './support.ts';
 
 const hour = 60 * 60 * 1000;
 const memory = () => openStore({ url: 'memory:', durability: 'full', dataDir: tmpdir() });
@@ -43,6 +43,40 @@ async function keysIn(store: Store): Promise<string[]> {
 }
 
 describe('a staged session', () => {
+  it('keeps its contents when it appeared and could not be read for the answer', async () => {
+    const store = await memory();
+    let reads = 0;
+    let appeared = false;
+    const backend = openLocal({
+      store: {
+        ...store,
+        get(keys) {
+          if (appeared) reads += 1;
+          return reads === 1 ? Promise.reject(new Error('The disk is slow.')) : store.get(keys);
+        },
+        async update(keys, decide) {
+          const result = await store.update(keys, decide);
+          const [head] = await store.range({ prefix: 's/', limit: 1 });
+          appeared = head !== undefined;
+          return result;
+        },
+      },
+    });
+    const staged = await verb(backend.transfer?.stage)(ada, { sessionId: 'copy' });
+    await staged.addEvent({
+      id: 'e',
+      author: 'user',
+      invocationId: 'i',
+      timestamp: new Date().toISOString(),
+    });
+    await expect(staged.commit({ topic: 'tea' })).rejects.toThrow();
+    await staged.discard();
+    const copy = { ...ada, sessionId: 'copy' };
+    expect(await stateOf(backend, copy)).toEqual({ topic: 'tea' });
+    expect(await eventsOf(backend, copy)).toHaveLength(1);
+    await backend.close();
+  });
+
   it('is there whole or not at all, whichever write its process dies before', {
     timeout: 60_000,
   }, async () => {

@@ -52,19 +52,16 @@ export async function stageSession(
   async function flush(): Promise<void> {
     const now = local.now();
     const writes = batch;
-    const held = journal;
+    const renewed = now >= renewAt ? keys.trashKey(now + silentMs, head.uid) : journal;
     batch = [];
     length = 0;
-    if (now >= renewAt) {
-      const next = keys.trashKey(now + silentMs, head.uid);
-      writes.push({ key: next, value: inside }, { drop: journal });
-      journal = next;
-      renewAt = now + silentMs / 2;
-    }
-    await store.update([held], ([entry]) => {
+    if (renewed !== journal) writes.push({ key: renewed, value: inside }, { drop: journal });
+    await store.update([journal], ([entry]) => {
       if (entry === undefined) throw buildingSwept();
       return { result: undefined, writes };
     });
+    if (renewed !== journal) renewAt = now + silentMs / 2;
+    journal = renewed;
   }
 
   async function add(writes: readonly Write[]): Promise<void> {
@@ -104,8 +101,15 @@ export async function stageSession(
     },
     async discard() {
       batch = [];
+      // Without the entry it is swept already, or a session: then a failure after `commit` takes nothing away.
+      const claimed = keys.trashKey(0, head.uid);
+      const ours = await store.update([journal], ([entry]) => ({
+        result: entry !== undefined,
+        writes: entry === undefined ? [] : [{ drop: journal }, { key: claimed, value: inside }],
+      }));
+      if (!ours) return;
       await dropSlices(local, inside);
-      await store.update([], () => ({ result: undefined, writes: [{ drop: journal }] }));
+      await store.update([], () => ({ result: undefined, writes: [{ drop: claimed }] }));
     },
   };
 }
