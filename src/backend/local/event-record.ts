@@ -8,7 +8,7 @@ import type { Write } from '../../store/types.ts';
 import { withCallIds } from '../shared/open-calls.ts';
 import { answersOf, type CallAnswer, callsOf, callWrites, type KnownCalls } from './call-record.ts';
 import * as keys from './keys.ts';
-import { checkSize, maxEventBytes } from './limits.ts';
+import { checkSize, maxCopiedEventBytes, maxEventBytes } from './limits.ts';
 import { type Head, touched } from './session-record.ts';
 
 /** What is stored of an event: itself, and the latest timestamp of any event up to it (see `firstAfterTime`). */
@@ -82,7 +82,7 @@ export interface Added {
 
 /** The head after an event has joined its session, and the writes of the event itself. */
 export function addEvent(before: Head, event: Event, known: KnownCalls, now: number): Added {
-  const placed = placeEvent(before, event, before.next, known);
+  const placed = placeEvent(before, event, before.next, known, maxEventBytes);
   return { head: { ...placed.head, ...changedAt(before, now) }, writes: placed.writes };
 }
 
@@ -92,13 +92,19 @@ const changedAt = (before: Head, now: number): Pick<Head, 'updated' | 'revision'
 };
 
 /** An event in its place: as number `seq`, which no earlier event of the session has reached. */
-export function placeEvent(before: Head, event: Event, seq: number, known: KnownCalls): Added {
+export function placeEvent(
+  before: Head,
+  event: Event,
+  seq: number,
+  known: KnownCalls,
+  mostBytes = maxCopiedEventBytes,
+): Added {
   const highWater = Math.max(before.highWater, Date.parse(event.timestamp));
   const value = JSON.stringify({ highWater, event } satisfies EventRecord);
   checkSize(
     'The event',
     Buffer.byteLength(value),
-    maxEventBytes,
+    mostBytes,
     'Save large content as an artifact and name it in the event.',
   );
   const shown = event.hidden !== true;

@@ -13,6 +13,9 @@ const say = (text: string, more: Partial<NewEvent> = {}): NewEvent => ({
   content: { role: 'user', parts: [{ text }] },
   ...more,
 });
+const never = (): never => {
+  throw new Error('There is no event.');
+};
 
 describe('the local backend', () => {
   let clock: number;
@@ -40,6 +43,18 @@ describe('the local backend', () => {
     (await store.range({ prefix: '', limit: 10_000 }))
       .map((row) => row.key)
       .filter((key) => /^(s|x|lu|lc|mu|mc|z|t)\//.test(key));
+
+  it('copies an event that has grown beyond what an append may hold', async () => {
+    const ref = await make();
+    const event = await append(ref, { ...say('x'.repeat(4 * 1024 * 1024 - 400)), id: 'a', author: 'agent' });
+    await backend.feedback.register?.(ref, { eventId: 'a', score: 1, text: 'y'.repeat(3000) });
+    const fork = await backend.sessions.fork?.(ref, {});
+    expect(fork?.eventCount).toBe(1);
+    const [grown] = (await backend.events.list?.(ref, { pageSize: 1 }))?.items ?? [];
+    const staged = await backend.transfer.stage?.(owner, {});
+    await staged?.addEvent(grown ?? event ?? never());
+    expect((await staged?.commit({}))?.eventCount).toBe(1);
+  });
 
   describe('order and paging', () => {
     it('is that of acceptance, whatever the timestamps say', async () => {
