@@ -5,7 +5,7 @@ import type { Backend } from '../backend/types.ts';
 import type { BackendName, Config } from '../config/index.ts';
 import type { Log } from '../log.ts';
 import { openRunManager, type RunManager } from '../run/manager.ts';
-import { openStore } from '../store/open.ts';
+import { isNewStore, openStore, placeOf } from '../store/open.ts';
 import { storeSecret } from '../store/secret.ts';
 
 export interface OpenBackends {
@@ -24,9 +24,14 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
   let secret: Buffer | undefined;
   const openOne: Record<BackendName, () => Promise<Backend>> = {
     async local() {
+      const place = placeOf(config.store);
+      const isNew = place.engine === 'sqlite' && isNewStore(place);
       const store = await openStore(config.store);
       secret = await storeSecret(store);
-      log.info('The local store is open.', { engine: store.engine, location: store.location });
+      const message = isNew
+        ? 'A new, empty local store was made. If there should be sessions in it, check --store.'
+        : 'The local store is open.';
+      log.info(message, { engine: store.engine, location: store.location });
       return openLocal({
         store,
         agents: openAgents(config.agents),

@@ -39,7 +39,7 @@ export function parseFlags(argv: readonly string[], groups: readonly Group[]): C
 export function checkFlags({ flags }: CommandLine, groups: readonly Group[], command: string): void {
   const known = flagsOf(groups);
   for (const name of Object.keys(flags)) {
-    const takers = known.get(name)?.group.commands;
+    const takers = known.get(name)?.commands;
     if (takers === undefined || takers.includes(command)) continue;
     throw invalidArgument(
       `--${name} is an option of ${takers.join(' and ')}, not of ${command}.`,
@@ -48,14 +48,19 @@ export function checkFlags({ flags }: CommandLine, groups: readonly Group[], com
   }
 }
 
-function flagsOf(groups: readonly Group[]): Map<string, { one: Setting<unknown>; group: Group }> {
-  return new Map(
-    groups.flatMap((group) =>
-      Object.values(group.settings).flatMap((one) =>
-        one.flag === undefined ? [] : [[one.flag, { one, group }] as const],
-      ),
-    ),
-  );
+/** The flags there are, each with the commands that take it; undefined: all. */
+function flagsOf(
+  groups: readonly Group[],
+): Map<string, { one: Setting<unknown>; commands: readonly string[] | undefined }> {
+  const flags = new Map<string, { one: Setting<unknown>; commands: readonly string[] | undefined }>();
+  for (const { settings, commands } of groups)
+    for (const one of Object.values(settings)) {
+      if (one.flag === undefined) continue;
+      // Several commands may have a flag of the same name and form.
+      const others = flags.get(one.flag)?.commands ?? [];
+      flags.set(one.flag, { one, commands: commands && [...others, ...commands] });
+    }
+  return flags;
 }
 
 function textOf(

@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { invalidArgument, quote } from '../errors.ts';
@@ -36,6 +37,11 @@ export function placeOf({ url, dataDir }: Pick<StoreOptions, 'url' | 'dataDir'>)
     default:
       throw invalidArgument(`There is no store of the kind ${quote(scheme)}.`, `Write ${forms}.`);
   }
+}
+
+/** Whether opening it would make a new, empty store. */
+export function isNewStore(place: StorePlace): boolean {
+  return place.engine === 'memory' || !existsSync(place.path) || statSync(place.path).size === 0;
 }
 
 /** @throws SessionError INVALID_ARGUMENT for a URL that names no store; else see the engine. */
