@@ -1,9 +1,14 @@
-import { setting, someOf } from '../config/setting.ts';
+import { bare, setting, someOf, whole } from '../config/setting.ts';
 import { type AccessScope, accessScopes } from '../model/principal.ts';
 import { type Command, defineCommand, StartFailure } from './command.ts';
 import { doctor } from './doctor.ts';
 import { serve } from './serve.ts';
 import { exportCommand, importCommand } from './transfer.ts';
+
+const json = setting({ flag: 'json', kind: bare, otherwise: false, help: 'print JSON Lines' });
+
+const limit = (help: string, most = 1_000_000) =>
+  setting({ flag: 'limit', value: 'N', kind: whole(1, most), help });
 
 /** Every command, in the order of `--help`. The first is the default. */
 export const commands: readonly Command[] = [
@@ -27,6 +32,29 @@ export const commands: readonly Command[] = [
     name: 'doctor',
     help: 'check configuration and store, and say what to fix',
     run: ({ config, log, io }) => doctor(config, log, io),
+  }),
+  defineCommand({
+    name: 'list',
+    help: 'print your sessions, the latest first',
+    settings: { limit: limit('sessions to print; without it all'), json },
+    run: async (call) => (await import('./list.ts')).list(call),
+  }),
+  defineCommand({
+    name: 'show',
+    operands: ['SESSION'],
+    help: 'print a session as a conversation',
+    settings: {
+      hidden: setting({ flag: 'hidden', kind: bare, otherwise: false, help: 'print hidden events too' }),
+      json,
+    },
+    run: async (call) => (await import('./show.ts')).show(call),
+  }),
+  defineCommand({
+    name: 'search',
+    operands: ['WORDS…'],
+    help: 'print your memories that match, the best first; the text of sessions is not searched',
+    settings: { limit: limit('memories to print; without it 10', 100), json },
+    run: async (call) => (await import('./search.ts')).search(call),
   }),
   exportCommand,
   importCommand,

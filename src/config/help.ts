@@ -3,7 +3,7 @@ import type { Group, Setting } from './setting.ts';
 /** A command as `--help` and the reader of the command line see it. */
 export interface CommandShape {
   name: string;
-  /** What it is about, such as `SESSION`; `[SESSION]` may be left out. */
+  /** What it is about, such as `SESSION`; `[SESSION]` may be left out, `WORDS…` are one or more. */
   operands?: readonly string[];
   help: string;
 }

@@ -183,7 +183,8 @@ function checkOperands({ name, operands = [] }: CommandSpec, given: readonly str
       missing === 'SESSION' ? `${name} needs the id of a session.` : `${name} needs ${missing}.`,
       usual,
     );
-  const extra = given[operands.length];
+  const takesMore = operands.at(-1)?.endsWith('…') === true;
+  const extra = takesMore ? undefined : given[operands.length];
   if (extra !== undefined)
     throw invalidArgument(`Unexpected argument ${quote(extra)}.`, `${usual} See --help.`);
 }
