@@ -7,8 +7,7 @@ import { exportCommand, importCommand } from './transfer.ts';
 
 const json = setting({ flag: 'json', kind: bare, otherwise: false, help: 'print JSON Lines' });
 
-const limit = (help: string, most = 1_000_000) =>
-  setting({ flag: 'limit', value: 'N', kind: whole(1, most), help });
+const limit = { flag: 'limit', value: 'N' };
 
 /** Every command, in the order of `--help`. The first is the default. */
 export const commands: readonly Command[] = [
@@ -36,7 +35,14 @@ export const commands: readonly Command[] = [
   defineCommand({
     name: 'list',
     help: 'print your sessions, the latest first',
-    settings: { limit: limit('sessions to print; without it all'), json },
+    settings: {
+      limit: setting({
+        ...limit,
+        kind: whole(1, 1_000_000),
+        help: 'the most sessions to print; without it all',
+      }),
+      json,
+    },
     run: async (call) => (await import('./list.ts')).list(call),
   }),
   defineCommand({
@@ -53,7 +59,10 @@ export const commands: readonly Command[] = [
     name: 'search',
     operands: ['WORDS…'],
     help: 'print your memories that match, the best first; the text of sessions is not searched',
-    settings: { limit: limit('memories to print; without it 10', 100), json },
+    settings: {
+      limit: setting({ ...limit, kind: whole(1, 100), otherwise: 10, help: 'the most memories to print' }),
+      json,
+    },
     run: async (call) => (await import('./search.ts')).search(call),
   }),
   exportCommand,

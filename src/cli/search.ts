@@ -7,11 +7,9 @@ import { jsonLine, printable, printableLines, timeOf } from './printable.ts';
 import { withReadTarget } from './target.ts';
 
 interface Values {
-  limit: number | undefined;
+  limit: number;
   json: boolean;
 }
-
-const usualLimit = 10;
 
 /** Prints the memories of the user that match some words, the best first. */
 export async function search(call: Call<Values>): Promise<number> {
@@ -19,7 +17,7 @@ export async function search(call: Call<Values>): Promise<number> {
   if (text === '') throw invalidArgument('There are no words to search for.', 'Write some.');
   return withReadTarget(call, ({ backend, owner }) =>
     withOutput(call.io, async ({ write }) => {
-      const { limit = usualLimit, json } = call.values;
+      const { limit, json } = call.values;
       const find = required(
         backend.memory?.search,
         backend,
