@@ -142,7 +142,7 @@ describe('export and import as processes', () => {
       await sleep(300);
       child.kill(signal);
       expect(await code).toBe(signal === 'SIGKILL' ? null : 1);
-      if (signal !== 'SIGKILL') expect(stderr()).toMatch(/stopped.*Nothing of it was kept/);
+      if (signal !== 'SIGKILL') expect(stderr()).toMatch(/stopped.*Nothing was kept/);
       expect((await run(['export', 'big', '--user', 'ada', ...to])).stderr).toContain(
         'There is no such session.',
       );
