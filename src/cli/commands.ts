@@ -39,7 +39,7 @@ export const commands: readonly Command[] = [
       limit: setting({
         ...limit,
         kind: whole(1, 1_000_000),
-        help: 'the most sessions to print; without it all',
+        help: 'most sessions to print; default: all',
       }),
       json,
     },
@@ -60,7 +60,7 @@ export const commands: readonly Command[] = [
     operands: ['WORDS…'],
     help: 'print your memories that match, the best first; the text of sessions is not searched',
     settings: {
-      limit: setting({ ...limit, kind: whole(1, 100), otherwise: 10, help: 'the most memories to print' }),
+      limit: setting({ ...limit, kind: whole(1, 100), otherwise: 10, help: 'most memories to print' }),
       json,
     },
     run: async (call) => (await import('./search.ts')).search(call),
