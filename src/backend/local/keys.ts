@@ -33,6 +33,7 @@ export const allUserApps = 'au/';
 export const userApps = (userId: string): string => under('au', userId);
 
 export const headKey = (ref: SessionRef): string => key('s', ref.app, ref.userId, ref.sessionId);
+export const allHeads = 's/';
 export const appHeads = (app: string): string => under('s', app);
 export const appStateKey = (app: string): string => key('ga', app);
 export const userStateKey = (owner: Owner): string => key('gu', owner.app, owner.userId);

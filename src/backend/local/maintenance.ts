@@ -1,3 +1,4 @@
+import { timeOfId } from '../../model/ids.ts';
 import { slices } from '../../store/slices.ts';
 import type { Entry } from '../../store/types.ts';
 import { noteDamage } from './damage.ts';
@@ -67,7 +68,12 @@ async function expire(local: Local, entry: string): Promise<void> {
  * being made cannot become a session any more once its contents begin to go.
  */
 async function dropTrash(local: Local, row: Entry, stopped: () => boolean): Promise<void> {
-  const claimed = keys.trashKey(0, keys.partsOf(row.key)[2] ?? '');
+  const [, at = '', uid = ''] = keys.partsOf(row.key);
+  const claimed = keys.trashKey(0, uid);
+  if (keys.unfixed(at) - firstCopyMs === timeOfId(uid) && (await isSession(local, uid, stopped))) {
+    if (!stopped()) await local.store.update([], () => ({ result: undefined, writes: [{ drop: row.key }] }));
+    return;
+  }
   const prefix = await local.store.update([row.key], ([value]) => ({
     result: value,
     writes: value === undefined || row.key === claimed ? [] : [{ drop: row.key }, { key: claimed, value }],
@@ -76,6 +82,22 @@ async function dropTrash(local: Local, row: Entry, stopped: () => boolean): Prom
   if (prefix === undefined || !prefix.startsWith(keys.insides)) return;
   await dropSlices(local, prefix, stopped);
   if (!stopped()) await local.store.update([], () => ({ result: undefined, writes: [{ drop: claimed }] }));
+}
+
+/** How long after its beginning the first release took the remains of a fork for those of a dead process. */
+const firstCopyMs = 60 * 60 * 1000;
+
+/**
+ * Whether a session has this uid. The first release made a fork a session one commit before it ended the journal:
+ * killed in between it left an entry that speaks of a living session.
+ */
+async function isSession(local: Local, uid: string, stopped: () => boolean): Promise<boolean> {
+  for (let after: string | undefined; ; ) {
+    const rows = await local.store.range({ prefix: keys.allHeads, after, limit: 500 });
+    if (stopped() || rows.some((row) => tryHead(row.value)?.uid === uid)) return true;
+    after = rows.at(-1)?.key;
+    if (after === undefined) return false;
+  }
 }
 
 /** Rounds of `maintain`, now, every minute, and when it is poked. The returned stop waits for the one under way. */

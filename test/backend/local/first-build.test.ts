@@ -5,7 +5,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync } from 'node:zlib';
 import { beforeEach, expect, test } from 'vitest';
 import { openLocal } from '../../../src/backend/local/index.ts';
+import { headKey, insideOf, trashKey } from '../../../src/backend/local/keys.ts';
+import { maintain } from '../../../src/backend/local/maintenance.ts';
+import { storedHead } from '../../../src/backend/local/session-record.ts';
 import type { Backend } from '../../../src/backend/types.ts';
+import { timeOfId } from '../../../src/model/ids.ts';
 import { keyvAdapter } from '../../../src/store/keyv-adapter.ts';
 import { openSqlite } from '../../../src/store/sqlite.ts';
 import type { Store } from '../../../src/store/types.ts';
@@ -83,4 +87,19 @@ test.each([
   db.exec("insert into term_index (term_index) values ('integrity-check')");
   expect(db.prepare('pragma integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
   db.close();
+});
+
+test('a fork whose process died between its last two commits keeps its contents', async () => {
+  await local.sessions.fork?.(ref, { newSessionId: 'copy' });
+  const [copy] = (await store.get([headKey({ ...owner, sessionId: 'copy' })])).map((value) =>
+    storedHead(value ?? ''),
+  );
+  const uid = copy?.uid ?? '';
+  // It made the session first, and ended the journal then.
+  const journal = trashKey((timeOfId(uid) ?? 0) + 60 * 60 * 1000, uid);
+  await store.update([], () => ({ result: undefined, writes: [{ key: journal, value: insideOf(uid) }] }));
+  await maintain({ store, now: () => Date.now() + 2 * 60 * 60 * 1000 });
+  const page = await local.events.list?.({ ...owner, sessionId: 'copy' }, { pageSize: 100 });
+  expect(page?.items).toHaveLength(19);
+  expect(await store.get([journal])).toEqual([undefined]);
 });
