@@ -130,7 +130,7 @@ it(
         stderr: 'ignore',
       }),
     );
-    const options = { timeout: real ? 60_000 : 2000 };
+    const options = { timeout: real ? 60_000 : 10_000 };
     const waitSeconds = real ? undefined : 1;
     const ask = async (args: Json) =>
       (await client.callTool({ name: 'query', arguments: { ...args, waitSeconds } }, options))
