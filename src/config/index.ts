@@ -77,7 +77,8 @@ const ownGroup = ({ name, settings = {} }: CommandSpec): Group => ({
   settings,
 });
 
-const groupsOf = (commands: readonly CommandSpec[]): readonly Group[] => [
+/** Every setting, in the order of `--help`. */
+export const groupsOf = (commands: readonly CommandSpec[]): readonly Group[] => [
   generalGroup,
   ...commands.map(ownGroup),
   httpGroup,
