@@ -1,5 +1,4 @@
 import type { Event } from '../../model/event.ts';
-import { previewOf } from '../../model/session.ts';
 import type { Write } from '../../store/types.ts';
 import { eventNotFound } from '../shared/errors.ts';
 import type { Guard, SessionRef } from '../types.ts';
@@ -14,6 +13,8 @@ import {
   type Head,
   headWrites,
   type Local,
+  lastOf,
+  lastSeqIn,
   parseHead,
   readHead,
 } from './session-record.ts';
@@ -98,21 +99,22 @@ function lastAfter(
   seq: number,
   next: Event | undefined,
   previous: { seq: number; event: Event } | undefined,
-): Pick<Head, 'last' | 'lastSeq'> | undefined {
-  // Heads of earlier releases know the event without its number, which was looked up with the head.
-  const lastSeq = before.lastSeq ?? (before.last?.id === seen.last?.id ? seenLast : undefined);
+): Pick<Head, 'last' | 'lastAt'> | undefined {
+  // Where a head knows the event without its number, that was looked up with the head.
+  const lastSeq = lastSeqIn(before) ?? (before.last?.id === seen.last?.id ? seenLast : undefined);
   if (before.last !== undefined && lastSeq === undefined) return undefined;
   const visible = next !== undefined && next.hidden !== true;
-  if (visible && (lastSeq === undefined || seq >= lastSeq)) return { last: previewOf(next), lastSeq: seq };
-  if (visible || seq !== lastSeq) return { last: before.last, lastSeq };
+  if (visible && (lastSeq === undefined || seq >= lastSeq)) return lastOf(next, seq);
+  if (visible || seq !== lastSeq) return { last: before.last, lastAt: before.lastAt };
   if (seq !== seenLast || (before.edits ?? 0) !== (seen.edits ?? 0)) return undefined;
   return previous === undefined
-    ? { last: undefined, lastSeq: undefined }
-    : { last: previewOf(previous.event), lastSeq: previous.seq };
+    ? { last: undefined, lastAt: undefined }
+    : lastOf(previous.event, previous.seq);
 }
 
 async function lastSeqOf(local: Local, head: Head): Promise<number | undefined> {
-  if (head.lastSeq !== undefined || head.last === undefined) return head.lastSeq;
+  const known = lastSeqIn(head);
+  if (known !== undefined || head.last === undefined) return known;
   const [value] = await local.store.get([keys.eventIdKey(head.uid, head.last.id)]);
   // One that cannot be found is taken to be older than all others.
   return value === undefined ? -1 : Number(value.startsWith(deletedMark) ? value.slice(1) : value);

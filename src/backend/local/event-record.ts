@@ -1,7 +1,6 @@
 import { type Content, compact, type Event, type NewEvent } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
-import { previewOf } from '../../model/session.ts';
 import { splitState } from '../../model/state.ts';
 import { parseTime, toTime } from '../../model/time.ts';
 import type { Write } from '../../store/types.ts';
@@ -9,7 +8,7 @@ import { withCallIds } from '../shared/open-calls.ts';
 import { answersOf, type CallAnswer, callsOf, callWrites, type KnownCalls } from './call-record.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxCopiedEventBytes, maxEventBytes } from './limits.ts';
-import { type Head, touched } from './session-record.ts';
+import { type Head, lastOf, touched } from './session-record.ts';
 
 /** What is stored of an event: itself, and the latest timestamp of any event up to it (see `firstAfterTime`). */
 export interface EventRecord {
@@ -115,7 +114,7 @@ export function placeEvent(
       next: seq + 1,
       highWater,
       invocationId: event.invocationId,
-      ...(shown ? { last: previewOf(event), lastSeq: seq } : {}),
+      ...(shown ? lastOf(event, seq) : {}),
     },
     writes: [
       { key: keys.eventKey(before.uid, seq), value },

@@ -1,6 +1,7 @@
 import { SessionError } from '../../errors.ts';
+import type { Event } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
-import type { LastEvent, Session } from '../../model/session.ts';
+import { type LastEvent, previewOf, type Session } from '../../model/session.ts';
 import { toTime } from '../../model/time.ts';
 import type { Decision, Store, Write } from '../../store/types.ts';
 import { sessionNotFound } from '../shared/errors.ts';
@@ -29,9 +30,10 @@ export interface Head {
   invocationId?: string | undefined;
   /** The invocation that an agent runs now, or ran when its process died. */
   run?: string | undefined;
-  /** The last visible event, and its number; heads of earlier releases lack the number. */
+  /** The last visible event. */
   last?: LastEvent | undefined;
-  lastSeq?: number | undefined;
+  /** Its number. The first release replaces `last` alone, so the number counts only beside the id that it is for. */
+  lastAt?: { id: string; seq: number } | undefined;
   /** Changes to what was there before, so not appends: a copy that saw this number change is not of one moment. */
   edits?: number | undefined;
   forkedFrom?: Session['forkedFrom'];
@@ -44,6 +46,16 @@ export interface Local {
   /** Ends the run of a session if its process is dead, and answers the head as it is then. */
   settle?: ((head: Head) => Promise<Head>) | undefined;
 }
+
+/** The last visible event and its number, as a head holds them. */
+export const lastOf = (event: Event, seq: number): Pick<Head, 'last' | 'lastAt'> => ({
+  last: previewOf(event),
+  lastAt: { id: event.id, seq },
+});
+
+/** The number of the last visible event, if the head has it. */
+export const lastSeqIn = (head: Head): number | undefined =>
+  head.lastAt?.id === head.last?.id ? head.lastAt?.seq : undefined;
 
 export const refOf = (head: Head): SessionRef => ({ app: head.app, userId: head.userId, sessionId: head.id });
 

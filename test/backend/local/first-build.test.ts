@@ -103,3 +103,19 @@ test('a fork whose process died between its last two commits keeps its contents'
   expect(page?.items).toHaveLength(19);
   expect(await store.get([journal])).toEqual([undefined]);
 });
+
+test('the last event is found where a process of that time has appended since', async () => {
+  await local.events.append?.(ref, { id: 'ours', author: 'user' });
+  await local.events.append?.(ref, { id: 'theirs', author: 'user' });
+  // It knows nothing of numbers of last events, and keeps what else a head holds.
+  const stale = (await store.get([headKey(ref)])).map((value) => storedHead(value ?? ''))[0];
+  const lastAt = { id: 'ours', seq: (stale?.lastAt?.seq ?? 0) - 1 };
+  await store.update([], () => ({
+    result: undefined,
+    writes: [{ key: headKey(ref), value: JSON.stringify({ ...stale, lastAt }) }],
+  }));
+  await local.events.setVisibility?.(ref, 'ours', true);
+  expect((await local.sessions.get?.(ref))?.lastEvent?.id).toBe('theirs');
+  await local.events.setVisibility?.(ref, 'theirs', true);
+  expect((await local.sessions.get?.(ref))?.lastEvent?.id).toBe('end');
+});
