@@ -36,7 +36,7 @@ function randomHex(): string {
 }
 
 /** Longest id, in UTF-16 units, that any backend is asked about. */
-const maxIdLength = 256;
+export const maxIdLength = 256;
 
 /**
  * What is wrong with an id that a caller chose or sent, as the end of a sentence; undefined if nothing is.

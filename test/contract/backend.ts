@@ -560,7 +560,7 @@ export function backendContract(name: string, options: ContractOptions): void {
 
       when(
         ['sessions.create', 'memory.create', 'memory.search', 'memory.list', 'memory.addSession'],
-        'a scope has at most five entries and no wildcard',
+        'a scope has at most five short entries and no wildcard',
         async () => {
           const of = owner();
           const ref = await create(of);
@@ -568,6 +568,9 @@ export function backendContract(name: string, options: ContractOptions): void {
           for (const scope of [
             { ...user, a: '*' },
             { ...user, a: '1', b: '2', c: '3', d: '4', e: '5' },
+            // It is kept with every fact of a session.
+            { ...user, a: 'x'.repeat(10_000) },
+            { ...user, ['x'.repeat(10_000)]: 'a' },
           ])
             for (const call of [
               () => backend.memory?.create?.(of, { fact: 'A fact.', scope }),

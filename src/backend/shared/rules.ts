@@ -1,6 +1,6 @@
 import { invalidArgument, SessionError } from '../../errors.ts';
 import { type Content, contentFault, type Event, type NewEvent, type Part } from '../../model/event.ts';
-import { checkId } from '../../model/ids.ts';
+import { checkId, maxIdLength } from '../../model/ids.ts';
 import { canonicalJson, isObject, type JsonObject } from '../../model/json.ts';
 import type { MemoryScope } from '../../model/memory.ts';
 import { maxTtlSeconds } from '../../model/session.ts';
@@ -157,12 +157,18 @@ const mostScopeEntries = 5;
 /**
  * The rule of Google's Memory Bank, kept by every backend that has scopes: at most five entries, and no "*" in
  * a value. https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/projects.locations.reasoningEngines.memories
+ * Entries hold names of users and apps, and are stored with every fact: they are no longer than an id.
  * @throws SessionError INVALID_ARGUMENT
  */
 export function checkScope(scope: MemoryScope | undefined): void {
   const values = Object.values(scope ?? {});
   if (values.length > mostScopeEntries)
     throw invalidArgument(`The scope has more than ${mostScopeEntries} entries.`, 'Use fewer entries.');
+  if ([...Object.keys(scope ?? {}), ...values].some((text) => text.length > maxIdLength))
+    throw invalidArgument(
+      `A key or value of the scope is longer than ${maxIdLength} characters.`,
+      'Use short names there, and put the text into the fact.',
+    );
   if (values.some((value) => value.includes('*')))
     throw invalidArgument(
       'A value of the scope contains "*".',
