@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -207,16 +208,19 @@ async function run(voice: Voice, core: Core, body: Json, response: ServerRespons
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.flushHeaders();
   const message = body.newMessage as { parts: Json[] };
+  const invocationId = `e-${randomUUID()}`;
   core.append(session, {
     author: 'user',
+    invocationId,
     content: message,
     actions: { stateDelta: body.stateDelta ?? {} },
   });
   const turn = { core, session, parts: message.parts, streaming: body.streaming === true };
   try {
-    for await (const yielded of runAgent({ ...turn, firstVersion: voice.firstVersion })) {
+    for await (const said of runAgent({ ...turn, firstVersion: voice.firstVersion })) {
       if (gone && !voice.runsOnAfterDisconnect) return;
-      const event = yielded.partial === true ? core.complete(yielded) : core.append(session, yielded);
+      const yielded = { ...said, invocationId };
+      const event = said.partial === true ? core.complete(yielded) : core.append(session, yielded);
       for (const frame of voice.frames(voice.event(event))) if (!gone) response.write(frame);
     }
   } catch (error) {
@@ -241,11 +245,13 @@ async function runWhole(voice: Voice, core: Core, body: Json, response: ServerRe
   if (session === undefined) return send(response, voice.missingRun(String(body.sessionId)));
   const { parts } = body.newMessage as { parts: Json[] };
   const actions = { stateDelta: body.stateDelta ?? {} };
-  core.append(session, { author: 'user', content: body.newMessage, actions });
+  const invocationId = `e-${randomUUID()}`;
+  core.append(session, { author: 'user', invocationId, content: body.newMessage, actions });
   const events: Json[] = [];
   try {
     const turn = { core, session, parts, streaming: false, firstVersion: voice.firstVersion };
-    for await (const yielded of runAgent(turn)) events.push(voice.event(core.append(session, yielded)));
+    for await (const yielded of runAgent(turn))
+      events.push(voice.event(core.append(session, { ...yielded, invocationId })));
   } catch (error) {
     return send(response, { status: 500, body: { error: String(error), events } });
   }
