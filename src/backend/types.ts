@@ -150,6 +150,8 @@ export interface RunInput {
   stateDelta?: JsonObject | undefined;
   /** Given by our side; a service that mints its own reports it in the events. */
   invocationId: string;
+  /** Of the whole request. A backend with `runMarks` notes it with the run. */
+  digest?: string | undefined;
   /** Agent Engine: which streaming class method to call. */
   classMethod?: string | undefined;
   /**
@@ -179,10 +181,7 @@ export interface RunLedger {
    * or was completed is not begun again; `digest` tells whether it was begun with the same message, else
    * ALREADY_EXISTS. INVALID_ARGUMENT when the agent cannot take the message.
    */
-  begin(
-    ref: SessionRef,
-    run: { invocationId: string; digest: string; message?: Content | undefined },
-  ): Promise<BegunRun>;
+  begin(ref: SessionRef, run: RunToBegin): Promise<BegunRun>;
   /** Undefined where there is no such run. */
   get(ref: SessionRef, invocationId: string): Promise<RunRecord | undefined>;
   /**
@@ -196,9 +195,31 @@ export interface RunLedger {
   events(ref: SessionRef, invocationId: string, limit: number): Promise<Event[]>;
 }
 
+interface RunToBegin {
+  invocationId: string;
+  digest: string;
+  message?: Content | undefined;
+  /** The id was made for this call, so nobody has begun the run. */
+  isNew?: boolean | undefined;
+}
+
 export interface BegunRun {
   begun: boolean;
   run: RunRecord;
+}
+
+/** A run that its service keeps under a mark of ours, as far as the session's events tell. */
+export interface MarkedRun {
+  run: RunRecord;
+  digest: string;
+  /** The agent's events, in order. */
+  events: Event[];
+}
+
+/** Where a service keeps no account of runs, but takes a mark of ours with each and shows it again. */
+export interface RunMarks {
+  /** Undefined where no run has this mark. */
+  find(ref: SessionRef, invocationId: string): Promise<MarkedRun | undefined>;
 }
 
 export interface Feedback {
@@ -319,8 +340,9 @@ export interface Backend {
   feedback?: {
     register?(ref: SessionRef, feedback: Feedback): Promise<void>;
   };
-  /** Absent: runs are known to the process that runs them, and to nobody else. */
+  /** Absent: runs are known to the process that runs them, and to others by `runMarks` alone. */
   runs?: RunLedger;
+  runMarks?: RunMarks;
   /** Absent: sessions are copied by the verbs above alone. */
   transfer?: TransferVerbs;
 }

@@ -68,7 +68,7 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     const found = byBackend.get(backend);
     if (found !== undefined) return found;
     const fresh: BackendRuns = {
-      ledger: backend.runs ?? memoryLedger(),
+      ledger: backend.runs ?? memoryLedger(backend.runMarks),
       live: new Map(),
       past: new Map(),
       starting: new Set(),
@@ -83,7 +83,8 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     const name = nameOf(ref, checkInvocationId(invocationId));
     const here = live.get(name) ?? past.get(name);
     if (here !== undefined) return here;
-    const record = backend.runs === undefined ? undefined : await ledger.get(ref, invocationId);
+    if (backend.runs === undefined && backend.runMarks === undefined) return undefined;
+    const record = await ledger.get(ref, invocationId);
     return record === undefined ? undefined : followRun(backend, ledger, ref, record);
   }
 
@@ -93,6 +94,7 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     request: RunRequest,
   ): Promise<StartedRun> {
     required(backend.query?.stream, backend, 'run an agent');
+    const isNew = request.invocationId === undefined;
     const invocationId =
       request.invocationId === undefined ? newId('i') : checkInvocationId(request.invocationId);
     const given = 'create' in session ? undefined : session;
@@ -108,7 +110,7 @@ export function openRunManager({ log }: { log: Log }): RunManager {
       );
     const release = slots.take(session.userId);
     const { starting } = runsOf(backend);
-    const beginning = begin(backend, session, { ...request, invocationId }, release);
+    const beginning = begin(backend, session, { ...request, invocationId, isNew }, release);
     starting.add(beginning);
     try {
       return await beginning;
@@ -123,17 +125,17 @@ export function openRunManager({ log }: { log: Log }): RunManager {
   async function begin(
     backend: Backend,
     session: SessionRef | SessionToCreate,
-    request: RunRequest & { invocationId: string },
+    request: RunRequest & { invocationId: string; isNew: boolean },
     release: () => void,
   ): Promise<StartedRun> {
     const ref = 'create' in session ? await session.create() : session;
     const known = runsOf(backend);
     const { ledger, live, past } = known;
-    const { message, stateDelta, invocationId, classMethod, input } = request;
+    const { message, stateDelta, invocationId, isNew, classMethod, input } = request;
     const digest = createHash('sha256')
       .update(canonicalJson({ message, stateDelta, classMethod, input }))
       .digest('hex');
-    const { begun, run } = await ledger.begin(ref, { invocationId, digest, message });
+    const { begun, run } = await ledger.begin(ref, { invocationId, digest, message, isNew });
     const name = nameOf(ref, invocationId);
     if (!begun) {
       release();
@@ -146,7 +148,7 @@ export function openRunManager({ log }: { log: Log }): RunManager {
         backend,
         ledger,
         ref,
-        input: { message: message ?? { parts: [] }, stateDelta, invocationId, classMethod, input },
+        input: { message: message ?? { parts: [] }, stateDelta, invocationId, digest, classMethod, input },
         log,
       }),
     );

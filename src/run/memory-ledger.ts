@@ -1,12 +1,15 @@
-import type { RunLedger, SessionRef } from '../backend/types.ts';
+import type { RunLedger, RunMarks, SessionRef } from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
 import type { RunRecord } from '../model/run.ts';
 
 /** Ended runs that are remembered. */
 const maxPast = 500;
 
-/** Notes runs in this process, for services that keep no account of them. Nothing here survives it. */
-export function memoryLedger(): RunLedger {
+/**
+ * Notes runs in this process, for services that keep no account of them. Nothing here survives it: of runs that it
+ * does not know, the service's own marks tell, where there are any.
+ */
+export function memoryLedger(marks?: RunMarks): RunLedger {
   /** The run that goes on, by session. */
   const current = new Map<string, string>();
   /** Oldest first. */
@@ -16,8 +19,11 @@ export function memoryLedger(): RunLedger {
   return {
     // Nobody else can take a run over, so the lease only sets how often nothing is renewed.
     leaseMs: 3_600_000,
-    async begin(ref, { invocationId, digest }) {
-      const known = records.get(nameOf(ref, invocationId));
+    async begin(ref, { invocationId, digest, isNew }) {
+      const name = nameOf(ref, invocationId);
+      const marked = isNew === true || records.has(name) ? undefined : await marks?.find(ref, invocationId);
+      // Looked up after the wait: another call may have begun the run meanwhile.
+      const known = records.get(name) ?? (marked && { ...marked.run, digest: marked.digest });
       if (known !== undefined && known.digest !== digest)
         throw new SessionError(
           'ALREADY_EXISTS',
@@ -39,16 +45,16 @@ export function memoryLedger(): RunLedger {
         );
       const run = { invocationId, digest, status: 'running' as const, author: ref.app };
       current.set(sessionOf(ref), invocationId);
-      records.delete(nameOf(ref, invocationId));
-      records.set(nameOf(ref, invocationId), run);
-      for (const [name, record] of records) {
+      records.delete(name);
+      records.set(name, run);
+      for (const [past, record] of records) {
         if (records.size <= maxPast) break;
-        if (record.status !== 'running') records.delete(name);
+        if (record.status !== 'running') records.delete(past);
       }
       return { begun: true, run };
     },
     async get(ref, invocationId) {
-      return records.get(nameOf(ref, invocationId));
+      return records.get(nameOf(ref, invocationId)) ?? (await marks?.find(ref, invocationId))?.run;
     },
     async renew() {
       return true;
@@ -56,15 +62,23 @@ export function memoryLedger(): RunLedger {
     async end(ref, invocationId, { status, error }) {
       const name = nameOf(ref, invocationId);
       const record = records.get(name);
+      if (record === undefined && (await marks?.find(ref, invocationId))?.run.status === 'running')
+        throw new SessionError(
+          'FAILED_PRECONDITION',
+          'This server did not begin the run and cannot end it.',
+          {
+            hint: 'The run ends by itself; look at it by calling query with its invocationId and no message.',
+          },
+        );
       if (record?.status !== 'running') return record;
       if (current.get(sessionOf(ref)) === invocationId) current.delete(sessionOf(ref));
       const ended = { ...record, status, error };
       records.set(name, ended);
       return ended;
     },
-    // The service has the events; who ran the agent in this process remembers them.
-    async events() {
-      return [];
+    // Without marks only the service has the events, and who ran the agent in this process remembers them.
+    async events(ref, invocationId, limit) {
+      return (await marks?.find(ref, invocationId))?.events.slice(-limit) ?? [];
     },
   };
 }

@@ -5,6 +5,7 @@ import { type Adk, connect } from './client.ts';
 import type { AdkConfig } from './config.ts';
 import { type Dialect, unknownDialect } from './dialects.ts';
 import { getEvent, listEvents } from './events.ts';
+import { findMarkedRun } from './marked-runs.ts';
 import { addSessionToMemory } from './memory.ts';
 import { callMethod, streamRun } from './query.ts';
 import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
@@ -66,6 +67,7 @@ export async function openAdk(config: AdkConfig): Promise<Backend> {
       stream: (ref, input, signal) => streamRun(adk, ref, input, signal),
       call: (owner, call, signal) => callMethod(adk, owner, call, signal),
     },
+    runMarks: { find: (ref, invocationId) => findMarkedRun(adk, ref, invocationId) },
   };
   const { dialect } = adk.known();
   if (dialect !== undefined) addVerbs(backend, adk, dialect);
@@ -125,6 +127,7 @@ async function notesOf(adk: Adk): Promise<string[]> {
     ...(dialect.sharesInitialState
       ? []
       : ['user: and app: keys of the state that a session is created with stay in that session.']),
+    'query finds a run by its invocationId from any process, by a mark in the state delta of its message; whether the run has ended is told from its events.',
     'Deleting a session leaves its artifacts on the server.',
     ...(dialect.disconnectEndsRun === true ? [] : [mayRunOn]),
   ];

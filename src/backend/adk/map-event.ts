@@ -10,6 +10,7 @@ import {
   versionsOrAbsent,
 } from '../shared/wire.ts';
 import { timeOf } from './map-time.ts';
+import { withoutMark } from './run-mark.ts';
 
 /**
  * Events as the ADK API servers write them (LlmResponse fields, docs/protocols/adk.md, "Events"), read loosely: a
@@ -101,7 +102,7 @@ export function toPart(wire: unknown): Part | undefined {
 function toActions(wire: unknown): EventActions | undefined {
   if (!isObject(wire)) return undefined;
   const actions = compact({
-    stateDelta: filled(wire.stateDelta),
+    stateDelta: isObject(wire.stateDelta) ? filled(withoutMark(wire.stateDelta)) : undefined,
     artifactDelta: versionsOrAbsent(wire.artifactDelta),
     transferAgent: text(wire.transferToAgent),
     escalate: flag(wire.escalate),

@@ -7,6 +7,7 @@ import { toTime } from '../../model/time.ts';
 import type { ArtifactContent, Owner } from '../types.ts';
 import { toEvent, toPart } from './map-event.ts';
 import { timeOf } from './map-time.ts';
+import { withoutMark } from './run-mark.ts';
 import type { WireSession } from './wire.ts';
 
 /** When a session was last written to; the epoch if its server does not say. */
@@ -80,7 +81,7 @@ export function shows(wire: JsonObject, sent: JsonObject): boolean {
 
 export function stateOf(wire: JsonObject): JsonObject {
   const { [metadataKey]: _metadata, ...state } = withoutTemp(rawState(wire));
-  return state;
+  return withoutMark(state);
 }
 
 export function withoutTemp(state: JsonObject): JsonObject {

@@ -13,6 +13,7 @@ import { toEvent } from './map-event.ts';
 import { mergeArtifactFrames } from './merge-artifact-frames.ts';
 import { checked, sessionPath } from './paths.ts';
 import { readSession } from './read-session.ts';
+import { markDelta, refuseMark } from './run-mark.ts';
 
 /**
  * Runs the agent by POST /run_sse, with token streaming unless `input.streaming` is false. Told apart: an event of
@@ -30,8 +31,12 @@ export async function* streamRun(
       'An ADK agent has no such streaming method.',
       'Leave classMethod out; query with classMethod "run" answers all events at once.',
     );
+  refuseMark(input.stateDelta);
+  const { invocationId, digest } = input;
+  const mark = digest === undefined ? undefined : markDelta({ invocationId, digest });
+  const stateDelta = mark === undefined ? input.stateDelta : { ...input.stateDelta, ...mark };
   const dialect = await startable(adk, ref);
-  const body = { ...runBody(ref, input.message, input.stateDelta), streaming: streamingOf(input.input) };
+  const body = { ...runBody(ref, input.message, stateDelta), streaming: streamingOf(input.input) };
   if (signal.aborted) throw cancelled(dialect);
   const connection = new AbortController();
   const events = streamedEvents(adk, body, dialect, connection);
@@ -183,6 +188,7 @@ export async function callMethod(
       'Use classMethod "run" with input {sessionId, message or newMessage: {role, parts}, stateDelta?}.',
     );
   const { sessionId, message, newMessage, stateDelta } = given.data;
+  refuseMark(stateDelta);
   const ref = { ...owner, sessionId };
   const dialect = await startable(adk, ref);
   const content = newMessage ?? { parts: [{ text: message ?? '' }] };

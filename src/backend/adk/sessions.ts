@@ -14,6 +14,7 @@ import { notAdk, unsupported } from './errors.ts';
 import { nameState, shows, stateOf, toListedSession, toSession, withoutTemp } from './map-session.ts';
 import { checked, sessionPath, sessionsPath } from './paths.ts';
 import { readSession } from './read-session.ts';
+import { refuseMark } from './run-mark.ts';
 import { belongsTo, toWireSession, type WireSession } from './wire.ts';
 
 export async function getSession(adk: Adk, ref: SessionRef): Promise<Session> {
@@ -46,6 +47,7 @@ const requests: Record<CreateWay, (id: string, state: JsonObject) => { ownPath: 
  */
 export async function createSession(adk: Adk, owner: Owner, input: NewSession): Promise<Session> {
   checkFields(input);
+  refuseMark(input.state);
   const dialect = await adk.dialectToWrite();
   const state = {
     ...withoutTemp(input.state ?? {}),
@@ -132,6 +134,7 @@ export async function updateSession(
 ): Promise<Session> {
   refuseGuard('adk', guard);
   checkFields(change);
+  refuseMark(change.state);
   await adk.dialectToWrite();
   const url = await sessionPath(adk, checked(ref));
   const before = await readSession(adk, ref);

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backend, RunInput, SessionRef } from '../../../src/backend/types.ts';
 import { SessionError } from '../../../src/errors.ts';
 import { type Event, type Part, textOf } from '../../../src/model/event.ts';
+import { openRunManager, type RunManager } from '../../../src/run/manager.ts';
 
 /** What may differ between the servers that the same behaviour is asked of. */
 export interface Traits {
@@ -228,6 +229,25 @@ export function adkBehaviour(name: string, traits: Traits, open: () => Promise<A
       const owner = { app: `no_app_${randomUUID().slice(0, 8)}`, userId: 'u' };
       await fails(backend.sessions?.create?.(owner, {}), 'NOT_FOUND');
       expect((await backend.sessions?.list?.({ ...owner, pageSize: 5 }))?.items).toEqual([]);
+    });
+
+    it('shows a run by its id to a process that did not begin it', async () => {
+      const ref = await create();
+      const process = () => openRunManager({ log: { info: () => {}, warn: () => {}, error: () => {} } });
+      const patiently = { ms: 10_000, signal: new AbortController().signal };
+      const ask = (runs: RunManager) =>
+        runs.start(backend, ref, {
+          message: { role: 'user', parts: [{ text: 'hello' }] },
+          invocationId: 'own',
+          stateDelta: { a: 1 },
+        });
+      const view = await (await ask(process())).wait(patiently);
+      const found = await (await process().find(backend, ref, 'own'))?.wait(patiently);
+      expect(found).toMatchObject({ status: 'completed', text: 'echo: hello' });
+      expect(found?.events.map((event) => event.id)).toEqual(view.events.map((event) => event.id));
+      expect((await ask(process())).begun).toBe(false);
+      const session = await backend.sessions?.get?.(ref);
+      expect(Object.keys(session?.state ?? {}).sort()).toEqual(['a', 'app:total', 'turn', 'user:last']);
     });
 
     it('ends a run whose reader leaves', async () => {
