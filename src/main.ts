@@ -19,6 +19,7 @@ module.enableCompileCache?.();
 const { run } = await import('./cli/run.ts');
 process.exitCode = await run({
   argv: process.argv.slice(2),
+  program: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
   nodeVersion: process.versions.node,
   machine: {
     env: process.env,

@@ -1,7 +1,8 @@
-import { bare, setting, someOf, whole } from '../config/setting.ts';
+import { bare, oneOf, setting, someOf, whole } from '../config/setting.ts';
 import { type AccessScope, accessScopes } from '../model/principal.ts';
 import { type Command, defineCommand, StartFailure } from './command.ts';
 import { doctor } from './doctor.ts';
+import { type HostName, hostNames } from './host-names.ts';
 import { serve } from './serve.ts';
 import { exportCommand, importCommand } from './transfer.ts';
 
@@ -26,6 +27,28 @@ export const commands: readonly Command[] = [
       serve(call, async (deps) =>
         (await import('../server/http/index.ts')).startHttp(deps, call.config.http, call.config.user),
       ),
+  }),
+  defineCommand({
+    name: 'init',
+    operands: ['[FILE]'],
+    help: 'write a configuration file, for HTTP a token too, and print the entry for your host',
+    settings: {
+      yes: setting({ flag: 'yes', short: 'y', kind: bare, otherwise: false, help: 'ask nothing' }),
+      transport: setting<'stdio' | 'http'>({
+        flag: 'transport',
+        value: 'stdio|http',
+        kind: oneOf('stdio', 'http'),
+        otherwise: 'stdio',
+        help: 'how the host reaches the server',
+      }),
+      client: setting<HostName>({
+        flag: 'client',
+        value: 'NAME',
+        kind: oneOf(...hostNames),
+        help: `host whose entry to print: ${hostNames.join(', ')}; default: all`,
+      }),
+    },
+    run: async (call) => (await import('./init.ts')).init(call),
   }),
   defineCommand({
     name: 'doctor',

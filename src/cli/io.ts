@@ -4,6 +4,8 @@ import type { Machine } from '../config/index.ts';
 /** The process, as the command line needs it. */
 export interface Io {
   argv: readonly string[];
+  /** The command that starts this program, with what comes before its own arguments. */
+  program: readonly string[];
   nodeVersion: string;
   machine: Machine;
   stdin: Readable;

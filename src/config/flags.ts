@@ -42,11 +42,14 @@ export function checkFlags({ flags }: CommandLine, groups: readonly Group[], com
     const takers = known.get(name)?.commands;
     if (takers === undefined || takers.includes(command)) continue;
     throw invalidArgument(
-      `--${name} is an option of ${takers.join(' and ')}, not of ${command}.`,
+      `--${name} is an option of ${listed(takers)}, not of ${command}.`,
       `Write agent-sessions-mcp ${takers[0]} --${name} …, or leave it out.`,
     );
   }
 }
+
+const listed = (names: readonly string[]): string =>
+  new Intl.ListFormat('en-GB', { type: 'conjunction' }).format(names);
 
 /** The flags there are, each with the commands that take it; undefined: all. */
 function flagsOf(

@@ -21,10 +21,10 @@ const most = 1_000_000_000;
 const limit = (name: keyof LimitSettings, help: string): Setting<number> =>
   setting({ key: `http.limits.${name}`, kind: whole(1, most), otherwise: defaultLimits[name], help });
 
-/** What `http` takes, and `doctor`, which checks it. */
+/** What `http` takes, `doctor`, which checks it, and `init`, which writes it down. */
 export const httpGroup = {
   title: 'Options of http',
-  commands: ['http', 'doctor'],
+  commands: ['http', 'doctor', 'init'],
   settings: {
     host: setting({
       flag: 'host',

@@ -177,7 +177,7 @@ describe('the command line', () => {
 
   it('refuses a flag that the command does not take, and says whose it is', () => {
     expect(refusal(['--port', '8080'])).toMatch(
-      /--port is an option of http and doctor, not of stdio.*agent-sessions-mcp http --port/,
+      /--port is an option of http, doctor and init, not of stdio.*agent-sessions-mcp http --port/,
     );
     expect(read(['doctor', '--port', '8080']).config.http.port).toBe(8080);
   });

@@ -112,7 +112,7 @@ export async function startTransport(options: TransportOptions): Promise<HttpSer
   check.unref();
 
   return {
-    url: `http://${urlHost(reachable(settings.host))}:${port}${settings.path}`,
+    url: endpointUrl({ ...settings, port }),
     closed,
     async close(graceMs = defaultGraceMs) {
       if (draining) return closed;
@@ -152,7 +152,10 @@ function skipBody(req: IncomingMessage): Promise<void> {
 /** A host name or address as it stands in a URL. */
 export const urlHost = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 
-/** Where a client on this machine finds what listens there. */
+/** Where a client on this machine finds the endpoint. */
+export const endpointUrl = ({ host, port, path }: { host: string; port: number; path: string }): string =>
+  `http://${urlHost(reachable(host))}:${port}${path}`;
+
 const reachable = (host: string): string => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host);
 
 function cannotListen({ host, port }: { host: string; port: number }, cause: Error): SessionError {
