@@ -1,4 +1,4 @@
-import { existsSync, statfsSync } from 'node:fs';
+import { existsSync, statfsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { recordCheck } from '../backend/local/record-check.ts';
@@ -31,7 +31,7 @@ export async function checkStore({ store }: Config): Promise<Finding[]> {
         hint: 'Name a file with --store sqlite:PATH to keep them.',
       },
     ];
-  if (!existsSync(place.path))
+  if (isNew(place.path))
     return [{ kind: 'ok', text: `store: new, at ${place.path}` }, ...checkDisk(place.path)];
   try {
     const { inspection, damaged } = await withStoreFile(place.path, (db) => {
@@ -44,6 +44,12 @@ export async function checkStore({ store }: Config): Promise<Finding[]> {
     if (error instanceof SessionError) return [{ kind: 'fail', error }];
     throw error;
   }
+}
+
+// A server that is killed at its first start leaves an empty file, and the next one fills it.
+function isNew(location: string): boolean {
+  const stats = statSync(location, { throwIfNoEntry: false });
+  return stats === undefined || (stats.isFile() && stats.size === 0);
 }
 
 function findingsOf(found: Inspection, location: string): Finding[] {

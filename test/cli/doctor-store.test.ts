@@ -31,6 +31,15 @@ it('tells a new store from an existing one, with its size, version and integrity
   expect(second.stdout).toMatch(/disk of the store: [\d.]+ [GT]B free/);
 });
 
+it('takes the empty file of a server killed at its first start for a new store, as serving does', async () => {
+  const file = path.join(scratch(), 'data.db');
+  writeFileSync(file, '');
+  expect(await doctor(file)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`store: new, at ${file}`),
+  });
+});
+
 it('says that a store in memory does not last', async () => {
   const ended = await run(['doctor', '--store', 'memory:', '--user', 'ada']);
   expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('note  The store is in memory') });
