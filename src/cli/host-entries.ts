@@ -1,3 +1,4 @@
+import { isLoopback } from '../net/loopback.ts';
 import type { HostName } from './host-names.ts';
 
 /** How a host reaches the server. */
@@ -75,11 +76,14 @@ const headersOf = (to: Http) => ({ Authorization: bearer(to) });
 /** Claude Desktop's file takes only programs to start; mcp-remote is one that passes everything on. */
 function bridged(to: Connection): object {
   if (to.transport === 'stdio') return started(to);
+  // It refuses plain http to other machines unless it is told that this is meant.
+  const { protocol, hostname } = new URL(to.url);
+  const plain = protocol === 'http:' && !isLoopback(hostname) ? ['--allow-http'] : [];
   // The header's value has a space, which some systems lose in an argument: it goes by a variable.
   return {
     command: 'npx',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: mcp-remote fills it in
-    args: ['-y', 'mcp-remote', to.url, '--header', 'Authorization:${AUTH_HEADER}'],
+    args: ['-y', 'mcp-remote', to.url, '--header', 'Authorization:${AUTH_HEADER}', ...plain],
     env: { AUTH_HEADER: bearer(to) },
   };
 }
