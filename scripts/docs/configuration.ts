@@ -87,7 +87,9 @@ export function configurationPage(): string {
 
 function sectionOf({ title, commands: takers, settings }: Group): string[] {
   const only =
-    takers === undefined || takers.length < 2 ? [] : ['', `For ${takers.map(code).join(' and ')}.`];
+    takers === undefined || takers.length < 2
+      ? []
+      : ['', `For ${new Intl.ListFormat('en-GB').format(takers.map(code))}.`];
   const [heading, note] = title.split('; ');
   return [
     '',
