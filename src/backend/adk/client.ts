@@ -51,7 +51,7 @@ export async function connect(config: AdkConfig): Promise<Adk> {
   if (config.dialect !== undefined && !Object.hasOwn(dialects, config.dialect))
     throw invalidArgument(
       'The dialect of the ADK server is not known.',
-      `Use one of ${Object.keys(dialects).join(', ')}, or none: the server is then asked.`,
+      `Use one of ${Object.keys(dialects).join(', ')}, or leave it out: the server is then asked.`,
     );
   const headers = async (): Promise<Record<string, string>> =>
     config.token === undefined ? {} : { authorization: `Bearer ${config.token}` };

@@ -12,14 +12,10 @@ export function unsupported(what: string, hint: string): SessionError {
 }
 
 export function notAdk(cause?: unknown): SessionError {
-  return new SessionError(
-    'UNAVAILABLE',
-    'The configured address does not answer as an ADK API server does.',
-    {
-      hint: 'Check the address and port of the ADK server; Go servers answer below /api.',
-      cause,
-    },
-  );
+  return new SessionError('UNAVAILABLE', 'The server at the configured address is not an ADK API server.', {
+    hint: 'Check the address and port of the ADK server; Go servers answer below /api.',
+    cause,
+  });
 }
 
 /** Nothing answers, so nothing is known of the server. */
@@ -33,7 +29,7 @@ export function notReachable(): SessionError {
 export function unknownServer(): SessionError {
   return new SessionError(
     'FAILED_PRECONDITION',
-    'It is not known which implementation of the ADK API server answers, so nothing was written.',
+    'The implementation of the ADK API server could not be detected, so nothing was written.',
     { hint: 'Ask the operator to set ADK_DIALECT to typescript, python, go or java.' },
   );
 }
@@ -42,9 +38,9 @@ export function unknownServer(): SessionError {
 export function runGoesOn(): SessionError {
   return new SessionError(
     'ABORTED',
-    'The session is busy: a run that was cancelled here goes on at the ADK server.',
+    'The session is busy: a run that was cancelled here continues on the ADK server.',
     {
-      hint: 'Follow it with wait_for_events, and send the message when its events have stopped.',
+      hint: 'Follow the run with wait_for_events, and send the message when no more events come.',
       retryAfter: 5,
     },
   );
@@ -81,7 +77,7 @@ export function toError(
 
 function refused(cause: unknown): SessionError {
   return new SessionError('INVALID_ARGUMENT', 'The ADK server refused the request.', {
-    hint: 'Check the arguments; the log of the ADK server says what it did not like.',
+    hint: 'Check the arguments; the log of the ADK server says what is wrong.',
     cause,
   });
 }
@@ -90,15 +86,15 @@ type Refusal = Pick<SessionError, 'code' | 'message' | 'hint'>;
 
 const overloaded: Refusal = {
   code: 'UNAVAILABLE',
-  message: 'The ADK server, or a proxy before it, is not ready.',
+  message: 'The ADK server, or a proxy in front of it, is not ready.',
   hint: 'Try again later.',
 };
 
 const refusals: Record<number, Refusal> = {
   401: {
     code: 'UNAUTHENTICATED',
-    message: 'The ADK server wants credentials.',
-    hint: 'Configure the token of the ADK server.',
+    message: 'The ADK server requires credentials.',
+    hint: 'Ask the operator to set ADK_API_TOKEN.',
   },
   403: {
     code: 'PERMISSION_DENIED',
@@ -107,7 +103,7 @@ const refusals: Record<number, Refusal> = {
   },
   405: {
     code: 'UNIMPLEMENTED',
-    message: 'This release of the ADK server has no such request.',
+    message: 'This release of the ADK server does not support the request.',
     hint: 'Use a newer release of ADK.',
   },
   408: overloaded,
@@ -119,7 +115,7 @@ const refusals: Record<number, Refusal> = {
   },
   429: {
     code: 'RESOURCE_EXHAUSTED',
-    message: 'The ADK server, or a proxy before it, gets too many requests.',
+    message: 'The ADK server, or a proxy in front of it, limits the rate of requests.',
     hint: 'Try again later.',
   },
   502: overloaded,

@@ -77,8 +77,8 @@ function recentPage(
 function pageOf(wire: WireSession, query: EventQuery, later: number | undefined): Page<Event> {
   if (later !== undefined && wire.events.some((event) => msOf(event.timestamp) === undefined))
     throw unsupported(
-      'filter by afterTime when its events carry no time, as here',
-      'Use afterEventId with the last event that you know.',
+      'filter by afterTime, because the events of this server carry no time',
+      'Pass the last event that you know as afterEventId.',
     );
   const first = query.afterEventId === undefined ? 0 : indexOf(wire, query.afterEventId) + 1;
   const step = query.order === 'desc' ? -1 : 1;
@@ -108,7 +108,7 @@ function placeOf(wire: WireSession, cursor: string): number {
     return indexOf(wire, id);
   } catch {
     throw invalidArgument(
-      'The event that the last page ended with is gone.',
+      'The last event of the previous page no longer exists.',
       'Start again without pageToken.',
     );
   }

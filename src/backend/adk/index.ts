@@ -14,7 +14,7 @@ import { listToolCalls } from './tool-calls.ts';
 export type { AdkConfig } from './config.ts';
 
 const mayRunOn =
-  'This ADK server goes on with a run after it was cancelled here; until that is over, the session takes no other message.';
+  'This ADK server continues a run that was cancelled here; until the run ends, the session takes no other message.';
 
 /**
  * Sessions of agents behind an ADK API server (`adk api_server`, in TypeScript, Python, Go or Java;
@@ -113,17 +113,19 @@ async function notesOf(adk: Adk): Promise<string[]> {
         ]
       : ['No ADK API server answers at this address.']),
     ...(dialect === unknownDialect
-      ? ['Until it is known which ADK server this is, nothing is written; it is asked again at every call.']
+      ? [
+          'The implementation of the ADK server is not detected yet: only reading works, and every call tries to detect it again.',
+        ]
       : []),
-    'Events come from runs of the agent alone; nothing can append to, hide or delete them.',
-    'Answer a tool call by query, with a functionResponse part in the message; classMethod "run" answers all events of a run at once.',
-    'A session is read whole for each call, so long sessions are slow; pages that follow each other within 10 s come from one reading.',
-    'displayName is kept in state where the web page of ADK keeps it; lists may not show it.',
-    'createTime is the time of the first event, or in lists that of the last write: ADK keeps none.',
+    'Only runs of the agent write events: nobody can append, hide or delete events.',
+    'To answer a tool call, call query with a functionResponse part in content. classMethod "run" returns all events of a run at once.',
+    'Every call reads the whole session, so long sessions are slow; pages that follow each other within 10 s come from one reading.',
+    'displayName is kept in the state key that the web page of ADK uses; lists may not show it.',
+    'ADK keeps no creation time: createTime is the time of the first event, or in lists of the last write.',
     ...(dialect.timesEvents
       ? []
-      : ['Events carry no time; the one shown is when the session was last written to.']),
-    ...(dialect.patchesState ? [] : ['State changes only in runs, by their state delta.']),
+      : ['Events carry no time; the time shown is the time of the last write to the session.']),
+    ...(dialect.patchesState ? [] : ['Only runs change state, by their stateDelta.']),
     ...(dialect.sharesInitialState
       ? []
       : ['user: and app: keys of the state that a session is created with stay in that session.']),

@@ -31,14 +31,14 @@ export async function addSessionToMemory(
     });
   } catch (error) {
     if (!(error instanceof SessionError) || error.code !== 'INVALID_ARGUMENT') throw error;
-    throw new SessionError('FAILED_PRECONDITION', 'The ADK server has no memory service to add to.', {
-      hint: 'Start it with a memory service, see the memory option of adk api_server.',
+    throw new SessionError('FAILED_PRECONDITION', 'The ADK server has no memory service.', {
+      hint: 'Ask the operator to start it with one: see the memory option of adk api_server.',
       cause: error,
     });
   }
   return {
     memories: [],
     count: 0,
-    note: 'The ADK server took the session into its memory service, and does not report what it stored.',
+    note: 'The ADK server added the session to its memory service and does not report what it stored.',
   };
 }

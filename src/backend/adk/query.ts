@@ -28,8 +28,8 @@ export async function* streamRun(
 ): AsyncGenerator<Event, void> {
   if (input.classMethod !== undefined && input.classMethod !== 'run_sse')
     throw invalidArgument(
-      'An ADK agent has no such streaming method.',
-      'Leave classMethod out; query with classMethod "run" answers all events at once.',
+      'An ADK agent has no streaming class method of this name.',
+      'Leave classMethod out, or call query with classMethod "run", which returns all events at once.',
     );
   refuseMark(input.stateDelta);
   const { invocationId, digest } = input;
@@ -134,8 +134,8 @@ function streamingOf(input: JsonObject | undefined): boolean {
   const { streaming = true, ...rest } = input ?? {};
   if (typeof streaming === 'boolean' && Object.keys(rest).length === 0) return streaming;
   throw invalidArgument(
-    'The input of a run at an ADK server has a field that is not known.',
-    'Give {streaming: false} for whole events alone, or leave input out.',
+    'The input of the run has a field other than streaming.',
+    'Give {streaming: false} to get only whole events, or leave input out.',
   );
 }
 
@@ -183,8 +183,8 @@ export async function callMethod(
   if (call.classMethod !== 'run' || !given.success)
     throw invalidArgument(
       call.classMethod === 'run'
-        ? 'The input of run does not have the right fields.'
-        : 'An ADK agent has no such classMethod.',
+        ? 'The input of classMethod "run" has missing or unknown fields.'
+        : 'An ADK agent does not have this classMethod.',
       'Use classMethod "run" with input {sessionId, message or newMessage: {role, parts}, stateDelta?}.',
     );
   const { sessionId, message, newMessage, stateDelta } = given.data;
@@ -230,7 +230,7 @@ async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Even
     const wire = parse(message.data);
     if (message.event === 'error' || (isObject(wire) && 'error' in wire && wire.author === undefined))
       throw new SessionError('INTERNAL', 'The agent failed while it ran.', {
-        hint: 'list_events shows how far it came, the log of the ADK server why it failed; list_apps names its agents.',
+        hint: 'list_events shows how far the run came, and the log of the ADK server says why it failed; list_apps names the agents of the server.',
         cause: new Error(message.data.slice(0, 500)),
       });
     if (!isObject(wire)) throw brokenOff();
@@ -254,13 +254,13 @@ function parse(data: string): unknown {
 
 function noEvents(): SessionError {
   return new SessionError('UNAVAILABLE', 'The run ended without a single event.', {
-    hint: 'The log of the ADK server says why; an agent that has nothing to say cannot be told from one that failed.',
+    hint: 'The log of the ADK server says why. An agent that said nothing and an agent that failed look the same here.',
   });
 }
 
 function brokenOff(): SessionError {
   return new SessionError('UNAVAILABLE', 'The stream of the run broke off.', {
-    hint: 'The run may have gone on: read list_events before asking again.',
+    hint: 'The run may have continued: read list_events before you send the message again.',
   });
 }
 

@@ -30,7 +30,7 @@ export async function readSession(adk: Adk, ref: SessionRef): Promise<WireSessio
 function tooLarge(adk: Adk, cause: unknown): SessionError {
   return new SessionError(
     'RESOURCE_EXHAUSTED',
-    `The session is larger than ${adk.maxAnswerBytes} bytes, and ADK servers answer a session only whole.`,
-    { hint: 'Raise the limit of the adk backend, or go on in a new session.', cause },
+    `The session is larger than ${adk.maxAnswerBytes} bytes, and ADK servers return a session only as a whole.`,
+    { hint: 'Ask the operator to raise adk.maxAnswerBytes, or continue in a new session.', cause },
   );
 }

@@ -109,7 +109,7 @@ async function dropStray(adk: Adk, owner: Owner, made: WireSession): Promise<voi
 function madeWrong(): SessionError {
   return new SessionError(
     'FAILED_PRECONDITION',
-    'The ADK server made a session with another id or state than was asked for; it was deleted again.',
+    'The ADK server created the session with another id or state than requested, so the session was deleted again.',
     { hint: 'Configure the dialect of the ADK server, or create the session without sessionId and state.' },
   );
 }
@@ -144,8 +144,8 @@ export async function updateSession(
     ([key, value]) => value !== null && !Object.hasOwn(wanted, key),
   );
   if (lost)
-    throw new SessionError('FAILED_PRECONDITION', 'An ADK server cannot take keys out of state.', {
-      hint: 'Give every key that get_session shows; use null for one that is no longer wanted.',
+    throw new SessionError('FAILED_PRECONDITION', 'An ADK server cannot remove keys from state.', {
+      hint: 'Give every key that get_session shows; use null for a key that is no longer wanted.',
     });
   const delta = {
     ...Object.fromEntries(
@@ -167,8 +167,8 @@ export async function updateSession(
   // The change is stored: what cannot be read of it now must not look like a failed one.
   const after = (await readAfterWrite(() => readSession(adk, ref))) ?? toWireSession(answer);
   if (!shows(after, delta))
-    throw new SessionError('ABORTED', 'The state was changed by somebody else at the same time.', {
-      hint: 'Read the session and decide again.',
+    throw new SessionError('ABORTED', 'Somebody else changed the state at the same time.', {
+      hint: 'Read the session with get_session, then repeat the change if it is still wanted.',
     });
   return toSession(after, ref);
 }
@@ -177,7 +177,10 @@ export async function updateSession(
 export async function listSessions(adk: Adk, query: SessionQuery): Promise<Page<Session>> {
   const { app, userId } = query;
   if (userId === undefined)
-    throw unsupported('list the sessions of all users', 'Pass userId: sessions are listed user by user.');
+    throw unsupported(
+      'list the sessions of all users',
+      'Leave allUsers out, and pass userId: an ADK server lists sessions of one user.',
+    );
   if (query.filter?.some((term) => term.field !== 'userId'))
     throw unsupported('filter sessions by displayName or labels', 'Filter by userId only, or not at all.');
   const order = compareBy(query.orderBy ?? 'updateTime desc');
@@ -214,7 +217,7 @@ type Sorted = Pick<Session, 'updateTime' | 'id'>;
 
 function compareBy(order: SessionOrder): (a: Sorted, b: Sorted) => number {
   if (order.startsWith('createTime'))
-    throw unsupported('order sessions by createTime', 'Order by updateTime: ADK keeps no time of creation.');
+    throw unsupported('order sessions by createTime', 'Order by updateTime: ADK keeps no creation time.');
   const sign = order.endsWith('desc') ? -1 : 1;
   return (a, b) => sign * (compareText(a.updateTime, b.updateTime) || compareText(a.id, b.id));
 }
@@ -226,5 +229,5 @@ function parseCursor(cursor: string): Sorted {
     const [updateTime, id] = JSON.parse(cursor) as unknown[];
     if (typeof updateTime === 'string' && typeof id === 'string') return { updateTime, id };
   } catch {}
-  throw invalidArgument('The page token is not one of this list.', 'Start again without pageToken.');
+  throw invalidArgument('pageToken does not belong to this list.', 'Start again without pageToken.');
 }

@@ -62,8 +62,8 @@ export async function createApp(
   });
   const id = idIn(name, 'reasoningEngines') || lastSegment(response?.name);
   if (id === '')
-    throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which engine it made.', {
-      hint: 'Look with list_apps whether there is a new one.',
+    throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which engine it created.', {
+      hint: 'Call list_apps to see whether the app was created.',
     });
   // It is made, even if it cannot be read yet.
   return (await readAfterWrite(() => getApp(client, id))) ?? toApp({ ...body, name: id });

@@ -40,12 +40,12 @@ const lookWith: Readonly<Record<string, string>> = {
 export function checkName(classMethod: string): string {
   if (!/^[A-Za-z_]\w{0,63}$/.test(classMethod))
     throw invalidArgument(
-      'classMethod is not the name of a method.',
-      'Call describe_server for those of the engine.',
+      'classMethod is not a valid method name.',
+      'Call describe_server to see the methods of the engine.',
     );
   if (classMethod === 'bidi_stream_query')
-    throw new SessionError('UNIMPLEMENTED', 'Two-way streams are not offered here.', {
-      hint: 'Use stream_query with async_stream_query instead.',
+    throw new SessionError('UNIMPLEMENTED', 'This server does not support bidirectional streams.', {
+      hint: 'Call stream_query with classMethod "async_stream_query" instead.',
     });
   return classMethod;
 }
@@ -65,7 +65,7 @@ async function ownMethod(
 export const noSuchMethod = (): SessionError =>
   invalidArgument(
     'The engine has no class method of this name.',
-    'Call describe_server for those that it has.',
+    'Call describe_server to see the methods of the engine.',
   );
 
 const queryMs = 300_000;
@@ -128,8 +128,8 @@ async function ownInput(
   for (const name of ['user_id', 'userId'])
     if (Object.hasOwn(result, name) && result[name] !== owner.userId)
       throw invalidArgument(
-        `input.${name} is not the user that this call is for.`,
-        `Leave ${name} out: it is filled in.`,
+        `input.${name} is not the user of this call.`,
+        `Leave ${name} out: the server fills it in.`,
       );
   if (rules.addUser && !Object.hasOwn(result, 'userId')) result.user_id = owner.userId;
   for (const name of ['session', 'feedback']) {

@@ -66,7 +66,7 @@ export function endpointOf(config: EndpointConfig): Endpoint {
   const location = config.location ?? 'us-central1';
   if (!/^[a-z]+(-[a-z]+\d+)?$/.test(location))
     throw invalidArgument(
-      `The location ${quote(location)} is not one of Google's.`,
+      `The location ${quote(location)} is not a Google Cloud location.`,
       'Set GOOGLE_CLOUD_LOCATION to a region such as us-central1, or to global, us or eu.',
     );
   const origin =

@@ -128,15 +128,15 @@ function messageOf(code: ErrorCode, refusal: Refusal): string {
   const fields = refusal.fields.filter((field) => /^[A-Za-z0-9_.[\]]{1,100}$/.test(field)).slice(0, 5);
   const messages: Partial<Record<ErrorCode, string>> = {
     INVALID_ARGUMENT: `Agent Engine refused the request${fields.length === 0 ? '' : ` because of ${fields.join(', ')}`}.`,
-    NOT_FOUND: 'Agent Engine has no such object.',
-    ALREADY_EXISTS: 'Agent Engine has an object with this id already.',
+    NOT_FOUND: 'Agent Engine did not find the object.',
+    ALREADY_EXISTS: 'An object with this id already exists on Agent Engine.',
     UNAUTHENTICATED: 'Agent Engine refused the credentials.',
     PERMISSION_DENIED: 'The credentials do not allow this on Agent Engine.',
     RESOURCE_EXHAUSTED: 'A quota of Agent Engine is used up.',
     ABORTED: 'Agent Engine gave up because of another change at the same time.',
     CANCELLED: 'Agent Engine ended the call.',
     DEADLINE_EXCEEDED: 'Agent Engine took too long.',
-    UNIMPLEMENTED: 'Agent Engine does not offer this.',
+    UNIMPLEMENTED: 'Agent Engine does not support this request.',
   };
   if (messages[code] !== undefined) return messages[code];
   return refusal.httpStatus === 404
@@ -159,8 +159,8 @@ function hintOf(code: ErrorCode, refusal: Refusal, context: ErrorContext): strin
   }
   const hints: Partial<Record<ErrorCode, string>> = {
     INVALID_ARGUMENT: 'Check the arguments; describe_server says what this backend cannot take.',
-    NOT_FOUND: 'Call list_apps or list_sessions for what there is.',
-    ALREADY_EXISTS: 'Use the one there is, or choose another id.',
+    NOT_FOUND: 'Call list_apps or list_sessions to see what exists.',
+    ALREADY_EXISTS: 'Use the existing one, or choose another id.',
     RESOURCE_EXHAUSTED: 'Quotas are per minute: wait a little and call again.',
     ABORTED: 'Read the session again and repeat the call.',
     DEADLINE_EXCEEDED: 'Try again later; if it was a write, read first whether it took effect.',
@@ -191,10 +191,14 @@ export function agentError(refusal: Refusal): SessionError {
   const inner = /Exception: (\d{3}) ([A-Z_]{4,30})\b/.exec(refusal.message)?.[2];
   const code = errorCodes.find((known) => known === inner && known !== 'INTERNAL');
   if (code === undefined)
-    return new SessionError('FAILED_PRECONDITION', 'Agent Engine could not do this in the present state.', {
-      hint: 'If an agent was called, it failed: read the logs of the engine. A class method may be missing.',
-      cause: refusal,
-    });
+    return new SessionError(
+      'FAILED_PRECONDITION',
+      'Agent Engine refused the request in the present state of the object.',
+      {
+        hint: 'If the call ran an agent, the agent failed, or lacks the class method: the logs of the engine say why.',
+        cause: refusal,
+      },
+    );
   return new SessionError(code, `A service that the agent called answered ${code}.`, {
     hint:
       code === 'NOT_FOUND'

@@ -117,7 +117,7 @@ async function search(
 export function instantOf(wire: SessionEvent): string {
   const time = instant(String(wire.timestamp));
   if (time !== '') return time;
-  throw new SessionError('UNAVAILABLE', 'Agent Engine answered an event without a time.', {
+  throw new SessionError('UNAVAILABLE', 'Agent Engine returned an event without a time.', {
     hint: 'Check that the configured address is that of the service itself.',
   });
 }

@@ -40,7 +40,11 @@ export async function* listPages<Item extends JsonObject>(
 }
 
 function endless(): SessionError {
-  return new SessionError('UNAVAILABLE', 'Agent Engine repeats the pages of this list without an end.', {
-    hint: 'Try again later; check that the configured address is that of the service itself.',
-  });
+  return new SessionError(
+    'UNAVAILABLE',
+    'Agent Engine keeps returning empty or repeated pages of this list.',
+    {
+      hint: 'Try again later; check that the configured address is that of the service itself.',
+    },
+  );
 }

@@ -43,8 +43,8 @@ function ownScope(client: AgentEngineClient, owner: Owner, scope: MemoryScope | 
       : { ...scope, user_id: scope?.user_id ?? owner.userId };
   if (own.user_id !== owner.userId)
     throw invalidArgument(
-      'scope.user_id is not the user that this call is for.',
-      'Leave user_id out of the scope: it is filled in.',
+      'scope.user_id is not the user of this call.',
+      'Leave user_id out of the scope: the server fills it in.',
     );
   checkScope(own);
   return own;
@@ -92,7 +92,7 @@ const isOwn = (scope: MemoryScope | undefined, owner: Owner): boolean => scope?.
 function refuseScope(scope: MemoryScope | undefined): void {
   if (scope !== undefined)
     throw new SessionError('UNIMPLEMENTED', 'The engine’s own memory methods take no scope.', {
-      hint: 'Leave the scope out, or let the operator choose Memory Bank for memories.',
+      hint: 'Leave the scope out, or ask the operator to set agentEngine.memory.via to memory-bank.',
     });
 }
 
@@ -123,7 +123,7 @@ export async function addSession(
     return {
       memories: [],
       count: 0,
-      note: 'The engine’s own method took the session; it does not say what it made.',
+      note: 'The engine’s own method accepted the session and does not say which memories it made.',
     };
   }
   if (client.memory.write === 'ingest') return await ingest(client, ref, scope);
@@ -143,7 +143,7 @@ export async function addSession(
     return {
       memories: [],
       count: 0,
-      note: 'Memory Bank is still at work on the session: list_memories shows what it made a little later.',
+      note: 'Memory Bank is still working on the session: list_memories shows the result a little later.',
     };
   const made = toGenerated(response);
   const memories = await Promise.all(made.slice(0, shown).map((memory) => whole(client, ref.app, memory)));
@@ -188,7 +188,7 @@ async function ingest(
   return {
     memories: [],
     count: 0,
-    note: 'Memory Bank took the session’s events and makes memories of them later; list_memories shows them then.',
+    note: 'Memory Bank accepted the session’s events and makes memories of them later; list_memories shows them then.',
   };
 }
 
@@ -208,8 +208,8 @@ export async function createMemory(
   });
   const id = lastSegment(response?.name) || idIn(name, 'memories');
   if (id === '')
-    throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which memory it made.', {
-      hint: 'Look with list_memories whether there is a new one.',
+    throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which memory it created.', {
+      hint: 'Call list_memories to see whether the memory was created.',
     });
   const made = await whole(client, owner.app, { ...toMemory(response ?? {}), id });
   return { ...made, fact: made.fact || input.fact, scope: made.scope ?? scope };

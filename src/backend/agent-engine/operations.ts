@@ -58,7 +58,7 @@ async function follow(
     if (path === undefined)
       throw new SessionError(
         'UNAVAILABLE',
-        'Agent Engine answered with an operation that cannot be followed.',
+        'Agent Engine returned a long-running operation whose name is not valid.',
       );
     if (client.now() + pause > until) return { done: false, operation };
     await client.wait(pause);
@@ -82,7 +82,7 @@ export async function finishOperation(
   const outcome = await runOperation(client, request);
   if (!outcome.done)
     throw new SessionError('DEADLINE_EXCEEDED', 'Agent Engine has not finished the change yet.', {
-      hint: `It goes on there: look with ${request.lookWith} a little later.`,
+      hint: `The change continues on Agent Engine: check with ${request.lookWith} a little later.`,
     });
   return outcome;
 }

@@ -46,7 +46,7 @@ export function checkSessionId(sessionId: string): string {
 function checkMemoryId(memoryId: string): string {
   if (!resourceId.test(memoryId))
     throw invalidArgument(
-      'The memoryId is not one of Agent Engine’s.',
+      'memoryId is not the id of an Agent Engine memory.',
       'Pass the id exactly as list_memories or search_memory returned it.',
     );
   return memoryId;

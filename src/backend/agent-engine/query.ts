@@ -58,7 +58,7 @@ export async function* streamQuery(
       }
     }
   if (count === 0)
-    throw new SessionError('FAILED_PRECONDITION', 'The agent ended without an event.', {
+    throw new SessionError('FAILED_PRECONDITION', 'The agent ended without producing an event.', {
       hint: 'Read the logs of the engine: an agent that fails early can end like this.',
     });
 }
@@ -101,8 +101,8 @@ function streamError(item: unknown): SessionError | undefined {
     refusal.status === 'RESOURCE_EXHAUSTED' ||
     /\bRESOURCE_EXHAUSTED\b/.test(refusal.message)
   )
-    return new SessionError('RESOURCE_EXHAUSTED', 'The agent ran into a quota.', {
-      hint: 'Wait a little and ask again; list_events shows what the agent has said so far.',
+    return new SessionError('RESOURCE_EXHAUSTED', 'The agent reached a quota.', {
+      hint: 'Wait a little, then call again; list_events shows what the agent has said so far.',
       cause: refusal,
     });
   const known = agentError(refusal);

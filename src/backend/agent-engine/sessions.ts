@@ -28,7 +28,7 @@ export function checkOwner(owner: Owner): void {
 
 function engineNotFound(cause: unknown): SessionError {
   return new SessionError('NOT_FOUND', 'There is no such app.', {
-    hint: 'Call list_apps for the engines that there are, or set GOOGLE_CLOUD_AGENT_ENGINE_ID.',
+    hint: 'Call list_apps to see which engines exist, or set GOOGLE_CLOUD_AGENT_ENGINE_ID.',
     cause,
   });
 }
@@ -66,14 +66,14 @@ export async function createSession(
     if (sessionId === undefined || !isTaken(error)) throw error;
     const own = retries.repeated() ? await createdBefore(client, { ...owner, sessionId }, begun) : undefined;
     if (own !== undefined) return own;
-    throw new SessionError('ALREADY_EXISTS', 'The sessionId is taken.', {
-      hint: 'Ids are unique in an engine, for all its users: create one under another id or without one.',
+    throw new SessionError('ALREADY_EXISTS', 'A session with this sessionId already exists.', {
+      hint: 'Ids are unique in an engine, for all its users: create the session under another id or without an id.',
       cause: error,
     });
   }
   if (id === '')
-    throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which session it made.', {
-      hint: 'Look with list_sessions whether there is a new one.',
+    throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which session it created.', {
+      hint: 'Call list_sessions to see whether the session was created.',
     });
   const ref = { ...owner, sessionId: id };
   // The operation's own copy lacks the merged state and the expiry (docs/protocols/agent-engine.md, Sessions).

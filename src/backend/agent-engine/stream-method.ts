@@ -100,8 +100,8 @@ function refuseOthers(input: JsonObject, ref: SessionRef): void {
   for (const [name, value] of Object.entries(own))
     if (Object.hasOwn(input, name) && input[name] !== value)
       throw invalidArgument(
-        `input.${name} is not that of this call.`,
-        `Leave ${name} out of the input: it is filled in.`,
+        `input.${name} is not the one of this call.`,
+        `Leave ${name} out of the input: the server fills it in.`,
       );
 }
 

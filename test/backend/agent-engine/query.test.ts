@@ -200,7 +200,7 @@ describe('streamed queries', () => {
 
   it('an empty stream is an error', async () => {
     const error = await fails(read(await world(), []), 'FAILED_PRECONDITION');
-    expect(error.message).toBe('The agent ended without an event.');
+    expect(error.message).toBe('The agent ended without producing an event.');
     await fails(read(await world(), ['\n\n', '{"session_id":"s","events":[]}\n']), 'FAILED_PRECONDITION');
   });
 

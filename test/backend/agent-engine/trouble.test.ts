@@ -172,7 +172,7 @@ describe('lists that do not end', () => {
     const call = await list(it);
     it.fake.fail({ match, raw: '{"nextPageToken":"again"}', times: 1000 });
     const error = await fails(call(), 'UNAVAILABLE');
-    expect(error.message).toContain('repeats');
+    expect(error.message).toContain('repeated pages');
     await fails(call('again'), 'UNAVAILABLE');
     expect(it.fake.requests.length).toBeLessThan(10);
   });
@@ -208,7 +208,7 @@ describe('a deadline', () => {
     const ref = await it.make();
     it.fake.operations.polls = 10_000;
     const added = await withDeadline({ ms: 1500 }, () => it.backend.memory.addSession(ref, {}));
-    expect(added.note).toContain('still at work');
+    expect(added.note).toContain('still working');
     const error = await fails(
       withDeadline({ ms: 1500 }, () => it.backend.memory.create(owner(it), { fact: 'Likes tea.' })),
       'DEADLINE_EXCEEDED',
