@@ -71,7 +71,7 @@ export async function getArtifact(
   const sha256 = createHash('sha256').update(data).digest('hex');
   const promised = promisedHere ?? sha256Of(wire);
   if (promised !== undefined && promised !== sha256)
-    throw new SessionError('UNAVAILABLE', 'The artifact arrived damaged: its checksum does not fit.', {
+    throw new SessionError('UNAVAILABLE', 'The artifact arrived damaged: its checksum does not match.', {
       hint: 'Try again; if it stays so, the artifact is damaged at Vectara.',
     });
   const content = { artifact: { ...artifact, sizeBytes: data.length, sha256 }, data };

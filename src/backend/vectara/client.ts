@@ -177,7 +177,7 @@ export async function readPage(
   });
   const items = isObject(answer) ? answer[field] : undefined;
   if (!isObject(answer) || !Array.isArray(items))
-    throw new SessionError('UNAVAILABLE', 'Vectara answered something that is not a list.', {
+    throw new SessionError('UNAVAILABLE', 'The answer of Vectara is not a list.', {
       hint: 'Try again later; if it stays so, check the address of the service.',
     });
   const next = isObject(answer.metadata) ? answer.metadata.page_key : undefined;
@@ -207,7 +207,7 @@ export async function* readAll(
     if (read.next === undefined) return;
     if (page === limit.maxPages) throw limit.tooMany();
     if (read.next === key)
-      throw new SessionError('UNAVAILABLE', 'Vectara gave the same page of a list twice.', {
+      throw new SessionError('UNAVAILABLE', 'Vectara returned the same page of a list twice.', {
         hint: 'Try again later.',
       });
     key = read.next;
@@ -217,7 +217,7 @@ export async function* readAll(
 /** An answer that must be one object. */
 export function objectOf(answer: unknown): JsonObject {
   if (isObject(answer)) return answer;
-  throw new SessionError('UNAVAILABLE', 'Vectara answered something that is not an object.', {
+  throw new SessionError('UNAVAILABLE', 'The answer of Vectara is not an object.', {
     hint: 'Try again later; if it stays so, check the address of the service.',
   });
 }

@@ -80,7 +80,7 @@ function checkCredentials(given: VectaraCredentials): VectaraSettings['credentia
   // Anything else would not survive as a header or is a sign of a pasted line end.
   if (!values.every((value) => /^[\x21-\x7e]+$/.test(value)))
     throw invalidArgument(
-      'The credentials for Vectara are empty or hold spaces or other signs that none has.',
+      'The credentials for Vectara are empty, or contain characters that credentials cannot contain.',
       'Set an API key, or a client id and a client secret, as the Vectara console shows them.',
     );
   if ('apiKey' in given) return { apiKey: given.apiKey };

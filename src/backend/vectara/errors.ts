@@ -65,8 +65,8 @@ export function notFound(what: Operation['missing']): SessionError {
 
 const missing: Record<Operation['missing'], () => SessionError> = {
   agent: () =>
-    new SessionError('NOT_FOUND', 'There is no such agent at Vectara.', {
-      hint: 'Call list_apps for the agents that there are.',
+    new SessionError('NOT_FOUND', 'The agent does not exist at Vectara.', {
+      hint: 'Call list_apps to see which agents exist.',
     }),
   session: sessionNotFound,
   event: eventNotFound,
@@ -100,7 +100,7 @@ const byStatus: Record<number, Known> = {
   400: {
     code: 'INVALID_ARGUMENT',
     message: 'Vectara found the request invalid.',
-    hint: 'Check the arguments; details.fields names those that Vectara complained of, if it named any.',
+    hint: 'Check the arguments; details.fields names the ones that Vectara refused, if Vectara named any.',
   },
   401: {
     code: 'UNAUTHENTICATED',
@@ -120,17 +120,17 @@ const byStatus: Record<number, Known> = {
   },
   408: {
     code: 'DEADLINE_EXCEEDED',
-    message: 'Vectara gave the request up as too slow.',
+    message: 'Vectara ended the request because it took too long.',
     hint: 'Try again later.',
   },
   409: {
     code: 'ABORTED',
-    message: 'The session is running: its agent works on an earlier message.',
+    message: 'The session is busy: its agent works on an earlier message.',
     hint: 'Wait for new events and try again; or use query with classMethod "input_message" and input {sessionId, text, since: "start", behavior: "steer" or "follow_up"}, which queues the text; or with classMethod "interrupt", which ends the run.',
   },
   413: {
     code: 'INVALID_ARGUMENT',
-    message: 'The request is larger than Vectara takes.',
+    message: 'The request is larger than Vectara accepts.',
     hint: 'Send smaller files or fewer of them.',
   },
   422: {
@@ -172,7 +172,7 @@ export function forOperation(error: SessionError, name: OperationName): SessionE
   if (error.code === 'NOT_FOUND') return notFound(operation.missing);
   if (error.code !== 'PERMISSION_DENIED') return error;
   return new SessionError('PERMISSION_DENIED', `The credentials for Vectara may not ${operation.does}.`, {
-    hint: `That takes the role ${operation.roles.join(' or ')} on this agent, or a higher one: ask the operator to grant it.`,
+    hint: `The operation needs the role ${operation.roles.join(' or ')} on this agent, or a higher one: ask the operator to grant it.`,
     details: error.details,
     cause: error.cause,
   });

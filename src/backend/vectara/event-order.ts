@@ -223,7 +223,7 @@ function openCursor(cursor: string): ({ kind: 'sorted' } & SortedCursor) | { kin
     typeof value.offset !== 'number' ||
     typeof value.last !== 'string'
   )
-    throw invalidArgument('The page token is not one of this list.', 'Start again without pageToken.');
+    throw invalidArgument('pageToken does not belong to this list.', 'Start again without pageToken.');
   const { sorted: direction, offset, last } = value;
   return { kind: 'sorted', sorted: direction, key: textField(value, 'key'), offset, last };
 }

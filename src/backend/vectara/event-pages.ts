@@ -171,7 +171,7 @@ function broken(what: string): SessionError {
 
 function lostPlace(cause: SessionError): SessionError {
   const { message, hint } = invalidArgument(
-    'Vectara no longer knows the place at which the last page ended.',
+    'Vectara no longer has the position where the previous page ended.',
     'Start again without pageToken.',
   );
   return new SessionError('INVALID_ARGUMENT', message, { hint, cause });

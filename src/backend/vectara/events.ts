@@ -199,7 +199,7 @@ export async function lastEventId(vectara: Vectara, at: SessionRef): Promise<str
   const id = last === undefined ? undefined : textField(last, 'id');
   if (id === undefined)
     throw invalidArgument(
-      'The session has no events yet, so no run can be joined.',
+      'The session has no events yet, so there is no run to join.',
       'Send the message without classMethod.',
     );
   return id;

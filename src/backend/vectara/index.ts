@@ -69,19 +69,19 @@ export async function openVectara(config: VectaraConfig): Promise<Backend> {
 
 const notes = (unmasked: boolean): string[] => [
   'An app is the key of an agent, or alias: and the key of an alias.',
-  "A session's state is its metadata, which the agent's instructions and tools can read; whose it is stands under end_user_id, which is not shown.",
+  "A session's state is its metadata, which the agent's instructions and tools can read; its owner is kept under end_user_id, which is not shown.",
   "A session's labels are Vectara's own fields: enabled, tti_minutes (idle minutes after which it is deleted), description (shown as a field) and, to read only, status.",
   'Sessions have no revisions, no expiry time and no update time: updateTime is the time of creation.',
-  'A sessionId of your own is yours alone: where another user has the key, the session gets another key at Vectara.',
+  'Users can choose the same sessionId: where another user has the key, the session gets another key at Vectara.',
   'Lists of more than 1,000 sessions come in the order that Vectara gives them.',
   'Stored events carry the id of their session as invocationId, since Vectara has no invocations.',
   'Events cannot be appended: query sends a message and runs the agent, submit_tool_outputs answers its calls.',
   'query has the class methods input_message, interrupt and compact; stream_query takes steer and follow_up to join a run.',
-  'There is no key that makes a repeated message one: where an answer was lost, look with list_events before sending it again.',
+  'A message that is sent twice is stored twice: when an answer was lost, check with list_events before you send the message again.',
   'Only what the agent itself says is the text of a run; loaded skills, hand-overs and summaries are marked as thoughts.',
   'A fork copies the metadata as it is now, the visible events and the artifacts.',
   'Artifacts have one version, 0; files come with a message or from the agent.',
   unmasked
-    ? 'Arguments of client tool calls are shown in clear, secrets included: the operator switched that on.'
-    : 'Arguments of client tool calls that the agent did not write itself are masked.',
+    ? 'The operator switched the masking off: arguments of client tool calls are shown with their secrets.'
+    : 'Arguments of client tool calls are masked unless the agent wrote them itself.',
 ];

@@ -45,16 +45,19 @@ export function fieldsOf(labels: Labels | undefined, before: Labels = {}): JsonO
 
 function notSettable(key: string): SessionError {
   const takes =
-    'description, enabled ("true" or "false") and tti_minutes (whole minutes of idling, 0 for ever)';
+    'description, enabled ("true" or "false") and tti_minutes (whole minutes of inactivity until Vectara deletes the session, 0 for never)';
   if (key === 'status')
     return invalidArgument(
-      'status is set by Vectara alone.',
-      'Leave that label out, or as get_session shows it.',
+      'Only Vectara sets the label status.',
+      'Leave that label out, or give the value that get_session shows.',
     );
   if (key === 'enabled' || key === 'tti_minutes')
-    return invalidArgument(`The label ${key} has a value that Vectara does not take.`, `It takes ${takes}.`);
-  return new SessionError('UNIMPLEMENTED', 'Sessions of the vectara backend have no labels of your own.', {
-    hint: `Put what they say into the state. As labels they take ${takes}; they also show status.`,
+    return invalidArgument(
+      `The label ${key} has a value that Vectara does not accept.`,
+      `Vectara accepts ${takes}.`,
+    );
+  return new SessionError('UNIMPLEMENTED', 'The vectara backend does not keep labels of your own.', {
+    hint: `Keep them in the state. The labels that can be set are ${takes}.`,
   });
 }
 

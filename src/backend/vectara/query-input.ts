@@ -55,11 +55,11 @@ function messageOf(part: Part): JsonObject {
   if (part.text !== undefined) return { type: 'text', content: part.text };
   if (part.functionResponse !== undefined)
     throw invalidArgument(
-      'A message cannot answer a tool call and say something else, too.',
-      'Give the functionResponse parts alone, one for every open call, or use submit_tool_outputs.',
+      'A message that answers tool calls cannot contain other parts.',
+      'Send only functionResponse parts, one for every open call, or use submit_tool_outputs.',
     );
   throw invalidArgument(
-    'A message to a Vectara agent holds text and files alone.',
+    'A message to a Vectara agent can contain only text and files.',
     'Give parts with text, or with inlineData for a file.',
   );
 }
@@ -70,7 +70,10 @@ function fileOf(
   options: InputOptions,
 ): { name: string; blob: Blob } {
   if (data.data.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(data.data))
-    throw invalidArgument('The data of a file is not base64.', 'Encode it with padding, in A-Z a-z 0-9 + /.');
+    throw invalidArgument(
+      'The data of a file is not base64.',
+      'Encode the bytes with the standard alphabet and padding.',
+    );
   const bytes = Buffer.from(data.data, 'base64');
   if (bytes.length > options.maxFileBytes)
     throw invalidArgument(

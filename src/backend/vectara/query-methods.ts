@@ -53,7 +53,7 @@ export async function callMethod(
   const { classMethod } = call;
   if (!isMethod(classMethod))
     throw invalidArgument(
-      'A Vectara agent has no such classMethod.',
+      'A Vectara agent does not have this classMethod.',
       'Use input_message, interrupt or compact; tool outputs go through submit_tool_outputs.',
     );
   const { sessionId: id, body } = bodyOf(classMethod, call.input);
@@ -129,7 +129,7 @@ function checked<T>(
 ): T {
   if (result.success) return result.data;
   throw invalidArgument(
-    `The input of ${classMethod} does not have the right fields.`,
+    `The input of ${classMethod} has missing or unknown fields.`,
     `Give ${shapes[classMethod]}.`,
   );
 }

@@ -55,7 +55,7 @@ const limits = {
     hint: 'Shorten the session by query with classMethod "compact" and input {sessionId}, then send the message again.',
   },
   step_transition_limit_exceeded: {
-    message: 'The turn ended without an answer: the agent changed its step more often than it may.',
+    message: 'The turn ended without an answer: the agent changed its step more often than Vectara allows.',
     hint: "Ask the agent's owner to look at its steps; list_events shows how far it came.",
   },
 } as const;

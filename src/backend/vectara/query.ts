@@ -87,9 +87,13 @@ async function wholeJson(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
   for await (const chunk of chunks) {
     bytes += chunk.byteLength;
     if (bytes > maxWholeBytes)
-      throw new SessionError('RESOURCE_EXHAUSTED', 'Vectara answered more than this server reads.', {
-        hint: 'Read what the agent did with list_events.',
-      });
+      throw new SessionError(
+        'RESOURCE_EXHAUSTED',
+        'The answer of Vectara is larger than this server accepts.',
+        {
+          hint: 'Read what the agent did with list_events.',
+        },
+      );
     read.push(chunk);
   }
   try {

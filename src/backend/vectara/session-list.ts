@@ -103,13 +103,9 @@ async function orderedSessions(
   query: SessionQuery,
   { path: at, params, accept }: SessionList,
 ): Promise<Page<Session> | undefined> {
-  const tooMany = new SessionError(
-    'FAILED_PRECONDITION',
-    'There are too many sessions to put them in order.',
-    {
-      hint: 'Narrow the list by a filter, or use orderBy updateTime, which takes the order of Vectara for long lists.',
-    },
-  );
+  const tooMany = new SessionError('FAILED_PRECONDITION', 'There are too many sessions to sort.', {
+    hint: 'Narrow the list by a filter, or order by updateTime: long lists then keep the order of Vectara.',
+  });
   const source = readAll(vectara, 'listSessions', at, 'sessions', params, {
     maxPages: orderPages,
     tooMany: () => tooMany,

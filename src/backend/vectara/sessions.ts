@@ -101,8 +101,8 @@ async function postSession(vectara: Vectara, owner: Owner, body: JsonObject): Pr
   );
   const at = { ...owner, sessionId: textField(body, 'key') ?? textField(wire, 'key') ?? '' };
   if (!isOwn(wire, at))
-    throw new SessionError('UNAVAILABLE', 'Vectara answered with another session than the one it made.', {
-      hint: 'Look with list_sessions whether the session is there before creating it again.',
+    throw new SessionError('UNAVAILABLE', 'Vectara returned another session than the one it created.', {
+      hint: 'Check with list_sessions whether the session exists before you create it again.',
     });
   vectara.created(sessionPath(at));
   return mapped(wire, at);

@@ -117,8 +117,8 @@ export async function submitToolOutputs(
     (await storedOutput(vectara, at, answered)) ??
     lastOutput(await posted, answered);
   if (stored === undefined)
-    throw new SessionError('UNAVAILABLE', 'Vectara took the outputs and does not show them.', {
-      hint: 'Look with list_tool_calls and list_events before sending them again.',
+    throw new SessionError('UNAVAILABLE', 'Vectara accepted the outputs but does not show them.', {
+      hint: 'Check with list_tool_calls and list_events before you send them again.',
     });
   // A run that failed after it took the outputs says so in the same answer.
   if (early !== undefined) wholeEvents({ events: early }, context);
@@ -179,7 +179,7 @@ function answersOf(open: readonly Outstanding[], outputs: readonly ToolOutput[])
   if (answers.length < open.length)
     throw new SessionError(
       'FAILED_PRECONDITION',
-      `${open.length} calls wait, and Vectara takes the outputs of all of them at once.`,
+      `${open.length} tool calls are open, and Vectara needs the outputs of all of them at once.`,
       { hint: 'Call list_tool_calls, and give one output, or an error, for every call.' },
     );
   return answers;

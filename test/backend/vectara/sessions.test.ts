@@ -499,7 +499,7 @@ describe('apps', () => {
     expect((await backend.apps.get('alias:front-desk')).name).toBe('alias:front-desk');
     expect(await failure(backend.apps.get('nobody'))).toMatchObject({
       code: 'NOT_FOUND',
-      message: 'There is no such agent at Vectara.',
+      message: 'The agent does not exist at Vectara.',
     });
     fake.agents.clear();
     expect((await backend.apps.list({ pageSize: 10 })).items.map((a) => a.name)).toEqual([

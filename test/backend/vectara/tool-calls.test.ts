@@ -82,7 +82,7 @@ describe('secrets in client tool calls', () => {
     expect(call?.args).toEqual(slack.resolved);
     expect(call).not.toHaveProperty('masked');
     expect(JSON.stringify(run)).toContain(canary);
-    expect((await here.backend.describe()).notes.join(' ')).toContain('secrets included');
+    expect((await here.backend.describe()).notes.join(' ')).toContain('with their secrets');
   });
 
   it('stay hidden when the event of the call says nothing of overrides', async () => {
@@ -230,7 +230,7 @@ describe('answers to client tool calls', () => {
     const missing = await failure(backend.toolCalls.submit(ref, [output(first?.id)]));
     expect(missing).toMatchObject({
       code: 'FAILED_PRECONDITION',
-      message: expect.stringContaining('2 calls wait'),
+      message: expect.stringContaining('2 tool calls are open'),
     });
     const unknown = await failure(backend.toolCalls.submit(ref, [output(first?.id), output('call_x')]));
     expect(unknown.code).toBe('NOT_FOUND');

@@ -43,7 +43,7 @@ describe('what the vendor’s server gets wrong', () => {
       ].map(async (attempt) => (await failure(attempt)).message),
     );
     expect(messages).toEqual([
-      'There is no such agent at Vectara.',
+      'The agent does not exist at Vectara.',
       'There is no such session.',
       'There is no such event in this session.',
       'There is no such artifact or version.',
