@@ -115,7 +115,7 @@ export function remoteTurn(): RemoteTurn {
       return answer.length > 0 ? answer : mergeText(onTheWay);
     },
     fault() {
-      const hint = 'What it said about it, if anything, is in the session.';
+      const hint = 'list_events shows what the agent said about it, if anything.';
       if (state === TaskState.TASK_STATE_FAILED)
         return new SessionError('UNAVAILABLE', 'The remote agent failed.', { hint });
       if (state === TaskState.TASK_STATE_REJECTED)
@@ -123,7 +123,7 @@ export function remoteTurn(): RemoteTurn {
       if (state === TaskState.TASK_STATE_CANCELED)
         return new SessionError('ABORTED', 'The remote agent’s task was cancelled on its side.', { hint });
       if (state === TaskState.TASK_STATE_AUTH_REQUIRED)
-        return new SessionError('FAILED_PRECONDITION', 'The remote agent wants the user to log in with it.', {
+        return new SessionError('FAILED_PRECONDITION', 'The remote agent requires the user to log in.', {
           hint,
         });
       return undefined;

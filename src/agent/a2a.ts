@@ -137,7 +137,7 @@ function* outcome(remote: RemoteTurn): Generator<AgentEvent, void> {
     };
   if (fault !== undefined) throw fault;
   if (parts.length === 0)
-    throw new SessionError('UNAVAILABLE', 'The remote agent answered nothing.', {
+    throw new SessionError('UNAVAILABLE', 'The remote agent sent no answer.', {
       hint: 'Send the message again, or say it in other words.',
     });
 }
@@ -146,10 +146,10 @@ function remoteError(error: unknown): SessionError {
   if (error instanceof SessionError) return error;
   if (reasonOf(error) === 'CONTENT_TYPE_NOT_SUPPORTED')
     return invalidArgument(
-      'The remote agent takes no files of this type.',
+      'The remote agent does not accept files of this type.',
       'Send the message as text, or with a file of another type.',
     );
-  return new SessionError('UNAVAILABLE', 'The remote agent cannot be reached, or broke off.', {
+  return new SessionError('UNAVAILABLE', 'The remote agent cannot be reached, or broke off its answer.', {
     hint: 'Send the message again; the operator’s log has the reason.',
     cause: error,
   });

@@ -23,9 +23,13 @@ export function turnParts(known: Set<string>) {
     /** What of the part is worth showing at once. */
     take(part: StreamPart): Part | undefined {
       if (text.length + thoughts.length > maxLength)
-        throw new SessionError('RESOURCE_EXHAUSTED', 'The model’s answer is longer than this server takes.', {
-          hint: 'Ask for less; maxTokens in the file of --config bounds answers.',
-        });
+        throw new SessionError(
+          'RESOURCE_EXHAUSTED',
+          'The model’s answer is longer than this server accepts.',
+          {
+            hint: 'Ask for a shorter answer, or ask the operator to set maxTokens in the file of --config.',
+          },
+        );
       switch (part.type) {
         case 'text-delta':
           text += part.delta;
@@ -56,7 +60,7 @@ export function turnParts(known: Set<string>) {
     },
     event(): AgentEvent {
       if (text === '' && calls.length === 0)
-        throw new SessionError('UNAVAILABLE', 'The model answered nothing.', {
+        throw new SessionError('UNAVAILABLE', 'The model sent no answer.', {
           hint: 'Send the message again, or say it in other words.',
         });
       const parts: Part[] = [
@@ -89,9 +93,13 @@ function argsOf(input: string): JsonObject {
     args = undefined;
   }
   if (isObject(args)) return args;
-  throw new SessionError('UNAVAILABLE', 'The model called a tool with arguments that are no JSON object.', {
-    hint: 'Send the message again.',
-  });
+  throw new SessionError(
+    'UNAVAILABLE',
+    'The model called a tool with arguments that are not a JSON object.',
+    {
+      hint: 'Send the message again.',
+    },
+  );
 }
 
 function usageOf(usage: {

@@ -15,30 +15,30 @@ export function chatError(error: unknown): SessionError {
   const status = statusOf(error);
   if (status === 401 || status === 403)
     return new SessionError('FAILED_PRECONDITION', 'The model’s endpoint refuses this server’s key.', {
-      hint: 'The operator sets it: apiKeyEnv in the file of --config names the variable that holds it.',
+      hint: 'Ask the operator to check the key: apiKeyEnv in the file of --config names the variable that holds it.',
       cause: error,
     });
   if (status === 404)
     return new SessionError(
       'FAILED_PRECONDITION',
-      'The model’s endpoint has no such address, or no such model.',
+      'The model’s endpoint does not know the address or the model.',
       {
-        hint: 'The operator checks baseUrl and model in the file of --config.',
+        hint: 'Ask the operator to check baseUrl and model in the file of --config.',
         cause: error,
       },
     );
   if (status === 429)
-    return new SessionError('RESOURCE_EXHAUSTED', 'The model’s endpoint is asked too often.', {
+    return new SessionError('RESOURCE_EXHAUSTED', 'The model’s endpoint limits the rate of requests.', {
       hint: 'Send the message again later; with the same invocationId it is stored once.',
       retryAfter: retryAfterOf(error),
       cause: error,
     });
   if (status !== undefined && status >= 400 && status < 500)
     return new SessionError('FAILED_PRECONDITION', 'The model’s endpoint refuses the request.', {
-      hint: 'The history may be too long for the model, or hold what it cannot take; the operator’s log has the reason.',
+      hint: 'The history may be too long for the model, or contain something it does not accept; the operator’s log has the reason.',
       cause: error,
     });
-  return new SessionError('UNAVAILABLE', 'The model’s endpoint cannot be reached, or broke off.', {
+  return new SessionError('UNAVAILABLE', 'The model’s endpoint cannot be reached, or broke off its answer.', {
     hint: 'Send the message again; with the same invocationId it is stored once.',
     cause: error,
   });

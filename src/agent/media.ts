@@ -39,7 +39,7 @@ export function mediaFault(message: Content): SessionError | undefined {
   const faulty = message.parts.find((part) => part.inlineData && playable(part.inlineData) === undefined);
   if (faulty?.inlineData === undefined) return undefined;
   return invalidArgument(
-    `The agent cannot take this file of the type ${quote(faulty.inlineData.mimeType)}.`,
-    `Send base64 of the kind that mimeType names: ${Object.keys(beginnings).join(', ')} or text/*. Other files go to save_artifact.`,
+    `The agent does not accept this file of type ${quote(faulty.inlineData.mimeType)}.`,
+    `Send base64 data that matches its mimeType, one of ${Object.keys(beginnings).join(', ')} or text/*. Store other files with save_artifact.`,
   );
 }

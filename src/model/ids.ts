@@ -46,7 +46,7 @@ export const maxIdLength = 256;
 export function idFault(value: string): string | undefined {
   if (value === '') return 'is empty';
   if (value.length > maxIdLength) return `is longer than ${maxIdLength} characters`;
-  if (!value.isWellFormed() || /\p{Cc}/u.test(value)) return 'holds control characters or broken Unicode';
+  if (!value.isWellFormed() || /\p{Cc}/u.test(value)) return 'contains control characters or broken Unicode';
   return undefined;
 }
 
@@ -56,6 +56,6 @@ export function checkId(name: string, value: string): string {
   if (fault === undefined) return value;
   throw invalidArgument(
     `${name} ${fault}.`,
-    'Pass ids as other tools returned them; in an own one use letters, digits, "-", "_", "." and ":".',
+    'Pass ids as other tools returned them; for an id of your own use letters, digits, "-", "_", "." and ":".',
   );
 }

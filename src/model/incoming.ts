@@ -32,7 +32,7 @@ export function incomingFault(value: unknown, nesting = maxNesting): IncomingFau
     if (frame.depth >= nesting)
       return faultAt(frame, undefined, [
         `is nested more than ${nesting} deep`,
-        'Store it flatter, or as a text that holds JSON.',
+        'Nest it less deeply, or send it as a string of JSON.',
       ]);
     const { value: container } = frame;
     const keys = Array.isArray(container) ? undefined : Object.keys(container);
@@ -61,7 +61,7 @@ type Words = readonly [what: string, hint: string];
 const wholeCharacters = 'Send whole characters; a text was probably cut in the middle of one.';
 
 function keyFault(key: string | number): Words | undefined {
-  if (key === '__proto__') return ['is a key that programs drop or obey', 'Use another key.'];
+  if (key === '__proto__') return ['is a reserved key', 'Use another key.'];
   return typeof key === 'string' && !key.isWellFormed()
     ? ['is broken Unicode: half of a character', wholeCharacters]
     : undefined;
@@ -71,7 +71,7 @@ function scalarFault(value: unknown): Words | undefined {
   if (typeof value === 'string' && !value.isWellFormed())
     return ['holds broken Unicode: half of a character', wholeCharacters];
   return typeof value === 'number' && !Number.isFinite(value)
-    ? ['is a number too large to be kept', 'Send it as a text.']
+    ? ['is a number that is too large to store', 'Send it as a string.']
     : undefined;
 }
 

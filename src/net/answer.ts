@@ -26,7 +26,7 @@ export async function* chunksOf(
       if (bytes > maxBytes)
         throw new SessionError(
           'RESOURCE_EXHAUSTED',
-          `The ${answer.service} answered more than ${maxBytes} bytes.`,
+          `The answer of the ${answer.service} has more than ${maxBytes} bytes.`,
           { hint: 'Ask for a smaller page.' },
         );
       yield chunk;

@@ -70,6 +70,6 @@ export async function readAfterWrite<T>(
 function tooLate(ms: number): SessionError {
   const seconds = Math.max(1, Math.round(ms / 1000));
   return new SessionError('DEADLINE_EXCEEDED', `The call was ended: its ${seconds} s were up.`, {
-    hint: 'Ask for less at once, for example by a smaller pageSize, or call again later.',
+    hint: 'Ask for less at once, for example with a smaller pageSize, or call again later.',
   });
 }

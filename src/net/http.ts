@@ -197,13 +197,13 @@ async function textOf(answer: OpenAnswer, request: HttpRequest, maxBytes: number
   const text = await readText(answer, maxBytes);
   const { status } = answer.response;
   if (text !== '' || request.method === 'DELETE' || status === 204 || status === 205) return text;
-  throw new SessionError('UNAVAILABLE', `The ${answer.service} answered with nothing.`, {
+  throw new SessionError('UNAVAILABLE', `The ${answer.service} sent an empty answer.`, {
     hint: 'Try again later; if it stays so, check that the configured address is that of the service itself.',
   });
 }
 
 function notJson(service: string): SessionError {
-  return new SessionError('UNAVAILABLE', `The ${service} answered something that is not JSON.`, {
+  return new SessionError('UNAVAILABLE', `The answer of the ${service} is not JSON.`, {
     hint: 'Check that the configured address is that of the service itself.',
   });
 }

@@ -15,7 +15,7 @@ export async function* ndjson(chunks: AsyncIterable<Uint8Array>): AsyncGenerator
       value = JSON.parse(text);
     } catch (cause) {
       throw new SessionError('UNAVAILABLE', 'The stream broke off, or holds a line that is not JSON.', {
-        hint: 'Read what arrived with list_events before asking again.',
+        hint: 'Read with list_events what arrived before you send the message again.',
         cause,
       });
     }

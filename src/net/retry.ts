@@ -73,8 +73,8 @@ export const mayHaveRun = ({ status, error, sent }: Failure): boolean =>
 
 /** The error of a write whose answer was lost. Repeating it blindly could do it twice. */
 export function lostAnswer(error: SessionError, lookWith: string | undefined): SessionError {
-  return new SessionError(error.code, `${error.message} The change may have been made all the same.`, {
-    hint: `Look with ${lookWith ?? 'a tool that reads it'} whether it was made before you repeat it.`,
+  return new SessionError(error.code, `${error.message} The change may have been made anyway.`, {
+    hint: `Check with ${lookWith ?? 'a tool that reads it'} whether it was made before you repeat it.`,
     retryAfter: error.retryAfter,
     details: { ...error.details, outcome: 'unknown' },
     cause: error.cause,

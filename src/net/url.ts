@@ -53,6 +53,6 @@ export function checkBaseUrl(name: string, value: string, options: { allowHttp?:
       'Use https://host[:port][/path], without user, query or fragment.',
     );
   if (url.protocol === 'http:' && !isLoopback(url.hostname) && options.allowHttp !== true)
-    throw invalidArgument(`${name} is plain http to another machine.`, 'Use https, or a loopback address.');
+    throw invalidArgument(`${name} uses plain http to another machine.`, 'Use https, or a loopback address.');
   return url.href.replace(/\/+$/, '');
 }

@@ -27,7 +27,7 @@ import { makeShrinkable, shrinks } from './sqlite-schema.ts';
  */
 export async function backupStore(path: string, target: string): Promise<Inspection> {
   if (isThere(target))
-    throw new SessionError('ALREADY_EXISTS', 'There is a file already at the path of the backup.', {
+    throw new SessionError('ALREADY_EXISTS', 'A file already exists at the path of the backup.', {
       hint: 'Nothing was written. Choose another name.',
     });
   return copyStore(path, target);
@@ -43,13 +43,9 @@ export async function backupStore(path: string, target: string): Promise<Inspect
 export async function restoreStore(file: string, path: string): Promise<Inspection> {
   const inTheWay = ['', '-wal', '-shm', '-journal'].filter((suffix) => isThere(path + suffix));
   if (inTheWay.includes(''))
-    throw new SessionError(
-      'ALREADY_EXISTS',
-      'There is a session database already at the path of the store.',
-      {
-        hint: 'Nothing was changed. Stop the servers that use it and move it away together with its -wal and -shm files, or restore to another place with --store.',
-      },
-    );
+    throw new SessionError('ALREADY_EXISTS', 'A session database already exists at the path of the store.', {
+      hint: 'Nothing was changed. Stop the servers that use it and move it away together with its -wal and -shm files, or restore to another place with --store.',
+    });
   // SQLite would replay such a log into the restored file.
   if (inTheWay.length > 0)
     throw new SessionError(
@@ -124,8 +120,8 @@ function writing<T>(work: () => T): T {
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     if (code === 'EEXIST')
-      throw new SessionError('ALREADY_EXISTS', 'Another program has just made a file there.', {
-        hint: 'Nothing was changed. Look what it is.',
+      throw new SessionError('ALREADY_EXISTS', 'Another program has just created a file at this path.', {
+        hint: 'Nothing was changed. Check that file, then try again or choose another name.',
         cause,
       });
     if (code === 'ENOSPC' || code === 'EDQUOT')
@@ -133,7 +129,7 @@ function writing<T>(work: () => T): T {
         hint: 'Make room, or choose another disk.',
         cause,
       });
-    throw new SessionError('FAILED_PRECONDITION', 'The copy cannot be written there.', {
+    throw new SessionError('FAILED_PRECONDITION', 'The copy cannot be written to this path.', {
       hint: 'Check that the folder exists and that you may write to it.',
       cause,
     });

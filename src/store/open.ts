@@ -35,7 +35,7 @@ export function placeOf({ url, dataDir }: Pick<StoreOptions, 'url' | 'dataDir'>)
     case '':
       throw invalidArgument('The store has no scheme.', `Write ${forms}.`);
     default:
-      throw invalidArgument(`There is no store of the kind ${quote(scheme)}.`, `Write ${forms}.`);
+      throw invalidArgument(`Unknown kind of store: ${quote(scheme)}.`, `Write ${forms}.`);
   }
 }
 

@@ -89,7 +89,7 @@ export function lineReader() {
       const line = parseLine(numbered);
       const { number } = numbered;
       if (line.kind !== 'session')
-        throw badLine(number, 'does not begin a session', 'Use what export wrote.');
+        throw badLine(number, 'is not the first line of an export', 'Use what export wrote.');
       if (line.format === 2 && line.contents === undefined) throw badLine(number, 'has no contents');
       const { createTime } = line.session;
       const session = { ...line.session, createTime: checkTime('session.createTime', createTime, number) };
@@ -119,7 +119,7 @@ export function lineReader() {
       // An artifact has as many lines as versions.
       const surplus =
         line.kind === 'event' ? counts.event > (contents?.events ?? counts.event) : contents?.artifacts === 0;
-      if (surplus) throw badLine(number, `is an ${line.kind} more than line 1 announces`);
+      if (surplus) throw badLine(number, `is one ${line.kind} more than line 1 announces`);
       return line.kind === 'event'
         ? { kind: 'event', event: checkedEvent(line.event, number) }
         : { kind: 'artifact', ...contentOf(line, number) };
@@ -153,7 +153,9 @@ function parseLine({ number, text }: NumberedLine): Line {
   const where = parsed.error.issues[0]?.path.filter((part) => typeof part === 'string').join('.');
   throw badLine(
     number,
-    where ? `is not one of an export: ${where.slice(0, 80)} is missing or wrong` : 'is not one of an export',
+    where
+      ? `is not a line of an export: ${where.slice(0, 80)} is missing or wrong`
+      : 'is not a line of an export',
   );
 }
 
@@ -167,7 +169,7 @@ function checkEnd(
     if (line.counts[kind] !== counts[kind])
       throw badLine(number, `counts ${line.counts[kind]} ${kind} lines, and ${counts[kind]} came before it`);
   if (hash.digest('hex') !== line.sha256)
-    throw badLine(number, 'has another sha256 than the lines before it: they were changed');
+    throw badLine(number, 'has a sha256 that does not match the lines before it: they were changed');
 }
 
 function checkedEvent(event: Event, number: number): Event {
@@ -182,7 +184,9 @@ function checkTime(field: string, value: string, number: number): string {
   try {
     return toTime(parseTime(field, value));
   } catch (error) {
-    throw error instanceof SessionError ? badLine(number, `is wrong: ${field} is no RFC 3339 time`) : error;
+    throw error instanceof SessionError
+      ? badLine(number, `is wrong: ${field} is not an RFC 3339 time`)
+      : error;
   }
 }
 
@@ -201,7 +205,7 @@ function contentOf(line: Extract<Line, { kind: 'artifact' }>, number: number): A
     );
   const sha256 = createHash('sha256').update(data).digest('hex');
   if (artifact.sha256 !== undefined && artifact.sha256 !== sha256)
-    throw badLine(number, 'is damaged: the artifact has another sha256');
+    throw badLine(number, 'is damaged: the sha256 of the artifact does not match its data');
   if (artifact.version < 0) throw badLine(number, 'is wrong: artifact.version is below 0');
   return { artifact, data };
 }

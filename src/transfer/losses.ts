@@ -55,7 +55,7 @@ export function countLosses(name: string, session: ArrivingSession) {
         ...(shared === 0
           ? []
           : [
-              `Changes of user: and app: state were taken out of ${counted(shared, 'event')}; what others see of them stays as it is.`,
+              `Changes of user: and app: state were removed from ${counted(shared, 'event')}; the shared state itself stays as it is.`,
             ]),
         ...(artifact === 0
           ? []

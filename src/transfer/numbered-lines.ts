@@ -28,7 +28,11 @@ export async function* numberedLines(
   const take = (piece: Uint8Array) => {
     length += piece.byteLength;
     if (length > maxBytes)
-      throw badLine(number, `has more than ${maxBytes} bytes`, 'No line of an export is that long.');
+      throw badLine(
+        number,
+        `has more than ${maxBytes} bytes`,
+        'Lines of an export are shorter: check that the input is an export.',
+      );
     pieces.push(piece);
   };
   const finish = (): NumberedLine | undefined => {

@@ -80,7 +80,7 @@ export async function openSource(
     state = { ...shared.app, ...shared.user, ...own };
     if (stateAt === undefined)
       notes.push(
-        `The ${backend.name} backend keeps no earlier states: the state was put together from the changes that the events made, so a change made by update_session may stand in it too early.`,
+        `The ${backend.name} backend keeps no earlier states: the state was put together from the changes that the events made, so a change made by update_session may appear in it too early.`,
       );
   }
 

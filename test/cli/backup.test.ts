@@ -42,10 +42,10 @@ it('backs up the store of a running server, and restores it elsewhere', async ()
   await client.ok('create_session', { sessionId: 'later' });
   const again = await run(['backup', copy, '--store', url(live)]);
   expect(again).toMatchObject({ code: 1, stdout: '' });
-  expect(again.stderr).toContain('There is a file already at the path of the backup.');
+  expect(again.stderr).toContain('A file already exists at the path of the backup.');
   const over = await run(['restore', copy, '--store', url(live)]);
   expect(over.code).toBe(1);
-  expect(over.stderr).toContain('There is a session database already');
+  expect(over.stderr).toContain('A session database already exists');
   await client.close();
   expect(await run(['restore', copy, '--store', url(other)])).toMatchObject({ code: 0 });
   expect(await titles(other)).toEqual(['trip']);

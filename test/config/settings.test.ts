@@ -146,7 +146,7 @@ describe('a wrong value', () => {
       { file: { durability: 'half' } },
       /^durability in the file of --config cannot be "half".*full, normal/,
     ],
-    ['variable', [], { env: { AGENT_SESSIONS_USER: 'a\tb' } }, /^AGENT_SESSIONS_USER holds control/],
+    ['variable', [], { env: { AGENT_SESSIONS_USER: 'a\tb' } }, /^AGENT_SESSIONS_USER contains control/],
     ['key', ['http'], { file: { http: { publicUrl: 'http://x.example' } } }, /^http\.publicUrl in the file/],
     [
       'variable',

@@ -189,7 +189,7 @@ test('a target that cannot be written is refused', async () => {
   await closedStore(5);
   await expect(backupStore(path, join(folder, 'no such folder', 'copy'))).rejects.toMatchObject({
     code: 'FAILED_PRECONDITION',
-    message: 'The copy cannot be written there.',
+    message: 'The copy cannot be written to this path.',
   });
 });
 

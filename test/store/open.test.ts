@@ -32,8 +32,8 @@ test('memory: is there for one opener alone', async () => {
 });
 
 test.each([
-  ['postgres://user:hunter2@host/db', 'There is no store of the kind "postgres".'],
-  ['redis://:hunter2@host', 'There is no store of the kind "redis".'],
+  ['postgres://user:hunter2@host/db', 'Unknown kind of store: "postgres".'],
+  ['redis://:hunter2@host', 'Unknown kind of store: "redis".'],
   ['hunter2.db', 'The store has no scheme.'],
   ['', 'The store has no scheme.'],
   ['sqlite:', 'The store "sqlite:" needs a path.'],

@@ -9,10 +9,10 @@ const nested = (depth: number): JsonObject =>
 
 const bad: [string, unknown, RegExp][] = [
   ['half a character', { x: ['\ud83d'] }, /\.x\[0\]" holds broken Unicode/],
-  ['a key __proto__', JSON.parse('{"x":{"__proto__":{"admin":true}}}'), /\.x\.__proto__" is a key/],
+  ['a key __proto__', JSON.parse('{"x":{"__proto__":{"admin":true}}}'), /\.x\.__proto__" is a reserved key/],
   ['101 levels', nested(101), /nested more than 100 deep/],
   ['20,000 levels', nested(20_000), /nested more than 100 deep/],
-  ['a number that JSON cannot hold', JSON.parse('{"x":1e999}'), /\.x" is a number too large/],
+  ['a number that JSON cannot hold', JSON.parse('{"x":1e999}'), /\.x" is a number that is too large/],
 ];
 
 /** Every way in which a caller's own JSON gets in. */

@@ -190,7 +190,7 @@ describe('a damaged file is refused with its line, and nothing stays', () => {
     ],
     ['with data that is not base64', 5, edit(at(5, (line) => line.replace('b25l', 'b2*l'))), /base64/],
     ['with data that is cut', 5, edit(at(5, (line) => line.replace('b25l', 'b25'))), /base64/],
-    ['with other data', 5, edit(at(5, (line) => line.replace('b25l', 'b25m'))), /another sha256/],
+    ['with other data', 5, edit(at(5, (line) => line.replace('b25l', 'b25m'))), /sha256 of the artifact/],
     ['with another size', 5, edit(at(5, (line) => line.replace('"sizeBytes":3', '"sizeBytes":4'))), /bytes/],
     [
       'nested 20,000 deep',
@@ -244,7 +244,7 @@ describe('a damaged file is refused with its line, and nothing stays', () => {
       edit(at(1, (line) => line.replace('"events":3', '"events":2'))),
       /more than line 1/,
     ],
-    ['without a beginning', 1, (text) => joined(linesOf(text).slice(1)), /does not begin/],
+    ['without a beginning', 1, (text) => joined(linesOf(text).slice(1)), /not the first line/],
     ['that is empty', 1, () => '', /empty/],
     ['that is something else', 1, () => 'hello\n', /not JSON/],
   ])('%s', async (_what, number, damage, words) => {

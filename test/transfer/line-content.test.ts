@@ -10,9 +10,9 @@ const event = (args: string) =>
 describe('a line of an import', () => {
   it.each<[string, string, RegExp]>([
     ['nesting of 20,000', nested(20_000), /nested more than \d+ deep/],
-    ['a key __proto__', '{"x":{"__proto__":1}}', /x\.__proto__" is a key/],
+    ['a key __proto__', '{"x":{"__proto__":1}}', /x\.__proto__" is a reserved key/],
     ['half a character', '{"x":"\\udc00"}', /x" holds broken Unicode/],
-    ['a number beyond all', '{"x":1e400}', /x" is a number too large/],
+    ['a number beyond all', '{"x":1e400}', /x" is a number that is too large/],
   ])('is refused for %s, with its number and the path', (_what, json, words) => {
     const reader = lineReader();
     expect(() => reader.first({ number: 1, text: header(json) })).toThrow(words);

@@ -69,7 +69,7 @@ describe('an import into Agent Engine', () => {
     expect(events.map(({ id, timestamp }) => [id, timestamp])).toEqual(
       Array.from({ length: 5 }, (_, i) => [`e${i}`, `2026-01-01T00:00:0${i}.000Z`]),
     );
-    expect(losses.join(' ')).toMatch(/user: and app: state were taken out of 5 events.*createTime/);
+    expect(losses.join(' ')).toMatch(/user: and app: state were removed from 5 events.*createTime/);
   });
 
   it('is refused before anything is made when the file has artifacts', async () => {

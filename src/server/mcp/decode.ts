@@ -30,8 +30,7 @@ export function decodeMessage(bytes: Buffer): Decoded {
   const all: unknown[] = Array.isArray(value) ? value : [value];
   // The protocol's library drops such an argument before anyone could refuse it; deeper ones reach the tool.
   if (!all.some(hasLostArgument)) return { value };
-  const message =
-    'INVALID_ARGUMENT: "arguments.__proto__" is a key that programs drop or obey. Use another key.';
+  const message = 'INVALID_ARGUMENT: "arguments.__proto__" is a reserved key. Use another key.';
   return { fault: { code: invalidParams, message }, id: idOf(value) };
 }
 
