@@ -6,7 +6,7 @@ import {
   RestTransportFactory,
 } from '@a2a-js/sdk/client';
 
-/** A client of the agent at an address, which may be that of its card. */
+/** A client of the agent at an address. The address may be the one of its agent card. */
 export function openClient(config: { url: string; token?: string | undefined }): Promise<Client> {
   const url = new URL(config.url);
   // The card may name any address for the agent itself; the token is for the configured one.

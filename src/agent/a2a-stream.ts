@@ -86,7 +86,7 @@ export async function* takeUp(
   }
 }
 
-/** A task that an earlier attempt at this turn began, unless its end is no answer or it is not there any more. */
+/** The task that an earlier attempt at this turn began, unless it failed or no longer exists. */
 export async function resumeTask(
   { client, signal }: Conversation,
   taskId: string,

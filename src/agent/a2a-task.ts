@@ -16,7 +16,7 @@ export interface RemoteTurn {
   readonly working: boolean;
   /** The answer: the last message, the artifacts, or else what was said on the way. */
   parts(): Part[];
-  /** Why there is no answer, where there is none. */
+  /** Why the task has no answer; undefined when it has one. */
   fault(): SessionError | undefined;
 }
 

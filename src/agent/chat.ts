@@ -46,7 +46,7 @@ export function chatAgent(config: ChatConfig): Agent {
     baseURL: config.baseUrl,
     includeUsage: true,
     ...(config.apiKey === undefined ? {} : { apiKey: config.apiKey }),
-    // A redirect could carry the key and the conversation to who knows whom.
+    // A redirect could send the key and the conversation to an unknown server.
     fetch: (url, init) => fetch(url, { ...init, redirect: 'error' }),
   }).chatModel(config.model);
   return {
@@ -126,7 +126,7 @@ function optionsFor(config: ChatConfig, prompt: Prompt, abortSignal: AbortSignal
   };
 }
 
-// What an earlier attempt at this very turn had said is no history of it.
+// What an earlier attempt at this turn said does not belong to the history of the turn.
 async function* earlier(turn: Turn, name: string): AsyncGenerator<Event, void> {
   for await (const event of turn.history())
     if (event.invocationId !== turn.invocationId || event.author !== name) yield event;

@@ -76,7 +76,7 @@ export interface EventQuery extends PageQuery {
   includeHidden?: boolean | undefined;
 }
 
-/** What a write to a session answers beside its object. */
+/** What a write to a session returns in addition to its object. */
 export interface SessionMark {
   id: string;
   revision?: number | undefined;
@@ -182,7 +182,7 @@ export interface RunLedger {
    * ALREADY_EXISTS. INVALID_ARGUMENT when the agent cannot take the message.
    */
   begin(ref: SessionRef, run: RunToBegin): Promise<BegunRun>;
-  /** Undefined where there is no such run. */
+  /** Undefined when the run does not exist. */
   get(ref: SessionRef, invocationId: string): Promise<RunRecord | undefined>;
   /**
    * False when the run is no longer ours. `text` is what the agent has said since its last whole event: it is
@@ -253,7 +253,7 @@ export interface Backend {
   name: string;
   /** The app of calls that name none. Absent: the server's own default. */
   defaultApp?: string | undefined;
-  /** A sentence for whoever cancels a run, where that does not surely end it on the service. */
+  /** A sentence for callers who cancel a run, where cancelling may not end it on the service. */
   cancelNote?: string | undefined;
   /**
    * Calls back when verbs were added to this backend, until the returned function is called. Absent: they stay as

@@ -113,7 +113,7 @@ function secretOf(app: string, named: string, env: Readonly<Record<string, strin
   return value;
 }
 
-// A model in the house may be reached by http; a secret is sent in the clear to nobody.
+// A model in the local network may be reached by http, but a secret never travels unencrypted.
 function addressOf(app: string, what: string, text: string, secret: string | undefined): string {
   const place = `${what} of the agent of ${quote(app)}`;
   if (secret !== undefined) return secureUrl(`The ${place}`, text);

@@ -215,7 +215,7 @@ export function readRemote(sources: Sources): { [K in keyof RemoteConfig]: () =>
       const { apiKey, project, memoryVia, memoryWrite, memoryScope, memoryAppName, ...rest } = given;
       return {
         ...rest,
-        // Express mode has no project, and a key beside a project is what other Google tools were given.
+        // Express mode has no project. Where a project is given too, the key is meant for other Google tools.
         ...(project === undefined ? { apiKey } : { project }),
         memory: {
           ...(memoryVia === undefined ? {} : { via: memoryVia }),

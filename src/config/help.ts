@@ -50,7 +50,7 @@ function shownDefault(value: unknown): string {
   return Array.isArray(value) ? value.join(',') || 'none' : String(value);
 }
 
-/** A name, and beside it what it means, broken into lines. */
+/** A name with its meaning beside it, broken into lines. */
 function entry(name: string, sentence: string): string[] {
   const rows: string[] = [];
   let row = '';

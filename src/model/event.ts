@@ -74,7 +74,7 @@ export const contentSchema = z.strictObject({
 });
 export type Content = z.infer<typeof contentSchema>;
 
-/** What an event does beside being said. `transferAgent` is ADK's transferToAgent. */
+/** What an event does besides carrying content. `transferAgent` is ADK's transferToAgent. */
 export const actionsSchema = z.strictObject({
   stateDelta: jsonObject.optional(),
   artifactDelta: z.record(z.string(), z.int()).optional().describe('artifact name → version'),
@@ -85,7 +85,7 @@ export const actionsSchema = z.strictObject({
 });
 export type EventActions = z.infer<typeof actionsSchema>;
 
-/** Fields of an event beside id, author, invocation, time and content. Agent Engine: EventMetadata and errors. */
+/** Fields of an event other than id, author, invocation, time and content. Agent Engine: EventMetadata and errors. */
 export const metadataSchema = z.strictObject({
   partial: z.boolean().optional(),
   turnComplete: z.boolean().optional(),

@@ -23,7 +23,7 @@ interface Frame {
 /**
  * What keeps a value that somebody sent from being stored, searched and shown again as it is: broken Unicode,
  * numbers that JSON cannot hold, more than `nesting` containers within one another below each member, and
- * keys `__proto__`, which half of the world's JSON libraries drop or obey.
+ * keys `__proto__`, which many JSON libraries drop, or take for the prototype.
  */
 export function incomingFault(value: unknown, nesting = maxNesting): IncomingFault | undefined {
   // A list of work in place of recursion: the depth is what is to be checked.

@@ -35,7 +35,7 @@ function boundaryBefore(text: string, at: number): number {
   graphemes ??= new Intl.Segmenter(undefined, { granularity: 'grapheme' });
   const sign = graphemes.segment(text.slice(from, at + signUnits)).containing(at - from);
   const start = from + (sign?.index ?? at - from);
-  // A hundred accents on one letter are no sign of any script: such a pile is cut, but not within a character.
+  // No script puts a hundred accents on one letter: such a pile is cut, but never inside a character.
   if (start > from || from === 0) return start > 0 ? start : halfSafe(text, at);
   return halfSafe(text, at);
 }

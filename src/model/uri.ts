@@ -18,7 +18,7 @@ export interface ResourceAddress extends SessionPlace {
   name?: string;
 }
 
-/** Undefined for what is no address of ours. */
+/** Undefined for an address that is not one of this server's. */
 export function parseUri(uri: string): ResourceAddress | undefined {
   const match = /^session:\/\/([^/?#]+)\/([^/?#]+)(?:\/(events)|\/artifacts\/([^/?#]+))?$/.exec(uri);
   const [, app, sessionId, events, artifact] = match ?? [];

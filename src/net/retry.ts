@@ -38,7 +38,7 @@ export function pauseBefore(attempt: number, error: SessionError): number {
     : error.retryAfter * 1000;
 }
 
-/** Without an answer: the network may heal, credentials that cannot be had will not. */
+/** Without an answer: the network may heal, missing credentials will not appear. */
 export function isPassing(error: SessionError): boolean {
   return error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED';
 }

@@ -16,7 +16,7 @@ export function prefixEnd(prefix: string): string | undefined {
   while (points.at(-1) === lastCodePoint) points.pop();
   const last = points.pop();
   if (last === undefined) return undefined;
-  // Surrogates are no characters: after U+D7FF comes U+E000.
+  // Surrogates are not characters: after U+D7FF comes U+E000.
   return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1);
 }
 

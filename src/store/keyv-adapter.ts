@@ -107,7 +107,7 @@ function parse<Value>(text: string): Value {
   }
 }
 
-/** Keyv's time of expiry, in milliseconds. What is no number means never. */
+/** Keyv's time of expiry, in milliseconds. A value that is not a number means never. */
 function time(expires: number | undefined): number | undefined {
   return expires !== undefined && Number.isFinite(expires) ? Math.ceil(expires) : undefined;
 }

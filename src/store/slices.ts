@@ -1,4 +1,4 @@
-/** Milliseconds that a slice of background work takes about: nobody else can write meanwhile. */
+/** About how many milliseconds a slice of background work takes. Nobody else can write meanwhile. */
 const target = 20;
 const first = 64;
 const largest = 4096;

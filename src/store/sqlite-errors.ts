@@ -30,7 +30,7 @@ export function isNotADatabase(error: unknown): boolean {
   return kindOf(error) === moreCodes.notADatabase;
 }
 
-/** The file cannot be written, or what SQLite needs beside it cannot be made. */
+/** The file cannot be written, or SQLite cannot create the files that it needs beside it. */
 export function isReadOnly(error: unknown): boolean {
   const kind = kindOf(error);
   return kind === codes.readOnly || kind === moreCodes.cannotOpen;

@@ -13,7 +13,7 @@ export function startSweeper(store: Store, interval: number): () => Promise<void
     try {
       while (!stopped && (await store.sweep()));
     } catch {
-      // A call that reads or writes will say what is wrong; here nobody listens.
+      // The next call that reads or writes reports the error; nobody would see it here.
     }
     round = undefined;
   }

@@ -27,7 +27,7 @@ export interface CallEnvironment {
   callMs?: number | undefined;
 }
 
-/** Clients give up on a call after 60 s, and nobody would hear what comes later. */
+/** Clients give up on a call after 60 s, and a later answer would be lost. */
 const defaultCallMs = 45_000;
 
 /** Who calls, and how the call hears of its caller and the caller of the call. */
@@ -37,7 +37,7 @@ export interface Caller extends Pick<ToolContext, 'signal' | 'cancelled' | 'prog
   tools: readonly string[];
 }
 
-/** Puts a tool's question before the user: undefined when the tool may run, else what to answer instead. */
+/** Asks the user a tool's question: undefined when the tool may run, else what to answer instead. */
 export type SettleConfirmation<Q> = (
   tool: Tool,
   args: JsonObject,

@@ -9,7 +9,7 @@ import { memoryBackend } from './harness.ts';
 
 const everything = ['--toolsets', 'sessions,events,tool-calls,artifacts,memory,query,apps'];
 
-/** Rules for every tool, checked on what a client really gets (reference/field.md §4.2 no. 30). */
+/** Rules for every tool, checked on what a client really gets. */
 describe('the catalogue', () => {
   let client: TestClient;
   let tools: Json[];

@@ -94,7 +94,7 @@ export async function listArtifacts(adk: Adk, ref: SessionRef, query: PageQuery)
   const items: Artifact[] = [];
   for (const name of page) {
     const latest = await loadLatest(adk, await artifactPath(adk, parent, name), name);
-    // One that was deleted meanwhile is no longer of the list.
+    // An artifact that was deleted meanwhile leaves the list.
     if (latest !== undefined) items.push(latest.artifact);
   }
   return { items, cursor: names.length > page.length ? page.at(-1) : undefined };

@@ -15,7 +15,7 @@ const parallelReads = 4;
 
 /** Milliseconds between two attempts to find out what a server is, when reads need to know. */
 const askAgainMs = 1_000;
-/** And when nobody asks. */
+/** The same while no call comes. */
 const askAloneMs = 10_000;
 
 /** What every verb of the backend works with. */
@@ -38,7 +38,7 @@ export interface Adk {
   readonly gate: Semaphore;
   /** When apps were last seen in the server's list. */
   readonly knownApps: Map<string, number>;
-  /** Runs that nobody follows any more and that go on on the server, by session; each can be left. */
+  /** Runs that continue on the server without a follower here, by session. Aborting one disconnects from it. */
   readonly orphans: Map<string, AbortController>;
   close(): void;
 }

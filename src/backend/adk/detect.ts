@@ -8,11 +8,11 @@ import { notAdk } from './errors.ts';
 export interface Detected {
   dialect?: Dialect | undefined;
   version?: string | undefined;
-  /** False when nothing answered, or something that is no ADK server. */
+  /** False when nothing answered, or something other than an ADK server. */
   reachable: boolean;
 }
 
-/** An app that nobody has: asking for its sessions changes nothing. */
+/** An app that does not exist: a list of its sessions changes nothing. */
 const nobody = 'agent-sessions-mcp-probe';
 
 /**

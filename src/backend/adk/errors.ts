@@ -25,7 +25,7 @@ export function notReachable(): SessionError {
   });
 }
 
-/** Something answers, and nobody can tell which of the four implementations. */
+/** A server answers, but it is unknown which of the four implementations it is. */
 export function unknownServer(): SessionError {
   return new SessionError(
     'FAILED_PRECONDITION',

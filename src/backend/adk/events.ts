@@ -37,8 +37,8 @@ export async function getEvent(adk: Adk, ref: SessionRef, eventId: string): Prom
 }
 
 /**
- * A page of a session's events, which the server answers all at once. Only those of the page are mapped. The
- * order is the server's own, which is that of acceptance.
+ * A page of a session's events, which the server answers all at once. Only the events of the page are mapped. The
+ * order is the server's own: the order in which it accepted the events.
  */
 export async function listEvents(adk: Adk, ref: SessionRef, query: EventQuery): Promise<Page<Event>> {
   if (query.afterEventId !== undefined) checkId('afterEventId', query.afterEventId);
@@ -61,7 +61,7 @@ export async function listEvents(adk: Adk, ref: SessionRef, query: EventQuery): 
   return page;
 }
 
-/** Nothing when the page is not to be had from there: the session itself then has the last word. */
+/** Undefined when the page cannot be served from the cache: then the session is read. */
 function recentPage(
   wire: WireSession,
   query: EventQuery,

@@ -20,7 +20,7 @@ const mayRunOn =
  * Sessions of agents behind an ADK API server (`adk api_server`, in TypeScript, Python, Go or Java;
  * docs/protocols/adk.md).
  *
- * Which of them it is, the server is asked once here, and its verbs are those of the backend. A server that does
+ * The server is asked once here which of them it is, and the backend gets the verbs of that one. A server that does
  * not answer now opens all the same, with the verbs that all four have and that only read; it is asked again, and
  * its further verbs appear then.
  *

@@ -8,7 +8,7 @@ export interface WireSession extends JsonObject {
   events: JsonObject[];
 }
 
-/** @throws SessionError UNAVAILABLE when the value is no session */
+/** @throws SessionError UNAVAILABLE when the value is not a session */
 export function toWireSession(value: unknown): WireSession {
   if (!isObject(value) || (typeof value.id !== 'string' && typeof value.id !== 'number')) throw notAdk();
   return {

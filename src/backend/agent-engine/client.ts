@@ -125,7 +125,7 @@ export function pageOf<Item extends JsonObject>(
   return { items, token: typeof token === 'string' && token !== '' ? token : undefined };
 }
 
-/** Runs work on one thing after other work on it, so that of two that look before they write one sees the other's. */
+/** Runs pieces of work on one object one after the other, so that each sees what the one before it wrote. */
 export async function inTurn<T>(client: AgentEngineClient, key: string, work: () => Promise<T>): Promise<T> {
   const before = client.turns.get(key);
   const mine = before === undefined ? work() : before.then(work, work);

@@ -29,7 +29,7 @@ export interface MemorySettings {
   appName: string | undefined;
 }
 
-/** All optional: without a project that of the credentials counts, or with an API key none. */
+/** All optional. Without a project, the project of the credentials is used, or none with an API key. */
 export interface AgentEngineConfig extends EndpointConfig {
   /** The engine of calls that name none: its id, or its whole resource name. */
   engineId?: string | undefined;

@@ -113,7 +113,7 @@ async function search(
   return undefined;
 }
 
-/** Times as the service writes them, for comparing. @throws SessionError UNAVAILABLE for what is no time */
+/** Times as the service writes them, for comparing. @throws SessionError UNAVAILABLE for a text that is not a time */
 export function instantOf(wire: SessionEvent): string {
   const time = instant(String(wire.timestamp));
   if (time !== '') return time;

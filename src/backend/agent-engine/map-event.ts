@@ -62,7 +62,7 @@ export function timeOf(value: unknown): string {
   // Seconds in Python and Go, milliseconds in JavaScript; between the two lies the year 5138.
   const number = typeof value === 'number' ? Math.round(value > 1e11 ? value : value * 1000) : Number.NaN;
   const ms = typeof value === 'string' ? Date.parse(value) : number;
-  // Beyond that there are no dates.
+  // JavaScript dates end there.
   return toTime(Math.abs(ms) <= 8.64e15 ? ms : 0);
 }
 

@@ -30,7 +30,7 @@ export function toSession(wire: WireSession, app: string, view: 'whole' | 'liste
   };
 }
 
-/** State to send: `temp:` keys live for one invocation and are nobody's state. */
+/** State to send: `temp:` keys live for one invocation only and are never stored. */
 export const toWireState = (state: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(state).filter(([key]) => !key.startsWith('temp:')));
 

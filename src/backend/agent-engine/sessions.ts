@@ -196,7 +196,7 @@ export async function updateSession(
   );
 }
 
-/** Shared keys reach the other sessions for certain by an event; whether by PATCH too, nobody has recorded. */
+/** An event is known to carry shared keys to the other sessions; for PATCH that was never verified. */
 async function setSharedState(
   client: AgentEngineClient,
   ref: SessionRef,

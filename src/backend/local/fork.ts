@@ -27,7 +27,7 @@ import { readWhole } from './sessions.ts';
 const slice = 200;
 const sliceBytes = 4 * 1024 * 1024;
 
-/** How long a copy may take before its remains are taken for those of a process that died. */
+/** How long a copy may take before its process counts as dead and its remains are deleted. */
 const copyMs = 60 * 60 * 1000;
 
 /** Copies that are begun anew because the session was changed meanwhile; appends do not count. */
@@ -117,7 +117,7 @@ async function snapshot(local: Local, ref: SessionRef): Promise<{ source: Head; 
   }
 }
 
-/** Writes a part of the copy, unless its journal entry has been taken for that of a dead process. */
+/** Writes a part of the copy, unless its journal entry was swept because its process counted as dead. */
 async function writeCopy({ local, journal }: Copy, writes: readonly Write[]): Promise<void> {
   if (writes.length === 0) return;
   await local.store.update([journal], ([entry]) => {

@@ -26,7 +26,7 @@ const slice = 200;
 const scopeOf = (owner: Owner, scope: MemoryScope | undefined): MemoryScope =>
   scope ?? { app_name: owner.app, user_id: owner.userId };
 
-// The owner is part of what is searched, so that a scope reaches nobody else's memories whatever it says.
+// The owner is part of the search, so that no scope can reach the memories of another user.
 const searchScope = (owner: Owner, scope: MemoryScope): string =>
   canonicalJson([owner.app, owner.userId, scope]);
 

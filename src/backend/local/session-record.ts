@@ -59,7 +59,7 @@ export const lastSeqIn = (head: Head): number | undefined =>
 
 export const refOf = (head: Head): SessionRef => ({ app: head.app, userId: head.userId, sessionId: head.id });
 
-/** @throws SessionError FAILED_PRECONDITION when the row is no head */
+/** @throws SessionError FAILED_PRECONDITION when the row is not a session's head */
 export function storedHead(value: string): Head {
   const head = parseStored<Head>('The session', value);
   if (typeof head.uid !== 'string' || typeof head.next !== 'number') throw damaged('The session');

@@ -16,7 +16,7 @@ import { dropSlices } from './maintenance.ts';
 import { type Head, type Local, readHead, toSession } from './session-record.ts';
 import { readWhole } from './sessions.ts';
 
-/** How long a silent stage is kept before it is taken for that of a process that died. */
+/** How long a stage without progress is kept before its process counts as dead. */
 const silentMs = 60 * 60 * 1000;
 
 /** Characters that are written at once: enough to be fast, little enough that other writers do not wait. */

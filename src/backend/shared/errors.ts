@@ -1,6 +1,6 @@
 import { SessionError } from '../../errors.ts';
 
-// What is not there and what is somebody else's answer with the same words on every backend, so that nobody
+// A missing object and another user's object get the same words on every backend, so that nobody
 // can tell the two apart, and so that a caller learns each of them once.
 
 export function sessionNotFound(cause?: unknown): SessionError {

@@ -157,7 +157,7 @@ const mostScopeEntries = 5;
 /**
  * The rule of Google's Memory Bank, kept by every backend that has scopes: at most five entries, and no "*" in
  * a value. https://cloud.google.com/vertex-ai/docs/reference/rest/v1beta1/projects.locations.reasoningEngines.memories
- * Entries hold names of users and apps, and are stored with every fact: they are no longer than an id.
+ * Entries hold names of users and apps, and are stored with every fact: so their length is limited like that of an id.
  * @throws SessionError INVALID_ARGUMENT
  */
 export function checkScope(scope: MemoryScope | undefined): void {

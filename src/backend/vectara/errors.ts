@@ -74,7 +74,7 @@ const missing: Record<Operation['missing'], () => SessionError> = {
 };
 
 /**
- * What a refusal of Vectara's means, whichever operation was refused (docs/protocols/vectara.md, "Errors"). Bodies
+ * The meaning of a refusal by Vectara, for every operation (docs/protocols/vectara.md, "Errors"). Bodies
  * hold text by third parties: only the request id and names of fields are taken from them, and only if they look
  * like such.
  */

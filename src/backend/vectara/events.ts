@@ -53,7 +53,7 @@ export async function listEvents(vectara: Vectara, ref: SessionRef, query: Event
   return { items: shown, cursor: page.cursor };
 }
 
-/** Milliseconds after which a call for fewer events is no longer part of the one before it. */
+/** Milliseconds within which a call for fewer events counts as a repetition of the call before it. */
 const shorterMs = 500;
 
 /**

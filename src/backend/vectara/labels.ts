@@ -3,7 +3,7 @@ import type { JsonObject } from '../../model/json.ts';
 import { numberField, textField } from './wire.ts';
 
 /**
- * What a Vectara session has beside name and metadata, as labels of the session: Vectara has no labels of its own,
+ * The fields of a Vectara session other than name and metadata, as labels of the session: Vectara has no labels of its own,
  * and tools take no field that one service alone knows. A description may be given as a label too; it is shown as a
  * field, since no other backend could take its text as a label when the session is copied.
  */

@@ -19,7 +19,7 @@ export interface EventContext {
   now(): number;
 }
 
-/** What becomes of one kind of event. `about` goes to `customMetadata.vectara`, beside the type. */
+/** How one kind of event is mapped. `about` goes to `customMetadata.vectara`, beside the type. */
 type Mapped = Partial<Omit<Event, 'content' | 'customMetadata'>> & {
   parts?: Part[] | undefined;
   role?: 'user' | 'model' | undefined;
@@ -150,7 +150,7 @@ function byType(type: string): Mapper {
   return mapper ?? unknownType;
 }
 
-// Only a plain text is taken from what nobody here knows: other fields may hold anything, secrets too.
+// From an unknown type only its plain text is taken: other fields may hold anything, secrets too.
 const unknownType: Mapper = (wire) => ({ parts: aside('unknown', textField(wire, 'content')) });
 
 function messagePart(message: unknown): Part {

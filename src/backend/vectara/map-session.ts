@@ -8,7 +8,7 @@ import { labelsOf } from './labels.ts';
 import { aliasApp, separateKey } from './paths.ts';
 import { numberField, objectField, textField, timeField } from './wire.ts';
 
-/** Whose session it is; undefined when nobody's. */
+/** The owner of the session; undefined when it has none. */
 export function ownerOf(wire: JsonObject): string | undefined {
   const metadata = objectField(wire, 'metadata');
   const owner = metadata && Object.hasOwn(metadata, ownerField) ? textField(metadata, ownerField) : undefined;

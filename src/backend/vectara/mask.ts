@@ -4,7 +4,7 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 const maskedValue = '****';
 
 /**
- * What is known of how the arguments of a call came about: its `tool_input` event (docs/protocols/vectara.md,
+ * What is known about the origin of a call's arguments: its `tool_input` event (docs/protocols/vectara.md,
  * "Events").
  */
 export interface CallOrigin {

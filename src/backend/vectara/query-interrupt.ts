@@ -5,7 +5,7 @@ import type { Vectara } from './client.ts';
 import { sessionPath } from './paths.ts';
 import { textField } from './wire.ts';
 
-/** Milliseconds that a run which nobody wants any more gets to stop. */
+/** Milliseconds that a cancelled run gets to stop by itself. */
 const interruptMs = 5000;
 
 /** Where inputs go. */

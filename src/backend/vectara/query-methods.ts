@@ -41,7 +41,7 @@ const shapes: Record<keyof typeof methods, string> = {
 };
 
 /**
- * The inputs of a session that are no plain message, answered whole: `input_message` (with skills, `since` and
+ * The inputs of a session other than a plain message, each answered as a whole: `input_message` (with skills, `since` and
  * `behavior`), `interrupt` and `compact`. The answer is `{sessionId, text, events}`.
  */
 export async function callMethod(
@@ -60,7 +60,7 @@ export async function callMethod(
   const ref = { ...owner, sessionId: id };
   const { wire, at } = await ownSession(vectara, ref, signal);
   const run = openRun(vectara, at, wire, signal);
-  // Giving up an interrupt or a compaction is no reason to stop the agent.
+  // A caller who gives up an interrupt or a compaction does not want the agent to stop.
   if (classMethod !== 'input_message') run.over();
   try {
     const answer = await vectara.json('interact', {

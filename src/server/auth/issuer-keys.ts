@@ -35,7 +35,7 @@ const maxBytes = 200_000;
 
 /**
  * The keys of an issuer, as its metadata says where they are. Every time they are fetched the metadata is read again,
- * so that keys that moved are found; when neither can be had, the last keys serve for an hour more.
+ * so that keys that moved are found; when neither can be fetched, the last keys stay in use for another hour.
  */
 export async function openIssuerKeys(
   { issuer, jwksUrl }: { issuer: string; jwksUrl?: string | undefined },
@@ -84,7 +84,7 @@ export async function openIssuerKeys(
   return { get, areStale: () => failure !== undefined, retryMs: timing.retryMs };
 }
 
-/** The address of an issuer's keys, from the first of its metadata that can be had: RFC 8414, OpenID Discovery. */
+/** The address of an issuer's keys, from the first of its metadata documents that can be fetched: RFC 8414, OpenID Discovery. */
 async function findKeys(issuer: string, fetchMs: number): Promise<string | undefined> {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, '');

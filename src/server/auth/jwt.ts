@@ -21,7 +21,7 @@ export interface OAuthSettings {
 /** Signatures that are accepted. None is symmetric: a public key can never pass for a shared secret. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 
-/** jose's errors that are the token's fault; any other means that the keys could not be had. */
+/** jose's errors that are the token's fault; any other error means that the keys could not be fetched. */
 const tokenFaults =
   /^ERR_(JWT_|JWS_|JWKS_NO_MATCHING_KEY|JWKS_MULTIPLE_MATCHING_KEYS|JOSE_ALG_NOT_ALLOWED|JOSE_NOT_SUPPORTED)/;
 const unknownKey = 'ERR_JWKS_NO_MATCHING_KEY';
@@ -29,7 +29,7 @@ const unknownKey = 'ERR_JWKS_NO_MATCHING_KEY';
 /**
  * Checks JWTs of one issuer: signature by its published keys, issuer, audience, times, user.
  * @returns undefined for a token that is not good
- * @throws SessionError UNAVAILABLE when the issuer's keys cannot be had
+ * @throws SessionError UNAVAILABLE when the issuer's keys cannot be fetched
  */
 export async function openJwts(
   settings: OAuthSettings,
@@ -51,7 +51,7 @@ export async function openJwts(
       const isTokenFault =
         cause instanceof errors.JOSEError &&
         tokenFaults.test(cause.code) &&
-        // A key that an issuer out of reach may have published since is nobody's fault.
+        // The issuer may have published the key since, and it cannot be asked: the token is not at fault.
         !(cause.code === unknownKey && keys.areStale());
       if (isTokenFault) return undefined;
       throw new SessionError('UNAVAILABLE', 'The keys of the token issuer cannot be fetched now.', {

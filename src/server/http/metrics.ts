@@ -2,7 +2,7 @@ import type { Meter } from '@opentelemetry/api';
 import { durationBounds } from '../mcp/telemetry.ts';
 import type { Counted, Limits } from './limits.ts';
 
-/** What is measured of HTTP, beside the tool calls. No attribute holds what a caller wrote. */
+/** Measurements of HTTP; tool calls have their own. No attribute holds text that a caller wrote. */
 export interface Metrics {
   /** A request that was answered. */
   request(method: string, status: number, seconds: number): void;

@@ -7,7 +7,7 @@ export interface WireFault {
   message: string;
 }
 
-/** JSON-RPC's codes for what is no JSON, no request, and a request with wrong parameters. */
+/** JSON-RPC's codes for a message that is not JSON, not a request, or a request with wrong parameters. */
 const parseError = -32700;
 export const invalidRequest = -32600;
 const invalidParams = -32602;
@@ -16,7 +16,7 @@ const invalidParams = -32602;
 type Decoded = { value: unknown } | { fault: WireFault; id: string | number | null };
 
 /**
- * Bytes from the wire as a value. Bytes that are no UTF-8 are refused: a decoder would put U+FFFD in their
+ * Bytes from the wire as a value. Bytes that are not UTF-8 are refused: a decoder would put U+FFFD in their
  * place, and the caller would believe that what it sent is stored.
  */
 export function decodeMessage(bytes: Buffer): Decoded {

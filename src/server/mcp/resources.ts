@@ -67,7 +67,7 @@ function ownerOf(deps: ServerDeps, principal: Principal): Owner {
   return { app: deps.backends[0]?.defaultApp ?? deps.defaultApp, userId: principal.userId };
 }
 
-/** The session that an address means for this reader; undefined if it is no address of ours. */
+/** The session that an address means for this reader; undefined if the address is not one of this server's. */
 export function sessionOf(uri: string, principal: Principal): SessionRef | undefined {
   const address = parseUri(uri);
   return address && { app: address.app, sessionId: address.sessionId, userId: principal.userId };

@@ -35,7 +35,7 @@ export const getArtifact = defineTool({
   async run(args, ctx) {
     const get = required(ctx.backend.artifacts?.get, ctx.backend, 'get an artifact');
     const { artifact, data } = await get(refOf(ctx, args), args.name, args.version);
-    // What is no UTF-8 would be changed by being shown as a text.
+    // Bytes that are not UTF-8 would change if they were shown as text.
     const isText = isTextType(artifact.mimeType) && isUtf8(data);
     const start = isText ? characterStart(data, args.offset) : args.offset;
     const pieceTo = (bytes: number) => {

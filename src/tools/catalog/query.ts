@@ -11,7 +11,7 @@ import type { RunView, StartedRun } from '../../run/types.ts';
 import { sessionId, state } from '../support/args.ts';
 import { defineTool, refOf, type ToolContext } from '../support/define.ts';
 
-/** How often a caller hears that a silent run goes on: below the 60 s after which clients give up. */
+/** How often a caller is told that a silent run continues: below the 60 s after which clients give up. */
 const aliveMs = 10_000;
 /** Of the bytes of an answer, what the text may have; the rest is for the events. */
 const textBytes = 9000;
@@ -180,7 +180,7 @@ async function begin(args: RunArgs, ctx: ToolContext): Promise<StartedRun> {
   try {
     return await ctx.runs.start(ctx.backend, session, request);
   } catch (error) {
-    // Nobody knows of a session in which nothing could begin.
+    // The caller does not know the new session yet, so it is removed when the run cannot start.
     if (made !== undefined) await sessions?.delete?.(made).catch(() => {});
     throw error;
   }
@@ -222,7 +222,7 @@ function show(view: RunView): RunResult {
   };
 }
 
-/** The error of a run, with what finds the session in which its story is. */
+/** The error of a run, with the ids of the session and run in its details. */
 function failure({ error, invocationId, sessionId: id }: RunView): unknown {
   if (!(error instanceof SessionError)) return error;
   const { code, message, hint, retryAfter, details, cause } = error;

@@ -4,9 +4,9 @@ import { idText, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { eventBrief, pageResult, showPage } from '../support/results.ts';
 
-/** How often a backend that cannot tell of changes is asked for them. */
+/** How often a backend that does not announce changes is polled. */
 const pollMs = 1500;
-/** How often the caller hears that the wait goes on: below the 60 s after which clients give up. */
+/** How often the caller is told that the wait continues: below the 60 s after which clients give up. */
 const aliveMs = 10_000;
 
 export const waitForEvents = defineTool({
@@ -38,7 +38,7 @@ export const waitForEvents = defineTool({
     const change = changes(ctx.backend.sessions?.watch?.bind(undefined, ref), ctx.signal);
     try {
       for (;;) {
-        // Armed before looking: what comes between the look and the wait ends the wait at once.
+        // The watch starts before the list is read, so that an event in between ends the wait at once.
         const changed = change.next();
         const { items, truncated } = await showPage(
           ctx,

@@ -8,7 +8,7 @@ import { build, file } from './descriptors.mjs';
 
 /**
  * The fake judged by clients that nobody here wrote, and our backend by what these clients see of its work:
- * `@google/adk`, `@google-cloud/vertexai` and `@google-cloud/aiplatform` (agent-engine-api.md §8, §9).
+ * `@google/adk`, `@google-cloud/vertexai` and `@google-cloud/aiplatform` (docs/protocols/agent-engine.md).
  */
 const require = createRequire(import.meta.url);
 const project = 'my-proj';
