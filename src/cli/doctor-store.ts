@@ -107,7 +107,7 @@ function checkRecords(damaged: readonly string[]): Finding[] {
           ? `One record is damaged: ${text}.`
           : `${damaged.length} records are damaged: ${text}.`,
         {
-          hint: 'The server skips them. Delete them with the tools that delete a session, an event or a memory, or restore a backup made before the damage.',
+          hint: 'Delete them with the tools that delete a session, an event or a memory, or restore a backup made before the damage.',
         },
       ),
     },

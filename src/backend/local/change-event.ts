@@ -1,3 +1,4 @@
+import { SessionError } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
 import type { Write } from '../../store/types.ts';
 import { eventNotFound } from '../shared/errors.ts';
@@ -5,7 +6,17 @@ import type { Guard, SessionRef } from '../types.ts';
 import { callsOf, type OpenCall } from './call-record.ts';
 import { parseStored } from './damage.ts';
 import { type EventRecord, traceOf } from './event-record.ts';
-import { deletedMark, eventRows, findEvent, leastRead, mostRead, parseRecord, seqOfKey } from './events.ts';
+import {
+  deletedMark,
+  eventRows,
+  findEvent,
+  leastRead,
+  mostRead,
+  parseRecord,
+  seqOf,
+  seqOfKey,
+  tryRecord,
+} from './events.ts';
 import * as keys from './keys.ts';
 import {
   checkRevision,
@@ -37,7 +48,51 @@ export async function deleteEvent(
   eventId: string,
   guard: Guard = {},
 ): Promise<void> {
-  await changeEvent(local, ref, eventId, guard, () => undefined);
+  await changeEvent(local, ref, eventId, guard, () => undefined).catch(async (error: unknown) => {
+    const damage = error instanceof SessionError && error.code === 'FAILED_PRECONDITION';
+    if (!damage || !(await deleteDamagedEvent(local, ref, eventId, guard))) throw error;
+  });
+}
+
+/**
+ * Deletes an event whose record cannot be read, so that it does not keep callers from all others. What it did to
+ * the state is known to the present state alone. False when the record can be read.
+ */
+async function deleteDamagedEvent(
+  local: Local,
+  ref: SessionRef,
+  eventId: string,
+  guard: Guard,
+): Promise<boolean> {
+  const now = local.now();
+  for (;;) {
+    const seen = await readHead(local, ref);
+    const { uid } = seen;
+    const { seq } = await seqOf(local, uid, eventId);
+    const lastSeq = await lastSeqOf(local, seen);
+    const previous = seq === lastSeq ? await lastVisibleBefore(local, uid, seq) : undefined;
+    const deleted = await local.store.update(
+      [keys.headKey(ref), keys.eventKey(uid, seq)],
+      ([headValue, value]) => {
+        const before = parseHead(headValue, now);
+        if (before.uid !== uid) return { result: undefined, writes: [] };
+        checkRevision(before, guard);
+        if (value === undefined) throw eventNotFound();
+        if (tryRecord(value) !== undefined) return { result: false, writes: [] };
+        const last = lastAfter(before, seen, lastSeq, seq, undefined, previous);
+        if (last === undefined) return { result: undefined, writes: [] };
+        return {
+          result: true,
+          writes: [
+            ...headWrites(before, { ...edited(before, now), count: before.count - 1, ...last }),
+            { drop: keys.eventKey(uid, seq) },
+            { key: keys.eventIdKey(uid, eventId), value: `${deletedMark}${seq}` },
+          ],
+        };
+      },
+    );
+    if (deleted !== undefined) return deleted;
+  }
 }
 
 /** Replaces an event by what `change` makes of it, or deletes it. State that the event set stays as it is. */
@@ -129,8 +184,8 @@ async function lastVisibleBefore(
   for (let limit = leastRead; ; limit = Math.min(2 * limit, mostRead)) {
     const rows = await eventRows(local, uid, { first: 0, cursor, reverse: true, limit });
     for (const row of rows) {
-      const { event } = parseRecord(row.value);
-      if (event.hidden !== true) return { seq: seqOfKey(row.key), event };
+      const event = tryRecord(row.value)?.event;
+      if (event !== undefined && event.hidden !== true) return { seq: seqOfKey(row.key), event };
       cursor = seqOfKey(row.key);
     }
     if (rows.length < limit) return undefined;

@@ -1,12 +1,14 @@
+import { quote, SessionError } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
 import { checkId } from '../../model/ids.ts';
+import { isObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import { parseTime } from '../../model/time.ts';
 import type { Entry } from '../../store/types.ts';
 import { eventNotFound } from '../shared/errors.ts';
 import type { EventQuery, SessionRef } from '../types.ts';
 import type { OpenCall } from './call-record.ts';
-import { parseStored } from './damage.ts';
+import { damaged, parseStored } from './damage.ts';
 import type { EventRecord } from './event-record.ts';
 import * as keys from './keys.ts';
 import { type Head, type Local, readHead } from './session-record.ts';
@@ -23,7 +25,21 @@ export const mostRead = 512;
 /** What the index from event ids holds for an event that was deleted: its id is not free again. */
 export const deletedMark = '-';
 
-export const parseRecord = (value: string): EventRecord => parseStored('An event', value);
+/** @throws SessionError FAILED_PRECONDITION when the row is no event */
+export function parseRecord(value: string): EventRecord {
+  const record = parseStored<EventRecord>('An event', value);
+  if (!isObject(record.event) || typeof record.event.id !== 'string') throw damaged('An event');
+  return record;
+}
+
+/** A record for work that goes on without it; undefined when it is damaged. */
+export function tryRecord(value: string): EventRecord | undefined {
+  try {
+    return parseRecord(value);
+  } catch {
+    return undefined;
+  }
+}
 
 /** Open tool calls, oldest first; at most 1,000. */
 export async function readOpenCalls(local: Local, uid: string): Promise<OpenCall[]> {
@@ -32,6 +48,25 @@ export async function readOpenCalls(local: Local, uid: string): Promise<OpenCall
     .map((row) => parseStored<OpenCall>('An open tool call', row.value))
     .sort((a, b) => a.seq - b.seq || a.place - b.place);
 }
+
+/** Names the event of a row that is damaged. @throws SessionError FAILED_PRECONDITION */
+export async function refuseDamaged(local: Local, uid: string, row: Entry): Promise<never> {
+  const seq = String(seqOfKey(row.key));
+  const prefix = keys.eventIds(uid);
+  for (let after: string | undefined; ; ) {
+    const rows = await local.store.range({ prefix, after, limit: 1000 });
+    const found = rows.find(({ value }) => value === seq);
+    if (found !== undefined) throw damagedEvent(keys.partsOf(found.key).at(-1) ?? '');
+    after = rows.at(-1)?.key;
+    if (after === undefined) throw damaged('An event');
+  }
+}
+
+const damagedEvent = (eventId: string): SessionError =>
+  new SessionError('FAILED_PRECONDITION', `The event ${quote(eventId)} is damaged in the store.`, {
+    hint: 'Delete it with delete_event to read the others, or ask the operator to run `agent-sessions-mcp doctor` and to restore a backup.',
+    details: { eventId },
+  });
 
 export async function readEvent(local: Local, uid: string, seq: number): Promise<EventRecord | undefined> {
   const [value] = await local.store.get([keys.eventKey(uid, seq)]);
@@ -87,7 +122,7 @@ export async function listEvents(local: Local, ref: SessionRef, query: EventQuer
     for (const row of rows) {
       if (items.length === query.pageSize)
         return { items, cursor: cursor === undefined ? undefined : keys.fixed(cursor) };
-      const record = parseRecord(row.value);
+      const record = tryRecord(row.value) ?? (await refuseDamaged(local, head.uid, row));
       if (wanted(record)) {
         items.push(record.event);
         bytes += row.value.length;

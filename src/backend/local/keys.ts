@@ -63,6 +63,7 @@ export const baseStates = (uid: string): string => under('x', uid, 'b');
 export const baseStateKey = (uid: string, seq: number): string => key('x', uid, 'b', fixed(seq));
 export const events = (uid: string): string => under('x', uid, 'e');
 export const eventKey = (uid: string, seq: number): string => key('x', uid, 'e', fixed(seq));
+export const eventIds = (uid: string): string => under('x', uid, 'i');
 export const eventIdKey = (uid: string, eventId: string): string => key('x', uid, 'i', eventId);
 export const openCalls = (uid: string): string => under('x', uid, 'c');
 export const openCallKey = (uid: string, callId: string): string => key('x', uid, 'c', callId);

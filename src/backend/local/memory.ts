@@ -12,6 +12,7 @@ import { checkFact, checkScope } from '../shared/rules.ts';
 import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
 import { parseStored } from './damage.ts';
 import type { EventRecord } from './event-record.ts';
+import { parseRecord } from './events.ts';
 import * as keys from './keys.ts';
 import { maxFactLength } from './limits.ts';
 import { type Head, type Local, readHead, tryHead } from './session-record.ts';
@@ -169,7 +170,7 @@ async function* newFacts(local: Local, head: Head, scope: MemoryScope): AsyncGen
     after = last.key;
     const values = await store.get(notes.map((note) => events + note.key.slice(passedOver.length)));
     const done = notes.flatMap((note, i) => {
-      const record = values[i] === undefined ? undefined : parseStored<EventRecord>('An event', values[i]);
+      const record = values[i] === undefined ? undefined : parseRecord(values[i]);
       return record?.event.hidden === true ? [] : [{ note, record }];
     });
     if (done.length > 0)
@@ -187,7 +188,7 @@ async function* newFacts(local: Local, head: Head, scope: MemoryScope): AsyncGen
     const last = rows.at(-1);
     if (last === undefined) break;
     after = last.key;
-    const records = rows.map((row) => parseStored<EventRecord>('An event', row.value));
+    const records = rows.map((row) => parseRecord(row.value));
     yield {
       found: records.flatMap((record) => factsOf(head, record, scope, local.now())),
       writes: [

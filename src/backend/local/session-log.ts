@@ -3,6 +3,7 @@ import { applyDelta } from '../../model/state.ts';
 import type { Entry } from '../../store/types.ts';
 import { parseStored } from './damage.ts';
 import { type EventRecord, type EventTrace, ownDelta } from './event-record.ts';
+import { refuseDamaged, tryRecord } from './events.ts';
 import * as keys from './keys.ts';
 import type { Local } from './session-record.ts';
 import { parseState } from './state-record.ts';
@@ -28,7 +29,7 @@ export async function* logOf(
   for await (const row of rowsOf(local, keys.events(uid), first, end)) {
     for (; next !== undefined && next.seq < row.seq; next = (await traces.next()).value)
       yield { seq: next.seq, trace: parseStored('The trace of an event', next.value) };
-    yield { seq: row.seq, event: parseStored<EventRecord>('An event', row.value).event };
+    yield { seq: row.seq, event: (tryRecord(row.value) ?? (await refuseDamaged(local, uid, row))).event };
   }
   for (; next !== undefined; next = (await traces.next()).value)
     yield { seq: next.seq, trace: parseStored('The trace of an event', next.value) };

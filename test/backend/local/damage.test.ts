@@ -41,6 +41,25 @@ describe('a record that cannot be read', () => {
     expect(hint).toContain('doctor');
   };
 
+  it.each(['no JSON', '{}', '{"event":{}}'])('an event is named by lists, and deleted: %s', async (value) => {
+    const ref = await make('s');
+    for (const id of ['a', 'b/b', 'c', 'd']) await backend.events.append?.(ref, { id, author: 'user' });
+    const list = async () => (await backend.events.list?.(ref, { pageSize: 10 }))?.items.map((e) => e.id);
+    for (const seq of [1, 3]) await damage(keys.eventKey(await uidOf(ref), seq), value);
+    await refused(list());
+    await expect(list()).rejects.toThrow('"b/b"');
+    await refused(backend.events.get?.(ref, 'b/b'));
+    await refused(backend.events.append?.(ref, { id: 'b/b', author: 'user' }));
+    await refused(backend.events.setVisibility?.(ref, 'b/b', true));
+    await expect(backend.sessions.fork?.(ref, {})).rejects.toThrow('"b/b"');
+    await backend.events.delete?.(ref, 'b/b', {});
+    await backend.events.delete?.(ref, 'd', {});
+    await expect(backend.events.delete?.(ref, 'd', {})).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await list()).toEqual(['a', 'c']);
+    expect(await backend.sessions.get?.(ref)).toMatchObject({ eventCount: 2, lastEvent: { id: 'c' } });
+    expect((await backend.sessions.fork?.(ref, {}))?.eventCount).toBe(2);
+  });
+
   it.each(['no JSON', '"text"', '{}'])('stops no later expiry and no list: %s', async (value) => {
     const expireTime = new Date(clock + day).toISOString();
     const ill = await make('a-ill', { expireTime });
