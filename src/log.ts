@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { escapeUnseen } from './model/text.ts';
 
 /** One line of JSON per entry, to stderr: stdout belongs to the protocol. */
 export interface Log {
@@ -89,6 +90,28 @@ function describeError(error: Error): unknown {
     ...(error instanceof AggregateError ? { errors: error.errors.slice(0, 5).map(describeCause) } : {}),
   };
 }
+
+/** The same for a person, on one line and without stacks: what each error says, the outermost first. */
+export function causeText(cause: unknown, secrets: readonly string[] = []): string {
+  const said: string[] = [];
+  let at = cause;
+  // An error may be its own cause.
+  for (let depth = 0; at !== undefined && depth < 5; depth += 1) {
+    const many = at instanceof AggregateError && at.errors.length > 0 ? at.errors.slice(0, 5) : [at];
+    said.push(many.map(sayingOf).join('; '));
+    at = at instanceof Error ? at.cause : undefined;
+  }
+  return escapeUnseen(hiderOf(secrets)(said.filter((text) => text !== '').join(': ')));
+}
+
+const sayingOf = (cause: unknown): string =>
+  redact(
+    cause instanceof Error
+      ? cause.message || cause.name
+      : typeof cause === 'string'
+        ? cause
+        : (JSON.stringify(describeCause(cause), redactMember) ?? ''),
+  );
 
 /** What was thrown or given as a cause: errors and plain data as JSON, objects of other kinds as Node shows them. */
 function describeCause(cause: unknown): unknown {

@@ -33,6 +33,7 @@ process.exitCode = await run({
   stdout: process.stdout,
   print: (text) => process.stdout.write(text),
   report: (text) => process.stderr.write(text),
+  isTerminal: process.stderr.isTTY === true,
   onSignal: (stop) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   },

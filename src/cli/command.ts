@@ -17,12 +17,15 @@ export interface Call<V> {
 
 /** One word of the command line. It is all that there is to declare: the table in `commands.ts` lists it. */
 export interface Command extends CommandSpec {
+  /** A server: what it reports is a log, of one JSON object a line. */
+  serves?: boolean;
   /** Resolves to the exit code. Throws SessionError for what a person can mend. */
   run(call: Call<Readonly<Record<string, unknown>>>): Promise<number>;
 }
 
 interface Definition<S extends Settings> extends Omit<CommandSpec, 'settings'> {
   settings?: S;
+  serves?: boolean;
   run(call: Call<Values<S>>): Promise<number>;
 }
 

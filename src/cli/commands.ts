@@ -15,6 +15,7 @@ export const commands: readonly Command[] = [
   defineCommand({
     name: 'stdio',
     help: 'serve one client over stdin and stdout (default)',
+    serves: true,
     run: (call) =>
       serve(call, async (deps, principal) =>
         (await import('../server/stdio.ts')).startStdio(deps, principal, call.io),
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   defineCommand({
     name: 'http',
     help: 'serve many clients over HTTP',
+    serves: true,
     run: (call) =>
       serve(call, async (deps) =>
         (await import('../server/http/index.ts')).startHttp(deps, call.config.http, call.config.user),

@@ -13,5 +13,7 @@ export interface Io {
   print(text: string): void;
   report(text: string): void;
   onSignal(stop: () => void): void;
+  /** Whether a person reads what is reported. */
+  isTerminal: boolean;
   exit(code: number): void;
 }

@@ -1,6 +1,6 @@
 import { readConfig, usage } from '../config/index.ts';
 import { SessionError } from '../errors.ts';
-import { createLog, type Log } from '../log.ts';
+import { causeText, createLog, type Log } from '../log.ts';
 import { useProxyFromEnvironment } from '../net/proxy.ts';
 import { version } from '../version.ts';
 import { StartFailure } from './command.ts';
@@ -10,6 +10,7 @@ import type { Io } from './io.ts';
 /** Runs a command and resolves to its exit code: 0, 1 when the work failed, 2 when it could not begin. */
 export async function run(io: Io): Promise<number> {
   let log = createLog(io.report);
+  let report: Report = { io, log };
   try {
     const invocation = invocationOf(io);
     if (invocation.kind === 'help') io.print(usage(commands));
@@ -17,6 +18,7 @@ export async function run(io: Io): Promise<number> {
     else {
       const { command, config, operands, values } = invocation;
       log = createLog(io.report, config.secrets);
+      report = { io, log, secrets: config.secrets, serves: command.serves };
       await useProxyFromEnvironment(io.machine.env).catch((error: unknown) => {
         throw new StartFailure(error);
       });
@@ -24,7 +26,7 @@ export async function run(io: Io): Promise<number> {
     }
     return 0;
   } catch (error) {
-    return error instanceof StartFailure ? fail(io, log, error.cause, 2) : fail(io, log, error, 1);
+    return error instanceof StartFailure ? fail(report, error.cause, 2) : fail(report, error, 1);
   }
 }
 
@@ -36,13 +38,23 @@ function invocationOf(io: Io) {
   }
 }
 
-/** One sentence on what is wrong and one on what to do; what is not meant for people goes to the log. */
-function fail(io: Io, log: Log, error: unknown, code: number): number {
+/** How a failure is told. */
+interface Report {
+  io: Io;
+  log: Log;
+  secrets?: readonly string[];
+  serves?: boolean | undefined;
+}
+
+/** One sentence on what is wrong and one on what to do; then its cause, for a log with its stack. */
+function fail({ io, log, secrets, serves = false }: Report, error: unknown, code: number): number {
   if (!(error instanceof SessionError)) {
     log.error('The command failed unexpectedly.', { error });
     return 1;
   }
   io.report(`${error.message}${error.hint === undefined ? '' : ` ${error.hint}`}\n`);
-  if (error.cause !== undefined) log.warn('The cause was:', { cause: error.cause });
+  if (error.cause === undefined) return code;
+  if (serves && !io.isTerminal) log.warn('The cause was:', { cause: error.cause });
+  else io.report(`The cause was: ${causeText(error.cause, secrets)}\n`);
   return code;
 }

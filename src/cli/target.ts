@@ -41,7 +41,7 @@ function checkStoreExists({ store }: Config): void {
       : `There is no store at ${place.path}.`;
   throw new StartFailure(
     new SessionError('FAILED_PRECONDITION', message, {
-      hint: 'Name the one that the server uses with --store sqlite:PATH; its first log line tells where it is.',
+      hint: 'The server makes it at its first start; if there is another, name it with --store sqlite:PATH.',
     }),
   );
 }

@@ -205,7 +205,7 @@ describe('a store that is not there', () => {
       const ended = await run([...command, '--store', `sqlite:${file}`]);
       expect(ended).toMatchObject({ code: 2, stdout: '' });
       expect(ended.stderr).toMatch(
-        /^There is no store at .*mistyped\.db\. Name the one that the server uses/,
+        /^There is no store at .*mistyped\.db\. The server makes it at its first start/,
       );
       expect(existsSync(file)).toBe(false);
     },
