@@ -79,7 +79,7 @@ describe('the process', () => {
       { env: { AGENT_SESSIONS_READ_ONLY: 'maybe' } },
       /AGENT_SESSIONS_READ_ONLY.*"maybe"/,
     ],
-    ['a config file that is not there', ['--config', 'nope.json'], {}, /--config cannot be read/],
+    ['a config file that is not there', ['--config', 'nope.json'], {}, /no file at the path of --config/],
     ['an export of nothing', ['export'], {}, /needs the id/],
   ])('stops with one sentence and exit code 2 at %s', async (_what, args, options, words) => {
     const ended = await run(args, options);
