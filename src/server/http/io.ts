@@ -55,6 +55,22 @@ export function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer
   });
 }
 
+/**
+ * Reads what is left of a body and drops it. A connection that is closed with bytes unread is reset, and its
+ * client, which may send all before it looks for an answer, never sees one.
+ */
+export function skipBody(req: IncomingMessage, patienceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (req.complete) return resolve();
+    const timer = setTimeout(resolve, patienceMs);
+    const done = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    req.once('end', done).once('close', done).resume();
+  });
+}
+
 /** Writes what a web-standard handler answered. Resolves when all is handed over or the client is gone. */
 export async function send(
   res: ServerResponse,

@@ -5,6 +5,7 @@ import type { ResourceMetadata } from '../auth/challenge.ts';
 import { createEndpoint, type EndpointOptions } from './endpoint.ts';
 import { describeExchange, type Exchange, openExchange, refuse } from './exchange.ts';
 import { createGate, type GateOptions } from './gate.ts';
+import { skipBody } from './io.ts';
 import { restartSeconds } from './open-requests.ts';
 
 export interface TransportOptions extends Omit<GateOptions, 'metadata'>, Omit<EndpointOptions, 'metadata'> {
@@ -67,7 +68,7 @@ export async function startTransport(options: TransportOptions): Promise<HttpSer
       const principal = await answers?.gate(exchange);
       if (principal === undefined) return;
       if (!draining) return await answers?.endpoint.serve(exchange, principal);
-      await skipBody(req);
+      await skipBody(req, restMs);
       refuse(exchange, 503, 'The server is shutting down. Call again in a moment.', {
         retryAfter: restartSeconds,
       });
@@ -134,19 +135,6 @@ export async function startTransport(options: TransportOptions): Promise<HttpSer
 interface Answers {
   gate(exchange: Exchange): ReturnType<ReturnType<typeof createGate>>;
   endpoint: ReturnType<typeof createEndpoint>;
-}
-
-/** A connection that is closed with bytes unread is reset, and its client may never see the answer. */
-function skipBody(req: IncomingMessage): Promise<void> {
-  return new Promise((resolve) => {
-    if (req.complete) return resolve();
-    const timer = setTimeout(resolve, restMs);
-    const done = () => {
-      clearTimeout(timer);
-      resolve();
-    };
-    req.once('end', done).once('close', done).resume();
-  });
 }
 
 /** A host name or address as it stands in a URL. */

@@ -1,4 +1,5 @@
 import http from 'node:http';
+import net from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultLimits } from '../../../src/server/http/limits.ts';
 import { memoryBackend } from '../../tools/harness.ts';
@@ -7,6 +8,20 @@ import { initialize, type Json, modernRequest, officialClient, resultOf, send } 
 
 const clientWithForms = { elicitation: { form: {} } };
 const eras = ['modern', 'legacy'] as const;
+
+/** What a client reads that writes its whole request first, as many do. */
+function sendThenRead(port: number, request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(port, '127.0.0.1').setEncoding('utf8').pause();
+    let text = '';
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      if (text.includes('\r\n\r\n{')) socket.end();
+    });
+    socket.on('error', reject).on('close', () => resolve(text));
+    socket.write(request, (error) => (error ? reject(error) : socket.resume()));
+  });
+}
 
 describe.each(eras)('HTTP with the official client, %s', (era) => {
   let product: Product;
@@ -173,6 +188,19 @@ describe('the rules of Streamable HTTP', () => {
     const chunked = { ...list.headers, 'transfer-encoding': 'chunked' };
     expect((await send(small.port, { ...list, headers: chunked, body })).status).toBe(413);
     expect((await send(small.port, list)).status).toBe(200);
+    await small.end();
+  });
+
+  it('answers also a client that sends all of a body that is too large before it looks', async () => {
+    const small = await startProduct({ settings: { limits: { ...defaultLimits, bodyBytes: 10_000 } } });
+    const body = 'x'.repeat(16_000_000);
+    const head = 'POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n';
+    const declared = `${head}content-length: ${body.length}\r\n\r\n${body}`;
+    const chunked = `${head}transfer-encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+    for (const request of [declared, chunked]) {
+      const answer = await sendThenRead(small.port, request);
+      expect(answer).toMatch(/^HTTP\/1.1 413 .* at most 10000 bytes/s);
+    }
     await small.end();
   });
 
