@@ -21,7 +21,7 @@ export async function unheardParts(
   agent: { name: string; heard: string | undefined },
 ): Promise<Unheard> {
   const { events, upTo } = await unheardEvents(history, agent);
-  // What is to be answered is the latest word of anybody else.
+  // The message to answer is the latest one that somebody else wrote.
   const earlier = events.slice(
     0,
     events.findLastIndex((event) => event.author !== agent.name),

@@ -14,11 +14,11 @@ export interface OutgoingMessage {
   parts: readonly Part[];
   messageId: string;
   contextId: string;
-  /** Of the task that waits for it, or empty. */
+  /** The id of the task that waits for the message, or empty. */
   taskId: string;
 }
 
-/** How often a task is asked for whose pieces cannot be streamed, and how often in a row that may fail. */
+/** How often a task that cannot be streamed is polled, and how many polls in a row may fail. */
 const pollMs = 1000;
 const maxFailures = 4;
 
@@ -56,8 +56,8 @@ async function* streamed(
 }
 
 /**
- * Goes on with a task that its stream has left behind, until it ends: by a new stream where the agent gives
- * one, else by asking for it again and again.
+ * Follows a task whose stream has ended before it did: by a new stream where the agent offers one, else by
+ * polling.
  */
 export async function* takeUp(
   { client, signal }: Conversation,
@@ -114,7 +114,7 @@ const taskPiece = (value: Awaited<ReturnType<Client['getTask']>>): StreamRespons
 
 const isForgotten = (error: unknown): boolean => reasonOf(error) === 'TASK_NOT_FOUND';
 
-/** Whether a task takes no message any more: the agent has forgotten it, or it has ended. */
+/** Whether a task no longer accepts messages: the agent has forgotten it, or it has ended. */
 export const isGone = (error: unknown): boolean =>
   isForgotten(error) || reasonOf(error) === 'UNSUPPORTED_OPERATION';
 
@@ -125,7 +125,7 @@ const reasons: Record<string, string> = {
   '-32005': 'CONTENT_TYPE_NOT_SUPPORTED',
 };
 
-/** The reason of a protocol error. The client library tells it apart, but not where it comes in a stream. */
+/** The reason of a protocol error. The client library recognizes it, except within a stream. */
 export function reasonOf(error: unknown): string | undefined {
   const { reason, message } = (error ?? {}) as { reason?: unknown; message?: unknown };
   if (typeof reason === 'string') return reason;

@@ -17,7 +17,7 @@ export interface A2aConfig {
   url: string;
   /** Bearer token. */
   token?: string | undefined;
-  /** Milliseconds in which the agent must begin to answer, and then go on. */
+  /** Longest silence of the agent, in milliseconds, before and within its answer. */
   timeoutMs: number;
 }
 
@@ -80,7 +80,7 @@ async function* converse(
     const message = { parts, messageId: turn.invocationId, contextId: known.contextId };
     for await (const piece of pieces()) {
       const text = remote.take(piece);
-      // That a task is still as it was shows no life.
+      // A poll that finds the task unchanged is no sign of life.
       if (text !== '' || piece.payload?.$case !== 'task') watch.restart();
       await note(false);
       if (text !== '') yield { partial: true, content: { role: 'model', parts: [{ text }] } };

@@ -20,7 +20,7 @@ export function turnParts(known: Set<string>) {
   let usage: JsonObject | undefined;
   let errorCode: string | undefined;
   return {
-    /** What of the part is worth showing at once. */
+    /** Takes the next part and returns what of it can be shown at once. */
     take(part: StreamPart): Part | undefined {
       if (text.length + thoughts.length > maxLength)
         throw new SessionError(
@@ -78,7 +78,7 @@ export function turnParts(known: Set<string>) {
   };
 }
 
-// Some servers count their calls anew with every answer, or give no ids at all.
+// Some servers restart their call ids with every answer, or give none at all.
 function freshId(known: Set<string>, given: string): string {
   const id = given === '' || given.length > 200 || known.has(given) ? newId('c') : given;
   known.add(id);

@@ -1,6 +1,6 @@
 import { SessionError } from '../errors.ts';
 
-/** What a failed request tells, as the client library throws it. */
+/** What the client library's error says about a failed request. */
 interface Failed {
   statusCode?: unknown;
   responseHeaders?: unknown;

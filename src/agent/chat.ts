@@ -14,7 +14,7 @@ import type { Agent, AgentEvent, Turn } from './types.ts';
 export interface ChatConfig {
   kind: 'chat';
   name: string;
-  /** Up to and with the version: `…/v1`. */
+  /** Address including the version: `…/v1`. */
   baseUrl: string;
   model: string;
   apiKey?: string | undefined;
@@ -25,14 +25,14 @@ export interface ChatConfig {
   memories: number;
   temperature?: number | undefined;
   maxTokens?: number | undefined;
-  /** Functions that the model may call. Who uses the session answers the calls. */
+  /** Functions that the model may call. The client that uses the session answers the calls. */
   tools: readonly { name: string; description?: string | undefined; parameters?: JsonObject | undefined }[];
-  /** Milliseconds in which the endpoint must begin to answer, and then go on. */
+  /** Longest silence of the endpoint, in milliseconds, before and within its answer. */
   timeoutMs: number;
 }
 
 const attempts = 3;
-/** Longest pause before an attempt, in milliseconds; who asks for more gets an error and not a wait. */
+/** Longest pause before an attempt, in milliseconds. An endpoint that asks for a longer one fails the turn. */
 const longestPause = 10_000;
 
 /**

@@ -23,7 +23,7 @@ const aliases: Record<string, string> = {
   'audio/mp3': 'audio/mpeg',
 };
 
-/** The file as an endpoint takes it; undefined where none would, or where it is not what it says it is. */
+/** The file in the form that endpoints accept; undefined for other types, or when the bytes are of another type. */
 export function playable({ mimeType, data }: InlineData): Playable | undefined {
   const given = mimeType.toLowerCase().split(';')[0]?.trim() ?? '';
   const type = aliases[given] ?? given;

@@ -57,6 +57,6 @@ async function make(config: AgentConfig): Promise<Agent> {
 
 function noAgent(): SessionError {
   return new SessionError('FAILED_PRECONDITION', 'No agent is bound to this app.', {
-    hint: 'Name an app that has one, as describe_server lists them, or bind one to this app or to "*" under "agents" in the file of --config.',
+    hint: 'Name an app that has an agent (describe_server lists them), or bind one to this app or to "*" under "agents" in the file of --config.',
   });
 }

@@ -57,7 +57,7 @@ export function toPrompt({ earlier, current }: History, config: PromptConfig): P
     : [{ role: 'system', content: instruction }, ...messages];
 }
 
-/** A call of this agent's that an endpoint takes as one, and what was answered first. */
+/** A call of this agent that endpoints accept, and its first answer. */
 interface KnownCall {
   event: Event;
   response: Response | undefined;
@@ -69,7 +69,7 @@ const maxIdLength = 64;
 
 /**
  * This agent's calls by their ids. The first answer after a call is the genuine one: what comes later in its
- * name was written by somebody else. A second call of the same id is none.
+ * name was written by somebody else. A second call with the same id does not count.
  */
 function answersOf(events: readonly Event[], agentName: string): Map<string, KnownCall> {
   const calls = new Map<string, KnownCall>();

@@ -131,7 +131,7 @@ function shortOutput(part: Part, length: number): Part {
   if (answer?.response === undefined) return part;
   const { value } = fitTo(answer.response, length, leftOut);
   const text = JSON.stringify(value);
-  // Many small members are beyond fitTo, which keeps the names of an object.
+  // fitTo keeps the names of an object's members, so it cannot shorten an object of many small members.
   const response = text.length <= length * 2 ? value : { shortened: cutText(text, length, leftOut) };
   return { ...part, functionResponse: { ...answer, response } };
 }

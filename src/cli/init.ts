@@ -54,7 +54,7 @@ export async function init(call: Call<Values>): Promise<number> {
   if (remote.length > 0)
     io.report(`What ${remote.join(' and ')} need is not in it: give it to the server in its environment.\n`);
   if (http !== undefined) {
-    io.report('The token in what follows is kept nowhere else: only its hash was written.\n');
+    io.report('The token below is stored nowhere else: only its hash was written.\n');
     io.print(`# Start the server\n${commandLine(start, io.machine.platform)}\n\n`);
   }
   const entries = answers.hosts.map((host) => hostEntry(host, to, io.machine.platform));

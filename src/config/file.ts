@@ -35,7 +35,7 @@ function parsed(text: string): unknown {
     const [, line, column] = /line (\d+) column (\d+)/.exec(String(error)) ?? [];
     throw invalidArgument(
       'The file of --config is not JSON.',
-      line === undefined ? 'Check its content.' : `Look at line ${line}, column ${column}.`,
+      line === undefined ? 'Check its content.' : `Check line ${line}, column ${column}.`,
     );
   }
 }

@@ -6,12 +6,12 @@ export interface TextFlow {
   flush(): void;
 }
 
-/** Longest piece that is sent at once; what is longer is in the result anyway. */
+/** Longest piece that is sent at once. Longer text is in the result anyway. */
 const maxPiece = 4000;
 
 /**
  * Gathers pieces of text, so that one message goes out at most every `intervalMs`. The first goes at once:
- * whoever waits for it should not wait for us. Half a character waits for its other half.
+ * the first words should not be delayed. Half a character waits for its other half.
  */
 export function textFlow(send: (text: string) => void, intervalMs = 50): TextFlow {
   let held = '';

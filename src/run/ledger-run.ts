@@ -5,7 +5,7 @@ import { transcript } from './transcript.ts';
 import type { Run, RunView } from './types.ts';
 import { waitAtMost } from './wait.ts';
 
-/** How often a run elsewhere is looked at where nothing tells of changes. */
+/** How often a run of another process is polled where changes are not announced. */
 const pollMs = 1000;
 
 /** A run of another process, or one that has ended, as the ledger knows it. */

@@ -26,7 +26,7 @@ export interface LiveConfig {
   ledger: RunLedger;
   ref: SessionRef;
   input: RunInput;
-  /** Gets what no caller hears of, because the run went on alone. */
+  /** The log for failures that no caller sees, because the run continued alone. */
   log: Log;
 }
 
@@ -85,7 +85,7 @@ export function startLive(config: LiveConfig): LiveRun {
       const coming = events.next();
       const next = await unlessStopped(coming);
       if (next === undefined) {
-        // It is told by the signal; how long it takes to listen is not our caller's business.
+        // The signal has told the agent; the caller does not wait until the agent reacts.
         coming.catch(() => {});
         events.return(undefined).catch(() => {});
         return;
@@ -101,7 +101,7 @@ export function startLive(config: LiveConfig): LiveRun {
       });
   }
 
-  /** Not a race with one promise for the whole run: it would keep every event that it was raced with. */
+  /** No Promise.race with one promise for the whole run: that promise would keep every event in memory. */
   function unlessStopped<T>(coming: Promise<T>): Promise<T | undefined> {
     return new Promise((resolve, reject) => {
       onStop = () => resolve(undefined);
@@ -133,7 +133,7 @@ export function startLive(config: LiveConfig): LiveRun {
     if (failure !== undefined && waiting === 0) tell(failure);
   }
 
-  /** Where the service keeps the events, what it cannot know is appended for it, if it takes it. */
+  /** Where the service keeps the events, appends what it cannot know itself, if it accepts appends. */
   async function storeEnd(ending: RunEnding): Promise<void> {
     await backend.events?.append?.(ref, {
       author: said.author ?? ref.app,

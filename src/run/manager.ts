@@ -13,16 +13,16 @@ import { memoryLedger } from './memory-ledger.ts';
 import { openRunSlots } from './run-slots.ts';
 import type { Run, StartedRun } from './types.ts';
 
-/** Ended runs whose result this process keeps, for backends that keep no account of runs. */
+/** Most ended runs whose result this process keeps, for backends that do not store runs. */
 const maxPast = 200;
 
 interface RunRequest {
-  /** Absent: the run goes on from what the session holds, or is looked at, if it is known. */
+  /** Absent: the agent continues from what the session holds; with a known invocationId, that run is shown. */
   message?: Content | undefined;
   stateDelta?: JsonObject | undefined;
   /** The caller's own id of the run: with it a repeated call begins nothing twice. */
   invocationId?: string | undefined;
-  /** Where agents have methods of their own: the one to call, and its further arguments. */
+  /** Where agents have class methods: the one to call, and its further arguments. */
   classMethod?: string | undefined;
   input?: JsonObject | undefined;
 }
@@ -47,7 +47,7 @@ export interface RunManager {
   endAll(backend: Backend): Promise<void>;
 }
 
-/** The runs that this process knows of one backend. */
+/** The runs of one backend that this process knows. */
 interface BackendRuns {
   ledger: RunLedger;
   live: Map<string, LiveRun>;

@@ -6,18 +6,18 @@ import type { RunRecord } from '../model/run.ts';
 const maxPast = 500;
 
 /**
- * Notes runs in this process, for services that keep no account of them. Nothing here survives it: of runs that it
- * does not know, the service's own marks tell, where there are any.
+ * Keeps runs in the memory of this process, for services that keep no record of them. After a restart only the
+ * service's own marks, where it has any, tell of earlier runs.
  */
 export function memoryLedger(marks?: RunMarks): RunLedger {
-  /** The run that goes on, by session. */
+  /** The current run of each session. */
   const current = new Map<string, string>();
   /** Oldest first. */
   const records = new Map<string, RunRecord & { digest: string }>();
   const sessionOf = (ref: SessionRef) => JSON.stringify([ref.app, ref.userId, ref.sessionId]);
   const nameOf = (ref: SessionRef, invocationId: string) => `${invocationId} ${sessionOf(ref)}`;
   return {
-    // Nobody else can take a run over, so the lease only sets how often nothing is renewed.
+    // No other process can take a run over. The lease is long because renewing it changes nothing.
     leaseMs: 3_600_000,
     async begin(ref, { invocationId, digest, isNew }) {
       const name = nameOf(ref, invocationId);
@@ -67,7 +67,7 @@ export function memoryLedger(marks?: RunMarks): RunLedger {
           'FAILED_PRECONDITION',
           'This server did not begin the run and cannot end it.',
           {
-            hint: 'The run ends by itself; look at it by calling query with its invocationId and no message.',
+            hint: 'The run ends by itself; call query with its invocationId and no message to see how it stands.',
           },
         );
       if (record?.status !== 'running') return record;

@@ -1,14 +1,14 @@
 import { SessionError } from '../errors.ts';
 
-/** Runs that go on at once in this process: of all users, and of one. */
+/** Most concurrent runs in this process: of all users together, and of one user. */
 const maxRuns = 200;
 const maxRunsOfUser = 20;
 
-/** The places that runs take in this process, on whichever backend. */
+/** The places for concurrent runs in this process, for all backends together. */
 export interface RunSlots {
   /**
-   * Takes a place and answers the function that gives it back. It is counted before anything is awaited, so
-   * that calls of the same moment cannot pass the limit together.
+   * Takes a place and returns the function that gives it back. The count changes before anything is awaited,
+   * so that simultaneous calls cannot pass the limit together.
    * @throws SessionError RESOURCE_EXHAUSTED
    */
   take(userId: string): () => void;

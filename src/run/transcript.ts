@@ -9,7 +9,7 @@ const maxTextLength = 100_000;
 
 /** What an agent has said and done in a run, within bounds. */
 export interface Transcript {
-  /** Takes the next event, and answers the words in it that nobody has heard yet. */
+  /** Takes the next event and returns the text in it that is new. */
   take(event: Event): string;
   readonly events: Event[];
   readonly text: string;

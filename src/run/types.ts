@@ -12,7 +12,7 @@ export interface RunView {
   text: string;
   /** Whether `events` or `text` lack something. */
   truncated: boolean;
-  /** Of a run that was cancelled: what that may not have ended. */
+  /** Of a cancelled run: what may still continue on the service. */
   note?: string | undefined;
   /** Of a run that failed: what to tell the caller. */
   error?: unknown;
@@ -39,7 +39,7 @@ export interface Run {
   cancel(): Promise<void>;
 }
 
-/** A run as the call sees it that asked for it. */
+/** A run, as returned to the call that asked for it. */
 export interface StartedRun extends Run {
   /** Whether this call began the run; else it found one that another call began. */
   readonly begun: boolean;

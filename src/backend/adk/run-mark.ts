@@ -38,5 +38,5 @@ export function withoutMark(state: JsonObject): JsonObject {
 /** For state and state deltas of callers. @throws SessionError INVALID_ARGUMENT */
 export function refuseMark(state: JsonObject | undefined): void {
   if (state !== undefined && Object.hasOwn(state, markKey))
-    throw invalidArgument(`The state key ${markKey} is kept for this server.`, 'Use another key.');
+    throw invalidArgument(`The state key ${markKey} is reserved for this server.`, 'Use another key.');
 }

@@ -21,7 +21,7 @@ export type HttpSettings = TransportOptions['settings'] &
 /**
  * Serves the tools to many users over HTTP. Without authentication whoever reaches the port is the operator's
  * user, but no admin: on loopback that is any program of this machine.
- * @throws SessionError FAILED_PRECONDITION when it would listen to the network without what that needs
+ * @throws SessionError FAILED_PRECONDITION when it would listen to the network without authentication or a public URL
  */
 export async function startHttp(deps: ServerDeps, settings: HttpSettings, user: string): Promise<HttpServer> {
   const { log, backends, defaultApp } = deps;
@@ -68,7 +68,7 @@ function checkExposure({ host, tokens, oauth, publicUrl }: HttpSettings): void {
     );
 }
 
-/** Counts what each user has of calls under way. */
+/** Limits the concurrent tool calls of each user. */
 function limitCalls(limits: Limits, metrics: Metrics | undefined, around: Around): Around {
   return async (call, run) => {
     const release = await limits.takeCall(call.principal.userId);

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
  * buffers let us see what it takes only a megabyte at a time.
  */
 const stallMs = 120_000;
-/** What a socket may hold before it matters whether the client takes it. */
+/** Bytes that a socket may buffer before the server waits for the client. */
 const freeBytes = 64 * 1024;
 
 export type HeaderBag = Record<string, string | number>;
@@ -18,7 +18,7 @@ export function answer(
   body = '',
   patienceMs = stallMs,
 ): void {
-  // The request was answered otherwise in the meantime.
+  // The request has been answered meanwhile.
   if (res.headersSent) return;
   const bytes = Buffer.byteLength(body);
   const { req } = res;

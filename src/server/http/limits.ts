@@ -37,7 +37,7 @@ export const defaultLimits: LimitSettings = {
 
 export type Counted = 'requests' | 'calls' | 'streams' | 'sessions' | 'subscriptions' | 'bodiesBytes';
 
-/** Seconds after which one who was refused may ask again. */
+/** Seconds after which a refused caller may try again. */
 export const retryAfter: Record<Counted, number> = {
   requests: 1,
   calls: 1,
@@ -51,13 +51,13 @@ export interface Limits {
   readonly settings: LimitSettings;
   /** Spends requests of the user's rate. Returns 0, or the seconds until there are enough. */
   spend(userId: string, requests: number): number;
-  /** Takes of what there is a limited number of; the result gives it back, once. Undefined: none is left. */
+  /** Takes one of a limited number; the result gives it back, once. Undefined: none is left. */
   take(userId: string, what: Counted, amount?: number): (() => void) | undefined;
   /** Takes a place for a call. Where none is left, the user's oldest abandoned call is ended for it. */
   takeCall(userId: string): Promise<(() => void) | undefined>;
   /** Notes a call whose caller can no longer get its answer, and how it is ended; the result forgets it. */
   abandonCall(userId: string, end: () => void): () => void;
-  /** How much of it all users have. */
+  /** How much all users together have taken. */
   total(what: Counted): number;
 }
 
@@ -74,7 +74,7 @@ interface Account {
 /** Milliseconds that an abandoned call has to end when its place is needed. */
 const endingMs = 1000;
 
-/** Accounts above which those that owe nothing are forgotten, at the least. */
+/** Number of accounts from which idle ones are forgotten. */
 const manyAccounts = 1000;
 
 export function createLimits(settings: LimitSettings, now: () => number = () => performance.now()): Limits {
@@ -104,7 +104,7 @@ export function createLimits(settings: LimitSettings, now: () => number = () => 
     of.at = at;
   }
 
-  /** An account as new as one that is made on the next request need not be kept. */
+  /** An account in its initial state need not be kept: the next request makes it again. */
   function forget(): void {
     for (const [userId, of] of accounts) {
       refill(of);

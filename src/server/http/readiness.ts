@@ -1,8 +1,8 @@
 import type { Backend } from '../../backend/types.ts';
 
 /**
- * Milliseconds for which the backend is taken to be as it was when last asked, however often others ask. A service
- * behind us counts requests, so one without a check of its own is asked less often.
+ * Milliseconds for which a result of the check is used again. A service counts requests against quotas, so a
+ * backend without a cheap check is asked less often.
  */
 const freshMs = { ownCheck: 1000, listing: 5000 };
 const timeoutMs = 2000;
