@@ -100,13 +100,24 @@ export async function deleteApp(local: Local, name: string, options: { force: bo
     result: value,
     writes: [{ drop: keys.appKey(name) }, { drop: keys.appStateKey(name) }],
   }));
-  // A session that was created meanwhile found the app there: it goes on with it.
-  const [session] = await store.range({ prefix: keys.appHeads(name), limit: 1 });
-  if (session === undefined || record === undefined) return;
-  await store.update([keys.appKey(name)], ([value]) => ({
-    result: undefined,
-    writes: value === undefined ? [{ key: keys.appKey(name), value: record }] : [],
-  }));
+  if (record !== undefined) await keepApp(local, name, record);
+}
+
+/** Sessions that were created while their app was deleted found it there: they go on with it, and their users see it. */
+async function keepApp(local: Local, name: string, record: string): Promise<void> {
+  for (let after: string | undefined; ; ) {
+    const rows = await local.store.range({ prefix: keys.appHeads(name), after, limit: 100 });
+    if (rows.length === 0) return;
+    const users = new Set(rows.map((row) => keys.partsOf(row.key)[2] ?? ''));
+    await local.store.update([keys.appKey(name)], ([value]) => ({
+      result: undefined,
+      writes: [
+        ...(value === undefined ? [{ key: keys.appKey(name), value: record }] : []),
+        ...Array.from(users, (userId) => ({ key: keys.userAppKey(userId, name), value: '' })),
+      ],
+    }));
+    after = rows.at(-1)?.key;
+  }
 }
 
 /** Takes an app out of the lists of its users, whose keys begin with the user. */

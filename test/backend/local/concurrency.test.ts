@@ -56,6 +56,20 @@ beforeEach(async () => {
 const append = async (event: NewEvent, on = ref) => (await backend.events.append?.(on, event))?.event;
 
 describe('side by side', () => {
+  it('the end of an app and a new session: who has a session in it sees the app', async () => {
+    for (let pause = 0; pause < 40; pause += 1) {
+      const app = `app${pause}`;
+      for (const sessionId of ['a', 'b']) await backend.sessions.create?.({ ...owner, app }, { sessionId });
+      const end = backend.apps.delete?.(app, { force: true });
+      for (let i = 0; i < pause; i += 1) await turn();
+      await backend.sessions.create?.({ ...owner, app }, { sessionId: 'new' });
+      await end;
+      const there = await backend.sessions.get?.({ ...owner, app, sessionId: 'new' }).catch(() => undefined);
+      const { items } = (await backend.apps.list?.({ pageSize: 100, userId: owner.userId })) ?? { items: [] };
+      expect(items.map(({ name }) => name).includes(app)).toBe(there !== undefined);
+    }
+  });
+
   it('a fork and saves of artifacts: each artifact that the fork lists can be read', async () => {
     await times(30, (i) => append(say(`m${i}`)));
     const save = (name: string, text: string) =>
