@@ -110,11 +110,16 @@ const cancelled = (): SessionError =>
 
 /** Some services give several events one id; here each needs its own, and the same in every attempt. */
 function uniqueIds(): (event: Event) => Event {
-  const seen = new Map<string, number>();
+  const taken = new Set<string>();
+  const times = new Map<string, number>();
   return (event) => {
-    const times = (seen.get(event.id) ?? 0) + 1;
-    seen.set(event.id, times);
-    return times === 1 ? event : { ...event, id: `${event.id}~${times}` };
+    let { id } = event;
+    for (let n = times.get(event.id) ?? 1; taken.has(id); n += 1) {
+      id = `${event.id}~${n + 1}`;
+      times.set(event.id, n + 1);
+    }
+    taken.add(id);
+    return id === event.id ? event : { ...event, id };
   };
 }
 

@@ -238,27 +238,30 @@ describe('a fork across backends', () => {
     ]);
   });
 
-  it('gives each of several events with one id an id of its own', async () => {
-    const from = await local();
-    const ref = await make(from, 's');
-    await grow(from, ref, [{}, {}, {}]);
-    const twins: Backend = {
-      ...from,
-      events: {
-        ...from.events,
-        list: async (of, query) => {
-          const page = await verb(from.events?.list)(of, query);
-          return { ...page, items: page.items.map((event) => ({ ...event, id: 'same' })) };
+  it.each([[['same', 'same', 'same']], [['same', 'same~2', 'same']]])(
+    'gives each of several events with one id an id of its own: %s',
+    async (ids) => {
+      const from = await local();
+      const ref = await make(from, 's');
+      await grow(from, ref, [{}, {}, {}]);
+      const twins: Backend = {
+        ...from,
+        events: {
+          ...from.events,
+          list: async (of, query) => {
+            const page = await verb(from.events?.list)(of, query);
+            return { ...page, items: page.items.map((event, i) => ({ ...event, id: ids[i] ?? '' })) };
+          },
         },
-      },
-    };
-    const to = await local();
-    const { session } = await fork({ ...twins, sessions: { ...from.sessions } }, 's', to).catch(() => ({
-      session: undefined,
-    }));
-    const events = session && (await eventsOf(to, { ...ada, sessionId: session.id }));
-    expect(events?.map((event) => event.id)).toEqual(['same', 'same~2', 'same~3']);
-  });
+      };
+      const to = await local();
+      const { session } = await fork({ ...twins, sessions: { ...from.sessions } }, 's', to).catch(() => ({
+        session: undefined,
+      }));
+      const events = session && (await eventsOf(to, { ...ada, sessionId: session.id }));
+      expect(events?.map((event) => event.id)).toEqual(['same', 'same~2', 'same~3']);
+    },
+  );
 
   it('tells that a state was put together where the source keeps no earlier ones', async () => {
     const from = await local();
