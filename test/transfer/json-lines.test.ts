@@ -227,7 +227,7 @@ describe('a damaged file is refused with its line, and nothing stays', () => {
     [
       'with an event too large to store',
       2,
-      edit(at(2, (line) => line.replace('m0', 'x'.repeat(5 * 1024 * 1024)))),
+      edit(at(2, (line) => line.replace('m0', 'x'.repeat(7 * 1024 * 1024)))),
       /cannot be stored/,
     ],
     ['that is not UTF-8', 2, notUtf8, /UTF-8/],
