@@ -1,11 +1,11 @@
-import { existsSync, statfsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { recordCheck } from '../backend/local/record-check.ts';
 import type { Config } from '../config/index.ts';
 import { quote, SessionError } from '../errors.ts';
 import { type Inspection, inspect, rowsOf, withStoreFile } from '../store/inspect.ts';
-import { placeOf } from '../store/open.ts';
+import { isNewFile, placeOf } from '../store/open.ts';
 import { sizeOf } from './sizes.ts';
 
 /** One line of the doctor's report. A note is worth knowing and nothing to repair. */
@@ -31,8 +31,10 @@ export async function checkStore({ store }: Config): Promise<Finding[]> {
         hint: 'Name a file with --store sqlite:PATH to keep them.',
       },
     ];
-  if (isNew(place.path))
-    return [{ kind: 'ok', text: `store: new, at ${place.path}` }, ...checkDisk(place.path)];
+  if (isNewFile(place)) {
+    const text = `store: new, at ${place.path}: the server makes it at its first start`;
+    return [{ kind: 'ok', text }, ...checkFolder(place.path), ...checkDisk(place.path)];
+  }
   try {
     const { inspection, damaged } = await withStoreFile(place.path, (db) => {
       const inspection = inspect(db, { thorough: false });
@@ -44,12 +46,6 @@ export async function checkStore({ store }: Config): Promise<Finding[]> {
     if (error instanceof SessionError) return [{ kind: 'fail', error }];
     throw error;
   }
-}
-
-// A server that is killed at its first start leaves an empty file, and the next one fills it.
-function isNew(location: string): boolean {
-  const stats = statSync(location, { throwIfNoEntry: false });
-  return stats === undefined || (stats.isFile() && stats.size === 0);
 }
 
 function findingsOf(found: Inspection, location: string): Finding[] {
@@ -114,9 +110,31 @@ function checkRecords(damaged: readonly string[]): Finding[] {
   ];
 }
 
-function checkDisk(location: string): Finding[] {
+/** The folder of the store, or the nearest one above it that there is. */
+function folderOf(location: string): string {
   let folder = path.dirname(location);
   while (!existsSync(folder)) folder = path.dirname(folder);
+  return folder;
+}
+
+/** Whether a new store can be made, found out without making it. */
+function checkFolder(location: string): Finding[] {
+  const folder = folderOf(location);
+  try {
+    if (!statSync(folder).isDirectory()) throw new Error('It is not a folder.');
+    accessSync(folder, constants.W_OK);
+    return [];
+  } catch (cause) {
+    const error = new SessionError('FAILED_PRECONDITION', `The store cannot be made under ${folder}.`, {
+      hint: 'Check the path and its permissions, or choose another with --store.',
+      cause,
+    });
+    return [{ kind: 'fail', error }];
+  }
+}
+
+function checkDisk(location: string): Finding[] {
+  const folder = folderOf(location);
   const { bavail, bsize } = statfsSync(folder);
   const free = bavail * bsize;
   if (free >= littleRoom) return [{ kind: 'ok', text: `disk of the store: ${sizeOf(free)} free` }];

@@ -1,6 +1,7 @@
 import type { Config } from '../config/index.ts';
 import { SessionError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { isNewFile, placeOf } from '../store/open.ts';
 import { version } from '../version.ts';
 import { checkStore } from './doctor-store.ts';
 import type { Io } from './io.ts';
@@ -31,6 +32,8 @@ export async function doctor(config: Config, log: Log, io: Io): Promise<number> 
       }
       // Opening it would report the same, or harm what is left.
       if (findings.some((finding) => finding.kind === 'fail')) continue;
+      // A new store is the server's to make: its path may be mistyped.
+      if (name === 'local' && isNewFile(placeOf(config.store))) continue;
       const opened = await openBackends({ ...config, backends: [name] }, log);
       try {
         for (const backend of opened.backends) {

@@ -5,7 +5,7 @@ import type { Backend } from '../backend/types.ts';
 import type { BackendName, Config } from '../config/index.ts';
 import type { Log } from '../log.ts';
 import { openRunManager, type RunManager } from '../run/manager.ts';
-import { isNewStore, openStore, placeOf } from '../store/open.ts';
+import { isNewFile, openStore, placeOf } from '../store/open.ts';
 import { storeSecret } from '../store/secret.ts';
 
 export interface OpenBackends {
@@ -24,8 +24,7 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
   let secret: Buffer | undefined;
   const openOne: Record<BackendName, () => Promise<Backend>> = {
     async local() {
-      const place = placeOf(config.store);
-      const isNew = place.engine === 'sqlite' && isNewStore(place);
+      const isNew = isNewFile(placeOf(config.store));
       const store = await openStore(config.store);
       secret = await storeSecret(store);
       const message = isNew

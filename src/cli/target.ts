@@ -1,7 +1,7 @@
 import type { Backend, Owner } from '../backend/types.ts';
 import type { Config } from '../config/index.ts';
 import { invalidArgument, SessionError } from '../errors.ts';
-import { isNewStore, placeOf } from '../store/open.ts';
+import { isNewFile, placeOf } from '../store/open.ts';
 import { type Call, StartFailure, withBackends } from './command.ts';
 
 /** What a command works on: the first backend, its default app and the configured user. */
@@ -34,7 +34,7 @@ export function withReadTarget(
 
 function checkStoreExists({ store }: Config): void {
   const place = placeOf(store);
-  if (!isNewStore(place)) return;
+  if (place.engine !== 'memory' && !isNewFile(place)) return;
   const message =
     place.engine === 'memory'
       ? 'A store in memory is empty at every start.'

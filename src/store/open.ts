@@ -39,9 +39,13 @@ export function placeOf({ url, dataDir }: Pick<StoreOptions, 'url' | 'dataDir'>)
   }
 }
 
-/** Whether opening it would make a new, empty store. */
-export function isNewStore(place: StorePlace): boolean {
-  return place.engine === 'memory' || !existsSync(place.path) || statSync(place.path).size === 0;
+/** Whether opening it would make a file. */
+export function isNewFile(place: StorePlace): boolean {
+  if (place.engine === 'memory') return false;
+  if (!existsSync(place.path)) return true;
+  // A server that is killed at its first start leaves an empty file, and the next one fills it.
+  const stats = statSync(place.path);
+  return stats.isFile() && stats.size === 0;
 }
 
 /** @throws SessionError INVALID_ARGUMENT for a URL that names no store; else see the engine. */

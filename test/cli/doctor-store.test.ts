@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync } from 'node:zlib';
@@ -22,13 +22,24 @@ it('tells a new store from an existing one, with its size, version and integrity
   const file = path.join(scratch(), 'data.db');
   const first = await doctor(file);
   expect(first).toMatchObject({ code: 0, stdout: expect.stringContaining(`store: new, at ${file}`) });
+  // Its path may be mistyped.
+  expect(existsSync(file)).toBe(false);
   await filled(file);
   const second = await doctor(file);
   expect(second.code).toBe(0);
-  expect(second.stdout).toMatch(/store: existing, at .*: 501 entries, [\d.]+ kB, of which .* are free/);
+  expect(second.stdout).toMatch(/store: existing, at .*: 500 entries, [\d.]+ kB, of which .* are free/);
   expect(second.stdout).toMatch(/store version: \d+, the current one/);
   expect(second.stdout).toContain('store integrity: no page is damaged');
   expect(second.stdout).toMatch(/disk of the store: [\d.]+ [GT]B free/);
+});
+
+it('says that a new store cannot be made where its folder is a file', async () => {
+  const folder = path.join(scratch(), 'not-a-folder');
+  writeFileSync(folder, '');
+  expect(await doctor(path.join(folder, 'data.db'))).toMatchObject({
+    code: 1,
+    stdout: expect.stringContaining(`FAIL  The store cannot be made under ${folder}.`),
+  });
 });
 
 it('takes the empty file of a server killed at its first start for a new store, as serving does', async () => {
