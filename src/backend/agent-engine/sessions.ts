@@ -27,7 +27,7 @@ export function checkOwner(owner: Owner): void {
 }
 
 function engineNotFound(cause: unknown): SessionError {
-  return new SessionError('NOT_FOUND', 'The app does not exist.', {
+  return new SessionError('NOT_FOUND', 'There is no such app.', {
     hint: 'Call list_apps to see which engines exist, or set GOOGLE_CLOUD_AGENT_ENGINE_ID.',
     cause,
   });
