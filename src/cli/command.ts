@@ -15,11 +15,11 @@ export interface Call<V> {
   log: Log;
 }
 
-/** One word of the command line. It is all that there is to declare: the table in `commands.ts` lists it. */
+/** A command of the command line. `commands.ts` lists them all. */
 export interface Command extends CommandSpec {
   /** A server: what it reports is a log, of one JSON object a line. */
   serves?: boolean;
-  /** Resolves to the exit code. Throws SessionError for what a person can mend. */
+  /** Resolves to the exit code. Throws SessionError for what a person can correct. */
   run(call: Call<Readonly<Record<string, unknown>>>): Promise<number>;
 }
 
@@ -56,7 +56,7 @@ export async function withBackends(
   try {
     code = await work(opened);
   } catch (error) {
-    // What went wrong first is what the caller hears of.
+    // The caller is told of the first error, not of one while closing.
     await opened.close().catch(() => {});
     throw error;
   }

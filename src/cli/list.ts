@@ -49,7 +49,7 @@ async function entryOf(backend: Backend, session: Session): Promise<string> {
   return `${printable(id)}${name}\n  ${facts.join(', ')}\n`;
 }
 
-/** Who had the last word, and which; where the backend tells. */
+/** The author and beginning of the last event, where the backend knows them. */
 async function endOf(backend: Backend, { app, userId, id, lastEvent }: Session): Promise<string[]> {
   if (lastEvent === undefined) return [];
   const text = lastEvent.text ?? (await deedOf(backend, { app, userId, sessionId: id }, lastEvent.id));

@@ -16,7 +16,7 @@ export function readConfigFile(readFile: () => string, groups: readonly Group[])
     : wrongValue(content, issue, settings);
 }
 
-// The cause of a wrong path or a slip of the pen says nothing more to people, and its stack much less.
+// The cause of a wrong path or a typing error would add nothing for people but a stack.
 function contentOf(readFile: () => string): string {
   try {
     return readFile();

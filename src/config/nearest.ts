@@ -2,7 +2,7 @@
 export function nearest(given: string, known: readonly string[]): string | undefined {
   const wanted = plain(given);
   let best: string | undefined;
-  // A third of a name may be wrong: more, and the guess would be a new riddle.
+  // At most a third of a name may differ: beyond that a guess would confuse.
   let most = Math.max(1, Math.floor(wanted.length / 3));
   for (const name of known) {
     const edits = editDistance(wanted, plain(name));

@@ -31,7 +31,7 @@ export interface Setting<T> {
   help: string;
   /** Never printed, and redacted from the log wherever its value turns up. */
   secret?: boolean;
-  /** What the kind cannot tell. `where` names the flag, variable or key that was used. Throws SessionError. */
+  /** Checks what the kind cannot check. `where` names the flag, variable or key that was used. Throws SessionError. */
   check?(where: string, value: NonNullable<T>): unknown;
 }
 
@@ -112,7 +112,7 @@ export interface Sources {
   /** By name; a bare flag is true. */
   flags: Readonly<Record<string, string | true>>;
   env: Readonly<Record<string, string | undefined>>;
-  /** As the schema of the file has let it pass. */
+  /** The content of the file, already checked by its schema. */
   file: unknown;
 }
 

@@ -30,7 +30,7 @@ export interface CallEnvironment {
 /** Clients give up on a call after 60 s, and a later answer would be lost. */
 const defaultCallMs = 45_000;
 
-/** Who calls, and how the call hears of its caller and the caller of the call. */
+/** The caller of a tool, with the signals and progress messages between caller and call. */
 export interface Caller extends Pick<ToolContext, 'signal' | 'cancelled' | 'progress'> {
   principal: Principal;
   /** Names of the tools that this caller has. */

@@ -65,7 +65,7 @@ export const allTools: readonly Tool[] = [
   describeServer,
 ];
 
-/** What the operator and the caller's standing leave of the catalogue. */
+/** What decides which tools a caller sees: the backends, the operator's choice and the caller's rights. */
 export interface Surface {
   backends: readonly Backend[];
   /** Undefined: all but the writing part of `apps`. */

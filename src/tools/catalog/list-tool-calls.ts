@@ -6,7 +6,7 @@ import { pageSize, pageToken, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { pageResult, showPage } from '../support/results.ts';
 
-/** Eight characters that stand for a call. */
+/** A short digest by which a page token names a call. */
 const digestOf = (call: ToolCall): string =>
   createHash('sha256')
     .update(JSON.stringify([call.eventId, call.id]))
@@ -31,7 +31,7 @@ export const listToolCalls = defineTool({
       'list_tool_calls',
       args,
       async ({ pageSize: size, cursor }) => {
-        // Calls come and go, and any of those shown may be answered by now: each of them is kept in mind.
+        // Any call shown so far may be answered by the next page, so the cursor names each of them.
         const shown = new Set(cursor?.match(/.{8}/g));
         const left = (await list(refOf(ctx, args))).filter((call) => !shown.has(digestOf(call)));
         const items = left.slice(0, size);

@@ -13,10 +13,10 @@ import { defineTool, refOf, type ToolContext } from '../support/define.ts';
 
 /** How often a caller is told that a silent run continues: below the 60 s after which clients give up. */
 const aliveMs = 10_000;
-/** Of the bytes of an answer, what the text may have; the rest is for the events. */
+/** Bytes of an answer that the text may take; the rest is for the events. */
 const textBytes = 9000;
 
-/** Arguments of a message to an agent. In few words: two tools publish them. */
+/** Arguments of a message to an agent. Their descriptions are short because two tools publish them. */
 export const runInput = {
   sessionId: sessionId.optional(),
   message: z.string().optional().describe('Text of the user'),
@@ -28,7 +28,7 @@ export const runInput = {
   waitSeconds: z.int().min(0).max(600).default(50).describe('Maximum wait'),
 };
 
-// What the description says of a result need not be in the schema again.
+// The description of the tool already says what a result holds, so the schema stays short.
 export const runOutput = z.object({ status: z.enum(runStatuses).meta({ brief: true }) });
 
 /** What a run answers. */

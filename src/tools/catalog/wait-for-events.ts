@@ -64,7 +64,7 @@ export const waitForEvents = defineTool({
   },
 });
 
-/** Turns a watch, or the lack of one, into "wait until something may have changed, at most so long". */
+/** Waits until something may have changed, for at most so many milliseconds: by a watch, or by polling. */
 function changes(watch: ((onChange: () => void) => () => void) | undefined, signal: AbortSignal) {
   let wake: () => void = () => {};
   const onAbort = () => wake();

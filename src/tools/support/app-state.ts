@@ -36,7 +36,7 @@ export function checkAppState(
 
 /**
  * Every object in the further arguments of a method: state may stand in an event among them, and
- * `streaming_agent_run_with_events` takes all of them as a JSON text. What is no JSON, the backend refuses.
+ * `streaming_agent_run_with_events` takes all of them as a JSON text. The backend refuses text that is not JSON.
  */
 function objectsIn(input: unknown): JsonObject[] {
   if (Array.isArray(input)) return (input as unknown[]).flatMap(objectsIn);

@@ -3,14 +3,14 @@ import { idFault } from '../../model/ids.ts';
 import { defaultPageSize, maxPageSize } from '../../model/page.ts';
 import { maxTtlSeconds } from '../../model/session.ts';
 
-/** The text of an id, refused before it reaches a backend if it cannot be one anywhere. */
+/** An id. A text that no backend accepts as an id is refused before it reaches one. */
 export const idText = () =>
   z.string().check((ctx) => {
     const fault = idFault(ctx.value);
     if (fault !== undefined) ctx.issues.push({ code: 'custom', message: fault, input: ctx.value });
   });
 
-/** Arguments that several tools take. What means the same has the same name and the same words everywhere. */
+/** Arguments that several tools take. The same meaning has the same name and the same words everywhere. */
 export const sessionId = idText().describe('Session id');
 export const eventId = idText().describe('Event id');
 export const app = idText().optional().describe('App; default: the server’s');
@@ -44,6 +44,6 @@ export const scope = z
   .optional()
   .describe('Key-value pairs that keep memories apart, matched exactly; default: the backend’s');
 
-/** An RFC 3339 time so many seconds from now. */
+/** The RFC 3339 time that is this many seconds from now. */
 export const expiryOf = (seconds: number | undefined): string | undefined =>
   seconds === undefined ? undefined : new Date(Date.now() + seconds * 1000).toISOString();

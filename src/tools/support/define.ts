@@ -16,7 +16,7 @@ export const toolsets = [
 ] as const;
 export type Toolset = (typeof toolsets)[number];
 
-/** What a tool's run gets beside its arguments. Nothing of it depends on the protocol. */
+/** What a tool's run gets besides its arguments. Nothing in it depends on the protocol. */
 export interface ToolContext {
   server: { name: string; version: string };
   /** All that are configured, the default first. */
@@ -40,7 +40,7 @@ export interface ToolContext {
   progress(message: string): void;
 }
 
-/** All four, since what a client assumes of an absent hint is the worst. */
+/** All four are given, because clients assume the worst of an absent hint. */
 interface Annotations {
   readOnlyHint: boolean;
   destructiveHint: boolean;
@@ -67,18 +67,18 @@ export interface Tool {
   title: string;
   description: string;
   toolset: Toolset;
-  /** Capabilities that a backend must have for this tool; with none of them configured it is not listed. */
+  /** Capabilities that a backend must have for this tool. The tool is listed when a configured backend has them. */
   needs: readonly Capability[];
-  /** What to do where a backend lacks it: a sentence. */
+  /** A sentence that says what to do on a backend that does not support the tool. */
   instead?: string;
-  /** In place of `needs`, where what one backend lacks another can give. */
+  /** Decides instead of `needs` whether the tool is listed, where one backend can supply what another lacks. */
   offered?: (backends: readonly Backend[]) => boolean;
   /**
    * Which routing arguments the catalogue adds: `user` app and userId; `backend` none; to both the choice of
    * backend where there are several; `server` nothing at all.
    */
   reach: 'user' | 'backend' | 'server';
-  /** The tool waits as long as its arguments, or the work itself, want: the time limit of a call is not for it. */
+  /** The tool waits as long as its arguments or the work demand: the time limit of a call does not apply. */
   waits?: true;
   input: z.ZodRawShape;
   output: z.ZodObject;

@@ -8,7 +8,7 @@ import { openPageToken, type Page, type PageQuery, sealPageToken } from '../../m
 import { type Session, sessionSchema } from '../../model/session.ts';
 import type { ToolContext } from './define.ts';
 
-/** An event as tools publish it: the fields a caller meets most; ADK's others come along as they are. */
+/** An event as tools publish it: the most common fields. ADK's further fields are passed on unchanged. */
 export const eventResult = z.object({
   id: z.string(),
   author: z.string(),
@@ -19,7 +19,7 @@ export const eventResult = z.object({
   hidden: z.boolean().optional(),
 });
 
-/** The same, published in short by the tools whose business it is less. */
+/** The same in short, for tools where an event is not the main result. */
 export const eventBrief = eventResult.meta({ brief: true, description: 'As in get_event' });
 export const sessionBrief = sessionSchema.meta({
   brief: true,
