@@ -8,9 +8,12 @@ const stallMs = 120_000;
 /** Bytes that a socket may buffer before the server waits for the client. */
 const freeBytes = 64 * 1024;
 
+/** Milliseconds that an answer waits for the rest of a body that nobody will read. */
+const restMs = 5000;
+
 export type HeaderBag = Record<string, string | number>;
 
-/** A whole answer. Refusals of a request whose body is still coming close the connection. */
+/** A whole answer. While the body of its request is still coming, it waits, and in the end closes the connection. */
 export function answer(
   res: ServerResponse,
   status: number,
@@ -18,20 +21,25 @@ export function answer(
   body = '',
   patienceMs = stallMs,
 ): void {
-  // The request has been answered meanwhile.
-  if (res.headersSent) return;
-  const bytes = Buffer.byteLength(body);
   const { req } = res;
-  const unread = !req.complete && Number(req.headers['content-length'] ?? freeBytes) >= freeBytes;
   const hasBody =
     req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined;
-  res.writeHead(status, {
-    ...headers,
-    ...(status === 204 ? {} : { 'content-length': bytes }),
-    ...(unread && hasBody ? { connection: 'close' } : {}),
-  });
-  res.end(req.method === 'HEAD' ? undefined : body);
-  if (bytes > freeBytes) cutOffWhenStalled(res, patienceMs);
+  const unread = () => !req.complete && Number(req.headers['content-length'] ?? freeBytes) >= freeBytes;
+  const write = () => {
+    // The request has been answered meanwhile.
+    if (res.headersSent) return;
+    const bytes = Buffer.byteLength(body);
+    res.writeHead(status, {
+      ...headers,
+      ...(status === 204 ? {} : { 'content-length': bytes }),
+      ...(hasBody && unread() ? { connection: 'close' } : {}),
+    });
+    res.end(req.method === 'HEAD' ? undefined : body);
+    if (bytes > freeBytes) cutOffWhenStalled(res, patienceMs);
+  };
+  // A body that flows is being dropped already: somebody has waited for it.
+  if (hasBody && unread() && !req.readableFlowing) skipBody(req, restMs).then(write);
+  else write();
 }
 
 /** The body of a request, or why there is none. */

@@ -1,12 +1,10 @@
 import { decodeMessage } from '../mcp/decode.ts';
 import { type Exchange, refuse } from './exchange.ts';
-import { readBody, skipBody } from './io.ts';
+import { readBody } from './io.ts';
 import { type Limits, retryAfter } from './limits.ts';
 
 /** Bytes of a body that the rate of requests takes for one more request. */
 const requestBytes = 64 * 1024;
-/** Milliseconds that the rest of a body that is too large has to arrive before its client gets the answer. */
-const restMs = 5000;
 
 /** Refuses a request for a limit that is reached. */
 export type Exhausted = (exchange: Exchange, limit: string, seconds: number) => void;
@@ -23,18 +21,15 @@ export async function receiveJson(
   const refused = (status: number, message: string): undefined => void refuse(exchange, status, message);
   if (!/^application\/json\s*(;|$)/i.test(headers['content-type'] ?? ''))
     return refused(415, 'Unsupported Media Type: Content-Type must be application/json');
-  const tooLarge = async () => {
-    await skipBody(exchange.req, restMs);
-    return refused(413, `Payload Too Large: a body has at most ${most} bytes`);
-  };
+  const tooLarge = `Payload Too Large: a body has at most ${most} bytes`;
   const length = Number(headers['content-length'] ?? most);
-  if (length > most) return tooLarge();
+  if (length > most) return refused(413, tooLarge);
   const release = limits.take(userId, 'bodiesBytes', length);
   if (release === undefined) return void exhausted(exchange, 'bodiesBytes', retryAfter.bodiesBytes);
   try {
     const body = await readBody(exchange.req, most);
     if (body === 'gone') return undefined;
-    if (body === 'too large') return await tooLarge();
+    if (body === 'too large') return refused(413, tooLarge);
     // Parsing holds up everybody, so what takes as long as many requests counts as many.
     const late = limits.spend(userId, Math.floor(body.length / requestBytes));
     if (late > 0) return void exhausted(exchange, 'rate', late);

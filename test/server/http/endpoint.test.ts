@@ -4,7 +4,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultLimits } from '../../../src/server/http/limits.ts';
 import { memoryBackend } from '../../tools/harness.ts';
 import { eventually, gauge, type Product, pause, startProduct } from './harness.ts';
-import { initialize, type Json, modernRequest, officialClient, resultOf, send } from './requests.ts';
+import {
+  initialize,
+  type Json,
+  modernRequest,
+  officialClient,
+  resultOf,
+  send,
+  tokensFor,
+} from './requests.ts';
 
 const clientWithForms = { elicitation: { form: {} } };
 const eras = ['modern', 'legacy'] as const;
@@ -202,6 +210,14 @@ describe('the rules of Streamable HTTP', () => {
       expect(answer).toMatch(/^HTTP\/1.1 413 .* at most 10000 bytes/s);
     }
     await small.end();
+  });
+
+  it('answers a client that sends a large body before it learns that its token is not good', async () => {
+    const guarded = await startProduct({ settings: { tokens: tokensFor({ ada: ['sessions:read'] }) } });
+    const body = 'x'.repeat(7_000_000);
+    const request = `POST /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+    expect(await sendThenRead(guarded.port, request)).toMatch(/^HTTP\/1.1 401 /);
+    await guarded.end();
   });
 
   it('refuses a foreign Host and a foreign or opaque Origin', async () => {
