@@ -14,7 +14,7 @@ export interface OpenCall {
   longRunning?: boolean | undefined;
 }
 
-/** An answer in an event. One that is not the last word on its call leaves the call open. */
+/** An answer in an event. An answer that is not final leaves its call open. */
 export interface CallAnswer {
   id: string;
   byUser: boolean;
@@ -50,13 +50,13 @@ export function answersOf(event: Pick<NewEvent, 'author' | 'content' | 'partial'
 }
 
 /**
- * Whether an answer is the last word on a call. The tool of a long-running call answers at once that it has
+ * Whether an answer is the final one of a call. The tool of a long-running call answers at once that it has
  * begun; how it ended, the user says. https://google.github.io/adk-docs/tools/function-tools/#long-run-tool
  */
 const ends = (answer: CallAnswer, call: Pick<OpenCall, 'longRunning'>): boolean =>
   call.longRunning !== true || answer.byUser;
 
-/** What is known of the calls that an event speaks of. */
+/** The stored records of the calls that an event makes or answers. */
 export interface KnownCalls {
   open: Map<string, OpenCall>;
   answered: Set<string>;

@@ -109,7 +109,7 @@ export async function changeEvent(
     const { uid } = seen;
     const { seq, event } = await findEvent(local, uid, eventId);
     const lastSeq = await lastSeqOf(local, seen);
-    // Only where the last visible event goes is the one before it looked for.
+    // The visible event before is needed only when the last visible one disappears.
     const previous = seq === lastSeq ? await lastVisibleBefore(local, uid, seq) : undefined;
     const ids = callsOf(event).map((call) => call.id);
     const changed = await local.store.update(
@@ -171,7 +171,7 @@ async function lastSeqOf(local: Local, head: Head): Promise<number | undefined> 
   const known = lastSeqIn(head);
   if (known !== undefined || head.last === undefined) return known;
   const [value] = await local.store.get([keys.eventIdKey(head.uid, head.last.id)]);
-  // One that cannot be found is taken to be older than all others.
+  // An event that cannot be found counts as older than all others.
   return value === undefined ? -1 : Number(value.startsWith(deletedMark) ? value.slice(1) : value);
 }
 

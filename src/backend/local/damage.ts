@@ -3,7 +3,7 @@ import { isObject } from '../../model/json.ts';
 import type { Store } from '../../store/types.ts';
 import * as keys from './keys.ts';
 
-/** A record that something outside this program has changed: a bad disk, or somebody's hands. */
+/** A record that was changed from outside: by a bad disk, or by hand. */
 export function damaged(what: string, cause?: unknown): SessionError {
   return new SessionError('FAILED_PRECONDITION', `${what} is damaged in the store.`, {
     hint: 'Ask the operator to run `agent-sessions-mcp doctor`, which names damaged records, and to restore a backup.',

@@ -32,7 +32,7 @@ export function parseRecord(value: string): EventRecord {
   return record;
 }
 
-/** A record for work that goes on without it; undefined when it is damaged. */
+/** A record for work that can continue without it; undefined when it is damaged. */
 export function tryRecord(value: string): EventRecord | undefined {
   try {
     return parseRecord(value);

@@ -30,7 +30,7 @@ const sliceBytes = 4 * 1024 * 1024;
 /** How long a copy may take before its process counts as dead and its remains are deleted. */
 const copyMs = 60 * 60 * 1000;
 
-/** Copies that are begun anew because the session was changed meanwhile; appends do not count. */
+/** How often a copy starts again because the session was changed meanwhile; appends do not count. */
 const attempts = 10;
 
 /**

@@ -31,7 +31,7 @@ export interface LocalConfig {
   process?: ProcessIdentity | undefined;
   /** Milliseconds after which the run of a silent process counts as dead. */
   leaseMs?: number | undefined;
-  /** Told what went wrong in the background; it is tried again a minute later. */
+  /** Gets errors of background work, which is tried again a minute later. */
   onError?: (error: unknown) => void;
 }
 
@@ -76,7 +76,7 @@ export function openLocal(config: LocalConfig): Backend {
         ],
       };
     },
-    // A write that leaves nothing behind: nothing else tells a store that is full, read-only or locked.
+    // Only a write finds out that a store is full, read-only or locked; this one leaves nothing behind.
     ready: () =>
       store.update([], () => ({
         result: undefined,

@@ -39,13 +39,13 @@ export function newHead(ref: SessionRef, input: NewSession & Pick<Head, 'forkedF
   };
 }
 
-/** What a session was built up from aside, before it is inserted. */
+/** What a session was built from, before it is inserted. */
 export interface Built {
   /** Its own keys before its first event. Default: the state. */
   base?: JsonObject | undefined;
   /** Its own keys as they were set whole before the event of this number. */
   latest?: { seq: number; state: JsonObject } | undefined;
-  /** The entry that would have swept it had its builder died. Gone: it was taken for dead. */
+  /** The journal entry that sweeps it if its builder dies. Without the entry, the builder counted as dead. */
   journal?: string | undefined;
 }
 
@@ -83,7 +83,7 @@ export async function insertSession(
   );
 }
 
-/** The journal entry of a copy is gone: maintenance took its process for dead and swept what it had built. */
+/** The journal entry of a copy is gone: its process counted as dead, and maintenance swept what it had built. */
 export const buildingSwept = (): SessionError =>
   new SessionError('ABORTED', 'The copy made no progress for so long that it was discarded.', {
     hint: 'Nothing of it was kept. Start the copy again.',

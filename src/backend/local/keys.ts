@@ -68,7 +68,7 @@ export const eventIdKey = (uid: string, eventId: string): string => key('x', uid
 export const openCalls = (uid: string): string => under('x', uid, 'c');
 export const openCallKey = (uid: string, callId: string): string => key('x', uid, 'c', callId);
 export const answeredCallKey = (uid: string, callId: string): string => key('x', uid, 'a', callId);
-/** What events that are not there did, by their numbers: see `EventTrace`. */
+/** What deleted events changed, by their numbers: see `EventTrace`. */
 export const traces = (uid: string): string => under('x', uid, 'd');
 export const traceKey = (uid: string, seq: number): string => key('x', uid, 'd', fixed(seq));
 export const runKey = (uid: string, invocationId: string): string => key('x', uid, 'r', invocationId);
@@ -112,5 +112,5 @@ export const damageKey = (of: string): string => key('q', of);
 
 export const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 
-/** Written to see that the store takes writes. */
+/** Written to check that the store accepts writes. */
 export const readyKey = key('ready');

@@ -1,6 +1,6 @@
 import { SessionError } from '../../errors.ts';
 
-/** What one object of the local store may weigh, in bytes of JSON text. */
+/** The largest object of the local store, in bytes of JSON text. */
 export const maxEventBytes = 4 * 1024 * 1024;
 /** Room for what an event gets after it was stored: feedback, and another id in a copy. */
 export const maxCopiedEventBytes = maxEventBytes + 2 * 1024 * 1024;

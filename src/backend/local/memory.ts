@@ -17,7 +17,7 @@ import * as keys from './keys.ts';
 import { maxFactLength } from './limits.ts';
 import { type Head, type Local, readHead, tryHead } from './session-record.ts';
 
-/** Memories that one call of `list` looks at, and that `addSession` shows of those it made. */
+/** Most memories that one call of `list` reads, and that `addSession` returns. */
 const scanLimit = 2000;
 const shown = 20;
 /** Events that one update makes facts of. */
@@ -136,7 +136,7 @@ export async function addSessionToMemory(
         result: undefined,
         writes: [
           ...found.map((memory) => put(ref, memory)),
-          // A session that was deleted meanwhile keeps no marks; what was remembered of it stays.
+          // The marks of a session that was deleted meanwhile are gone; its memories stay.
           ...(there?.uid === head.uid ? writes : []),
         ],
       };
@@ -157,7 +157,7 @@ interface NewFacts {
   writes: Write[];
 }
 
-/** Slice by slice: events that were passed over and are visible now, then those after the mark. */
+/** Slice by slice: hidden events of earlier calls that are visible now, then the events after the mark. */
 async function* newFacts(local: Local, head: Head, scope: MemoryScope): AsyncGenerator<NewFacts, void> {
   const { store } = local;
   const scopeText = canonicalJson(scope);

@@ -91,7 +91,7 @@ async function* history(local: Local, ref: SessionRef): AsyncGenerator<Event, vo
   } while (cursor !== undefined);
 }
 
-/** What the session holds that its agent has not answered: tool outputs, or somebody else's word. */
+/** What the agent has not answered yet: tool outputs, or a message of somebody else. */
 async function unanswered(local: Local, ref: SessionRef, agentName: string): Promise<Content> {
   if ((await listToolCalls(local, ref)).length > 0)
     throw new SessionError('FAILED_PRECONDITION', 'Tool calls of this session wait for their answers.', {

@@ -23,7 +23,7 @@ export interface RunRow extends RunRecord {
   end?: number | undefined;
 }
 
-/** How a run ends whose process has ended. */
+/** The end of a run whose process has ended. */
 export const interruption: RunEnding = {
   status: 'interrupted',
   error: {
@@ -47,7 +47,7 @@ export const toRecord = (row: RunRow): RunRecord => ({
   text: row.text,
 });
 
-/** Whether the agent had said its last word, so that only the mark of its end is missing. */
+/** Whether the agent had finished its answer, so that only the mark of its end is missing. */
 export function isComplete(last: string | undefined, row: RunRow): boolean {
   if (last === undefined) return false;
   const { event } = parseStored<EventRecord>('An event', last);
@@ -131,7 +131,7 @@ export function fencedStore(store: Store, key: string, mine: OwnRun): Store {
   };
 }
 
-/** The store for a run that has been ended before it could begin to write. */
+/** The store for a run that was ended before it began to write. */
 export function closedStore(store: Store): Store {
   return { ...store, update: () => Promise.reject(runEnded()) };
 }

@@ -31,9 +31,9 @@ import {
   updateNamed,
 } from './session-record.ts';
 
-/** The process, as other processes on its machine can tell it apart. */
+/** What identifies a process to other processes on its machine. */
 export interface ProcessIdentity {
-  /** The same for two processes exactly where one can see whether the other is alive. */
+  /** Equal for two processes if, and only if, one can see whether the other is alive. */
   machine: string;
   pid: number;
   /** Whether a process of this machine is alive; true when in doubt. */
@@ -63,7 +63,7 @@ type NewRun = Parameters<RunLedger['begin']>[1];
 /**
  * Runs of the local backend. The session's head names the run that goes on, which makes two begins exclude
  * each other; a record per run holds its lease and, later, how it ended. A lease is judged by the clock of
- * whoever looks: where clocks differ by more than the lease, a living run may be taken for dead. It then ends,
+ * whoever looks: where clocks differ by more than the lease, a living run may count as dead. It then ends,
  * since its writes are refused, but no two runs ever write side by side.
  */
 export function openRuns(config: RunsConfig): LocalRuns {
@@ -196,7 +196,7 @@ export function openRuns(config: RunsConfig): LocalRuns {
           if (head.run !== invocationId || (goesOn && !when(row)))
             return { result: { head, row }, writes: [] };
           if (!goesOn) {
-            // Nothing may block a session for good, not even a lost record.
+            // Even a lost record must not block a session for ever.
             const free: Head = { ...head, run: undefined };
             return { result: { head: free, row }, writes: headWrites(head, free) };
           }
@@ -231,7 +231,7 @@ export function openRuns(config: RunsConfig): LocalRuns {
   ): Promise<RunRecord | undefined> {
     const name = nameOf(ref, invocationId);
     const mine = ours.get(name);
-    // Only who runs it can know that it came to its end; cancelling is for everybody.
+    // Only the process that runs it can know that it completed; any process may cancel it.
     const mayEnd = (row: RunRow) =>
       ending.status === 'cancelled' || (mine !== undefined && row.owner === mine.owner);
     const { row } = await finish(ref, invocationId, ending, mayEnd);

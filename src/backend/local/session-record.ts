@@ -34,7 +34,7 @@ export interface Head {
   last?: LastEvent | undefined;
   /** Its number. The first release replaces `last` alone, so the number counts only beside the id that it is for. */
   lastAt?: { id: string; seq: number } | undefined;
-  /** Changes to what was there before, so not appends: a copy that saw this number change is not of one moment. */
+  /** Number of changes other than appends. A copy during which it changed mixes two states and is begun again. */
   edits?: number | undefined;
   forkedFrom?: Session['forkedFrom'];
 }
@@ -66,7 +66,7 @@ export function storedHead(value: string): Head {
   return head;
 }
 
-/** A head for work that goes on without it; undefined when it is damaged. */
+/** A head for work that can continue without it; undefined when it is damaged. */
 export function tryHead(value: string): Head | undefined {
   try {
     return storedHead(value);
@@ -122,7 +122,7 @@ export function deleteDamaged(key: string, value: string, now: number): Write[] 
   return [{ drop: key }, { key: keys.trashKey(now, uid), value: keys.insideOf(uid) }];
 }
 
-/** The writes that take a session away. What lies under its uid is dropped at once if there is little of it. */
+/** The writes that delete a session. What lies under its uid is dropped at once if there is little of it. */
 export function deleteWrites(head: Head, now: number): Write[] {
   const inside = keys.insideOf(head.uid);
   return [

@@ -27,7 +27,7 @@ import {
 } from './session-record.ts';
 import { parseState, sharedStateWrites, stateText } from './state-record.ts';
 
-/** Sessions that one call of `list` looks at; a filter that few match ends a page early, with a cursor. */
+/** Most sessions that one call of `list` reads. Under a filter that few match, a page ends early with a cursor. */
 const scanLimit = 2000;
 
 export async function createSession(local: Local, owner: Owner, input: NewSession): Promise<Session> {
@@ -39,7 +39,7 @@ export async function createSession(local: Local, owner: Owner, input: NewSessio
   return (await readWhole(local, head)) ?? toSession(head, state);
 }
 
-/** A session with the state that its readers see, both of one moment. Undefined once the session is another. */
+/** A session with its whole state, both read at one moment. Undefined when the id names a new session by now. */
 export async function readWhole(local: Local, seen: Head): Promise<Session | undefined> {
   const [value, session, user, app] = await local.store.get([
     keys.headKey(refOf(seen)),

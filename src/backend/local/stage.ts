@@ -126,7 +126,7 @@ function basesOf(head: Head, state: JsonObject, setByEvents: ReadonlySet<string>
 
 const sha256Of = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
 
-/** Early, before much is copied; `commit` has the last word. */
+/** A first check before much is copied; `commit` checks again. */
 async function refuseTaken(local: Local, head: Head): Promise<void> {
   const there = await readHead(local, { ...head, sessionId: head.id }).catch((error: unknown) => {
     if (error instanceof SessionError && error.code === 'NOT_FOUND') return undefined;
