@@ -10,7 +10,7 @@ import { type EventTrace, placeEvent, traceOf } from './event-record.ts';
 import { findEvent } from './events.ts';
 import { buildingSwept, insertKeys, insertWrites, newHead } from './insert-session.ts';
 import * as keys from './keys.ts';
-import { logOf, rowsOf, stateAfter } from './session-log.ts';
+import { answeredBefore, logOf, rowsOf, stateAfter } from './session-log.ts';
 import {
   type Head,
   isExpired,
@@ -184,6 +184,10 @@ async function copyEvents(copy: Copy, fresh: Head): Promise<Head> {
       if (left !== undefined) await batch.add(traceWrites(fresh.uid, seq, left, known));
     }
   }
+  // Of a call that stays behind, the copy knows no more than that it has its answer.
+  for await (const { id, seq } of answeredBefore(copy.local, copy.source.uid, copy.end))
+    if (!known.open.has(id) && !known.answered.has(id))
+      await batch.add([{ key: keys.answeredCallKey(fresh.uid, id), value: String(seq) }]);
   await batch.end();
   return head;
 }

@@ -67,6 +67,7 @@ export const eventIds = (uid: string): string => under('x', uid, 'i');
 export const eventIdKey = (uid: string, eventId: string): string => key('x', uid, 'i', eventId);
 export const openCalls = (uid: string): string => under('x', uid, 'c');
 export const openCallKey = (uid: string, callId: string): string => key('x', uid, 'c', callId);
+export const answeredCalls = (uid: string): string => under('x', uid, 'a');
 export const answeredCallKey = (uid: string, callId: string): string => key('x', uid, 'a', callId);
 /** What deleted events changed, by their numbers: see `EventTrace`. */
 export const traces = (uid: string): string => under('x', uid, 'd');

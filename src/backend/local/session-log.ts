@@ -71,3 +71,19 @@ export async function stateAfter(local: Local, uid: string, seq: number): Promis
     state = applyDelta(state, event === undefined ? (trace?.state ?? {}) : ownDelta(event));
   return state;
 }
+
+/** Ids of the calls whose last answer is an event before `end`, with the number of that event. */
+export async function* answeredBefore(
+  local: Local,
+  uid: string,
+  end: number,
+): AsyncGenerator<{ id: string; seq: number }, void> {
+  const prefix = keys.answeredCalls(uid);
+  for (let after: string | undefined; ; ) {
+    const rows = await local.store.range({ prefix, after, limit: 200 });
+    for (const { key, value } of rows)
+      if (Number(value) < end) yield { id: keys.partsOf(key).at(-1) ?? '', seq: Number(value) };
+    after = rows.at(-1)?.key;
+    if (after === undefined) return;
+  }
+}

@@ -44,6 +44,25 @@ describe('the local backend', () => {
       .map((row) => row.key)
       .filter((key) => /^(s|x|lu|lc|mu|mc|z|t)\//.test(key));
 
+  it.each(['hidden', 'deleted'])('lets no fork take a second answer to a call that is %s', async (how) => {
+    const ref = await make();
+    const answer: NewEvent = {
+      author: 'user',
+      content: { role: 'user', parts: [{ functionResponse: { id: 'c', name: 'f', response: {} } }] },
+    };
+    const parts = [{ functionCall: { id: 'c', name: 'f' } }];
+    await append(ref, { id: 'call', author: 'agent', content: { role: 'model', parts } });
+    await append(ref, { ...answer, id: 'answer' });
+    if (how === 'hidden') await backend.events.setVisibility?.(ref, 'call', true);
+    else await backend.events.delete?.(ref, 'call');
+    for (const upToEventId of [undefined, 'answer']) {
+      const fork = await backend.sessions.fork?.(ref, { upToEventId });
+      await expect(append({ ...owner, sessionId: fork?.id ?? '' }, answer)).rejects.toThrow(
+        'answered already',
+      );
+    }
+  });
+
   it('copies an event that has grown beyond what an append may hold', async () => {
     const ref = await make();
     const event = await append(ref, { ...say('x'.repeat(4 * 1024 * 1024 - 400)), id: 'a', author: 'agent' });
