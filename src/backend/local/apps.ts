@@ -7,7 +7,7 @@ import type { App } from '../types.ts';
 import { parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 import { dropSlices } from './maintenance.ts';
-import { deleteDamaged, deleteWrites, type Local, tryHead } from './session-record.ts';
+import { deleteDamaged, deleteWrites, isExpired, type Local, tryHead } from './session-record.ts';
 
 interface AppRecord {
   created: number;
@@ -75,14 +75,20 @@ export async function deleteApp(local: Local, name: string, options: { force: bo
   for (let after: string | undefined; ; ) {
     const rows = await store.range({ prefix: keys.appHeads(name), after, limit: 100 });
     if (rows.length === 0) break;
-    if (!options.force)
+    // An expired session is gone for everybody, swept or not.
+    const isLive = (value: string) => {
+      const head = tryHead(value);
+      return head === undefined || !isExpired(head, local.now());
+    };
+    if (!options.force && rows.some((row) => isLive(row.value)))
       throw new SessionError('FAILED_PRECONDITION', 'The app has sessions.', {
         hint: 'Delete them first, or call delete_app with force: true to delete all of them.',
       });
     for (const row of rows) {
       const now = local.now();
       await store.update([row.key], ([value]) => {
-        if (value === undefined) return { result: undefined, writes: [] };
+        const stays = value === undefined || (!options.force && isLive(value));
+        if (stays) return { result: undefined, writes: [] };
         const head = tryHead(value);
         // Where a damaged head kept its contents may not be known any more; its app goes all the same.
         const gone =

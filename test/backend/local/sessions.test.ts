@@ -63,6 +63,16 @@ describe('the local backend', () => {
     }
   });
 
+  it('deletes an app whose sessions have all expired, before they are swept', async () => {
+    const ref = await make({ expireTime: new Date(clock + 1000).toISOString() });
+    await append(ref, say('x'));
+    await expect(backend.apps.delete?.('app', { force: false })).rejects.toThrow('has sessions');
+    clock += 2000;
+    await backend.apps.delete?.('app', { force: false });
+    await maintain({ store, now: () => clock });
+    expect(await leftovers()).toEqual([]);
+  });
+
   it('copies an event that has grown beyond what an append may hold', async () => {
     const ref = await make();
     const event = await append(ref, { ...say('x'.repeat(4 * 1024 * 1024 - 400)), id: 'a', author: 'agent' });
