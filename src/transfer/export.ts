@@ -48,7 +48,7 @@ export async function exportSession(
     if (lines.counts().event % 100 === 0) tell();
   }
   if (lines.counts().event < contents.events) throw changedMeanwhile();
-  // Those that were saved since the export began are not part of it.
+  // An export that announces no artifacts has none, whatever was saved since it began.
   if (contents.artifacts > 0)
     for await (const content of artifactsOf(backend, ref)) {
       if (options.signal?.aborted) throw cancelled();
