@@ -67,7 +67,7 @@ describe.each(['query', 'stream_query'])('%s', (tool) => {
 
   it('leaves no session behind where nothing could begin', async () => {
     await backend.close();
-    backend = await localBackend({ configs: {} });
+    backend = await localBackend({ configs: { other: { kind: 'echo', name: 'echo', delayMs: 0 } } });
     call = caller([backend], user('ada'), runs);
     await expect(call(tool, { message: 'hi' })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
     expect((await call('list_sessions')).sessions).toEqual([]);
