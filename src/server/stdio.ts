@@ -2,6 +2,7 @@ import type { JSONRPCMessage, McpServer, Transport } from '@modelcontextprotocol
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { isObject } from '../model/json.ts';
 import type { Principal } from '../model/principal.ts';
+import { readsAfterWrites } from './mcp/call-order.ts';
 import type { ServerDeps } from './mcp/deps.ts';
 import { serverBuilder } from './mcp/server.ts';
 import { watchResources } from './mcp/subscriptions.ts';
@@ -24,7 +25,7 @@ export async function startStdio(
   streams: Streams,
 ): Promise<StdioServer> {
   const { around } = await openTelemetry();
-  const build = serverBuilder({ ...deps, around });
+  const build = serverBuilder({ ...deps, around: readsAfterWrites(around) });
   let current: McpServer | undefined;
   const watch = watchResources(deps, principal, (uri) => {
     current?.server.sendResourceUpdated({ uri }).catch(() => {});

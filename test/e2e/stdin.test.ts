@@ -10,7 +10,32 @@ const meta = {
 const request = (id: number, name: string, args: Json = {}) =>
   `${JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args, _meta: meta } })}\n`;
 
+const answersOf = (stdout: string) =>
+  new Map(
+    stdout
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text) as { id: number; result?: Json; error?: Json })
+      .map((answer) => [answer.id, answer]),
+  );
+
 describe('a server on stdin', () => {
+  it('lets a read find what was written by the calls before it, however many come at once', async () => {
+    const turns = 20;
+    const stdin = [
+      request(1, 'create_session', { sessionId: 's' }),
+      ...Array.from({ length: turns }, (_, i) => [
+        request(100 + i, 'append_event', { sessionId: 's', text: `${i}` }),
+        request(200 + i, 'list_events', { sessionId: 's', pageSize: 100 }),
+      ]).flat(),
+    ].join('');
+    const answers = answersOf((await run(['--store', 'memory:'], { stdin, hold: 3000 })).stdout);
+    for (let i = 0; i < turns; i += 1) {
+      const { events } = (answers.get(200 + i)?.result?.structuredContent ?? {}) as { events?: Json[] };
+      expect(events?.length).toBeGreaterThan(i);
+    }
+  });
+
   it('refuses a message of 40 MB, and serves the one of 16 MB after it', async () => {
     const stdin = [
       request(1, 'create_session', { sessionId: 's' }),
@@ -19,13 +44,7 @@ describe('a server on stdin', () => {
       request(4, 'get_session', { sessionId: 's' }),
     ].join('');
     const ended = await run(['--store', 'memory:'], { stdin, hold: 8000 });
-    const answers = new Map(
-      ended.stdout
-        .trim()
-        .split('\n')
-        .map((text) => JSON.parse(text) as { id: number; result?: Json; error?: Json })
-        .map((answer) => [answer.id, answer]),
-    );
+    const answers = answersOf(ended.stdout);
     expect(ended.code).toBe(0);
     expect(answers.get(2)?.error).toEqual({
       code: -32600,
