@@ -1,6 +1,6 @@
 import { commands } from '../../src/cli/commands.ts';
 import { groupsOf } from '../../src/config/index.ts';
-import type { Group, Setting } from '../../src/config/setting.ts';
+import { type Group, type KeyTree, type Setting, treeOf } from '../../src/config/setting.ts';
 import { isObject, type JsonObject } from '../../src/model/json.ts';
 import { code, sentence, table } from './markdown.ts';
 
@@ -130,25 +130,13 @@ function valuesOf({ help, kind, otherwise }: Setting<unknown>): string {
   return ` ${sentence(values.replace(/ from (\d+) to 1000000000$/, ' of at least $1'))}`;
 }
 
-interface Tree {
-  [name: string]: Setting<unknown> | Tree;
-}
+type Tree = KeyTree<Setting<unknown>>;
 
 const isSetting = (node: Setting<unknown> | Tree): node is Setting<unknown> => typeof node.help === 'string';
 
 function exampleLines(groups: readonly Group[]): string[] {
-  const tree: Tree = {};
-  for (const one of groups.flatMap(({ settings }) => Object.values(settings))) {
-    if (one.key === undefined) continue;
-    const path = one.key.split('.');
-    const last = path.pop() ?? '';
-    let at = tree;
-    for (const name of path) {
-      at[name] ??= {};
-      at = at[name] as Tree;
-    }
-    at[last] = one;
-  }
+  const settings = groups.flatMap((group) => Object.values(group.settings));
+  const tree = treeOf<Setting<unknown>>(settings, (one) => one);
   const lines = linesOf(tree, '  ');
   const bound = JSON.stringify(agents, undefined, 2).split('\n').join('\n  ').split('\n');
   return [

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { invalidArgument, quote, type SessionError } from '../errors.ts';
 import { agentsFileSchema } from './agents.ts';
 import { didYouMean } from './nearest.ts';
-import { type Group, memberAt, refused, type Setting } from './setting.ts';
+import { type Group, type KeyTree, memberAt, refused, type Setting, treeOf } from './setting.ts';
 
 /** Reads the file of `--config` and checks all of it. @throws SessionError INVALID_ARGUMENT */
 export function readConfigFile(readFile: () => string, groups: readonly Group[]): unknown {
@@ -40,28 +40,13 @@ function parsed(text: string): unknown {
   }
 }
 
-interface Tree {
-  [name: string]: z.ZodType | Tree;
-}
-
-/** Keys such as `http.limits.calls`, as nested objects that take no other member. */
+/** The file's keys as objects that take no other member. */
 function fileSchema(settings: readonly Setting<unknown>[]): z.ZodType {
-  const tree: Tree = { agents: agentsFileSchema() };
-  for (const one of settings) {
-    if (one.key === undefined) continue;
-    const path = one.key.split('.');
-    const last = path.pop() ?? '';
-    let at = tree;
-    for (const name of path) {
-      at[name] ??= {};
-      at = at[name] as Tree;
-    }
-    at[last] = one.kind.schema();
-  }
-  return objectOf(tree);
+  const tree = treeOf<z.ZodType>(settings, (one) => one.kind.schema());
+  return objectOf({ ...tree, agents: agentsFileSchema() });
 }
 
-function objectOf(tree: Tree): z.ZodType {
+function objectOf(tree: KeyTree<z.ZodType>): z.ZodType {
   const shape = Object.entries(tree).map(([name, part]) => [
     name,
     (part instanceof z.ZodType ? part : objectOf(part)).optional(),

@@ -170,3 +170,28 @@ export function memberAt(value: unknown, path: readonly PropertyKey[]): unknown 
   }
   return at;
 }
+
+/** Settings by the parts of their keys. */
+export interface KeyTree<T> {
+  [name: string]: T | KeyTree<T>;
+}
+
+/** Keys such as `http.limits.calls` as nested objects, as they stand in the file of `--config`. */
+export function treeOf<T>(
+  settings: readonly Setting<unknown>[],
+  leafOf: (setting: Setting<unknown>) => T,
+): KeyTree<T> {
+  const tree: KeyTree<T> = {};
+  for (const one of settings) {
+    if (one.key === undefined) continue;
+    const path = one.key.split('.');
+    const last = path.pop() ?? '';
+    let at = tree;
+    for (const name of path) {
+      at[name] ??= {};
+      at = at[name] as KeyTree<T>;
+    }
+    at[last] = leafOf(one);
+  }
+  return tree;
+}
