@@ -85,7 +85,7 @@ function peakOf(pid: number | undefined): number | undefined {
 }
 
 describe('export and import as processes', () => {
-  it('hold a page at a time of a session of 210 MB, and end quietly when the reader has enough', {
+  it('hold a page at a time of a session of 410 MB, and end quietly when the reader has enough', {
     timeout: 120_000,
   }, async () => {
     const to = store();
@@ -96,13 +96,13 @@ describe('export and import as processes', () => {
     const stdout = collected(idle.stdout);
     const stderr = collected(idle.stderr);
     const done = ended(idle);
-    for (const line of exportOf(5000, 100, 1_500_000)) {
+    for (const line of exportOf(5000, 200, 1_500_000)) {
       await feed(idle.stdin, [line]);
       if (line.length > 10_000) peak = Math.max(peak, peakOf(idle.pid) ?? 0);
     }
     idle.stdin.end();
     expect([await done, stdout()], stderr()).toEqual([0, 'big\n']);
-    expect(peak - base).toBeLessThan(200);
+    expect(peak - base).toBeLessThan(300);
 
     const writing = start(['export', 'big', '--user', 'ada', ...to]);
     const finished = ended(writing);
@@ -119,8 +119,8 @@ describe('export and import as processes', () => {
       peak = Math.max(peak, peakOf(writing.pid) ?? 0);
     }
     expect(await finished).toBe(0);
-    expect(bytes).toBeGreaterThan(200_000_000);
-    expect(peak - base).toBeLessThan(200);
+    expect(bytes).toBeGreaterThan(400_000_000);
+    expect(peak - base).toBeLessThan(300);
 
     const cut = start(['export', 'big', '--user', 'ada', ...to]);
     const complaint = collected(cut.stderr);
