@@ -5,7 +5,7 @@
  */
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { openSqlite } from '../src/store/sqlite.ts';
+import { openSqlite } from '../src/store/sqlite/index.ts';
 import { fixed, heading, machine, median, row, scratch, whole } from './tools.ts';
 
 const scale = Number(process.env.BENCH_SCALE ?? 1);

@@ -4,8 +4,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { recordCheck } from '../backend/local/record-check.ts';
 import type { Config } from '../config/index.ts';
 import { quote, SessionError } from '../errors.ts';
-import { type Inspection, inspect, rowsOf, withStoreFile } from '../store/inspect.ts';
 import { isNewFile, placeOf } from '../store/open.ts';
+import { type Inspection, inspect, rowsOf, withStoreFile } from '../store/sqlite/inspect.ts';
 import { sizeOf } from './sizes.ts';
 
 /** One line of the doctor's report. A note is worth knowing and nothing to repair. */

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { Config } from '../config/index.ts';
 import { invalidArgument, SessionError } from '../errors.ts';
-import { backupStore, restoreStore } from '../store/backup.ts';
-import type { Inspection } from '../store/inspect.ts';
 import { placeOf } from '../store/open.ts';
+import { backupStore, restoreStore } from '../store/sqlite/backup.ts';
+import type { Inspection } from '../store/sqlite/inspect.ts';
 import type { Call } from './command.ts';
 import { sizeOf } from './sizes.ts';
 

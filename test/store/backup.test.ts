@@ -13,9 +13,9 @@ import {
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { beforeEach, expect, test } from 'vitest';
-import { backupStore, restoreStore } from '../../src/store/backup.ts';
 import { storeSecret } from '../../src/store/secret.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { backupStore, restoreStore } from '../../src/store/sqlite/backup.ts';
+import { openSqlite } from '../../src/store/sqlite/index.ts';
 import type { Store } from '../../src/store/types.ts';
 import { opened, scratch, start } from './helpers.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { openSqlite, type SqliteOptions } from '../../src/store/sqlite.ts';
+import { openSqlite, type SqliteOptions } from '../../src/store/sqlite/index.ts';
 import type { Store } from '../../src/store/types.ts';
 
 /** A folder, with a space in its name, that goes when the test is over. */

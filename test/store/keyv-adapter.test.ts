@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { Keyv } from 'keyv';
 import { beforeEach, expect, onTestFinished, test } from 'vitest';
 import { keyvAdapter } from '../../src/store/keyv-adapter.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { openSqlite } from '../../src/store/sqlite/index.ts';
 import type { Store } from '../../src/store/types.ts';
 
 let store: Store;

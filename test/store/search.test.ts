@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { openSqlite } from '../../src/store/sqlite/index.ts';
 import type { Put, Store } from '../../src/store/types.ts';
 
 // Enough for words to be frequent in the sense of text-index.ts, where ranking works on what it can bound.

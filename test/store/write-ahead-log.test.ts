@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { writeAheadLog } from '../../src/store/write-ahead-log.ts';
+import { writeAheadLog } from '../../src/store/sqlite/write-ahead-log.ts';
 
 let busy: number;
 let emptied: number;

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import { maintain } from '../../../src/backend/local/maintenance.ts';
 import type { Backend } from '../../../src/backend/types.ts';
-import { openSqlite } from '../../../src/store/sqlite.ts';
+import { openSqlite } from '../../../src/store/sqlite/index.ts';
 import type { Store } from '../../../src/store/types.ts';
 
 const owner = { app: 'a', userId: 'u' };

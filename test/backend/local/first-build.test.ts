@@ -11,7 +11,7 @@ import { storedHead } from '../../../src/backend/local/session-record.ts';
 import type { Backend } from '../../../src/backend/types.ts';
 import { timeOfId } from '../../../src/model/ids.ts';
 import { keyvAdapter } from '../../../src/store/keyv-adapter.ts';
-import { openSqlite } from '../../../src/store/sqlite.ts';
+import { openSqlite } from '../../../src/store/sqlite/index.ts';
 import type { Store } from '../../../src/store/types.ts';
 
 // A store that the first build wrote (schema version 2): a session of 20 events with one hidden and two deleted,

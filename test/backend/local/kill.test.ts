@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import { maintain } from '../../../src/backend/local/maintenance.ts';
 import type { Backend } from '../../../src/backend/types.ts';
-import { openSqlite } from '../../../src/store/sqlite.ts';
+import { openSqlite } from '../../../src/store/sqlite/index.ts';
 
 const script = fileURLToPath(new URL('./fixtures/forks.ts', import.meta.url));
 

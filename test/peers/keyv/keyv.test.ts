@@ -7,7 +7,7 @@ import keyvTestSuite, { keyvIteratorTests } from '@keyv/test-suite';
 import Keyv from 'keyv';
 import * as vitest from 'vitest';
 import { keyvAdapter } from '../../../src/store/keyv-adapter.ts';
-import { openSqlite } from '../../../src/store/sqlite.ts';
+import { openSqlite } from '../../../src/store/sqlite/index.ts';
 
 const changedInVersion6 = [
   '.deleteMany([keys]) with nonexistent keys resolves to false', // an answer for every key

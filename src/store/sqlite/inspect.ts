@@ -1,11 +1,11 @@
 import { existsSync, statSync } from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
-import { SessionError } from '../errors.ts';
+import { SessionError } from '../../errors.ts';
+import { isNotADatabase, isReadOnly, notOurs, sqliteError } from './errors.ts';
+import { checkKind } from './file.ts';
 import { retryWhileLocked } from './lock-retry.ts';
-import { isNotADatabase, isReadOnly, notOurs, sqliteError } from './sqlite-errors.ts';
-import { checkKind } from './sqlite-file.ts';
-import { checkOwner, pragma, schemaVersion, shrinks } from './sqlite-schema.ts';
+import { checkOwner, pragma, schemaVersion, shrinks } from './schema.ts';
 
 /** What a look at a store's file finds, without changing it. */
 export interface Inspection {

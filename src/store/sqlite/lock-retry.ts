@@ -1,4 +1,4 @@
-import { isBusy, sqliteError } from './sqlite-errors.ts';
+import { isBusy, sqliteError } from './errors.ts';
 
 /**
  * Runs `attempt`, again and again while another process holds the lock, until `deadline` (of

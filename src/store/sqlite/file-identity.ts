@@ -1,5 +1,5 @@
 import { realpathSync, statSync } from 'node:fs';
-import { SessionError } from '../errors.ts';
+import { SessionError } from '../../errors.ts';
 
 /** Milliseconds that readers trust an earlier look. */
 const trusted = 100;

@@ -11,10 +11,10 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import { SessionError } from '../errors.ts';
+import { SessionError } from '../../errors.ts';
+import { damaged } from './errors.ts';
 import { type Inspection, inspect, withStoreFile } from './inspect.ts';
-import { damaged } from './sqlite-errors.ts';
-import { makeShrinkable, shrinks } from './sqlite-schema.ts';
+import { makeShrinkable, shrinks } from './schema.ts';
 
 /**
  * Copies a store, which may be in use, to a file that is not there yet: the state of one moment, without

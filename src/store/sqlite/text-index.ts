@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import type { Hit } from './types.ts';
-import { queryCharacters, queryWords } from './words.ts';
+import type { Hit } from '../types.ts';
+import { queryCharacters, queryWords } from '../words.ts';
 
 /**
  * Full-text search on FTS5, which is used as a plain inverted index: it keeps the lists of entries and merges

@@ -1,4 +1,4 @@
-import { SessionError } from '../errors.ts';
+import { SessionError } from '../../errors.ts';
 
 // Result codes of sqlite.org/rescode.html. The low byte is the kind, the rest says more.
 const codes = {

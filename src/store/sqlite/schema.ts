@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { SessionError } from '../errors.ts';
-import { notOurs } from './sqlite-errors.ts';
+import { SessionError } from '../../errors.ts';
+import { notOurs } from './errors.ts';
 import { scopeDigits } from './text-index.ts';
 
 /** "asms", in the field of the file's header that says whose a database is. */

@@ -1,19 +1,19 @@
 import { resolve } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { SessionError } from '../errors.ts';
+import { SessionError } from '../../errors.ts';
+import { type Committed, decideAll, groupCommit, type Job } from '../group-commit.ts';
+import { compareKeys, keyAfter, prefixEnd } from '../keys.ts';
+import { slices } from '../slices.ts';
+import type { Entry, Put, Range, Store, Write } from '../types.ts';
+import { watchKeys } from '../watch.ts';
+import { indexTerms } from '../words.ts';
+import { damaged, isBusy, isMisfit } from './errors.ts';
+import { prepareFile } from './file.ts';
 import { fileIdentity } from './file-identity.ts';
-import { type Committed, decideAll, groupCommit, type Job } from './group-commit.ts';
-import { compareKeys, keyAfter, prefixEnd } from './keys.ts';
 import { retryWhileLocked, takeTurns } from './lock-retry.ts';
-import { slices } from './slices.ts';
-import { damaged, isBusy, isMisfit } from './sqlite-errors.ts';
-import { prepareFile } from './sqlite-file.ts';
-import { makeShrinkable, migrate, pragma, rewriteOldFile, shrinks } from './sqlite-schema.ts';
-import { statements } from './sqlite-statements.ts';
+import { makeShrinkable, migrate, pragma, rewriteOldFile, shrinks } from './schema.ts';
+import { statements } from './statements.ts';
 import { termList, textIndex } from './text-index.ts';
-import type { Entry, Put, Range, Store, Write } from './types.ts';
-import { watchKeys } from './watch.ts';
-import { indexTerms } from './words.ts';
 import { writeAheadLog } from './write-ahead-log.ts';
 
 export interface SqliteOptions {

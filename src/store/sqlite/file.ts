@@ -2,9 +2,9 @@ import { closeSync, mkdirSync, openSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
-import { SessionError } from '../errors.ts';
-import { isNotADatabase, notOurs } from './sqlite-errors.ts';
-import { checkOwner } from './sqlite-schema.ts';
+import { SessionError } from '../../errors.ts';
+import { isNotADatabase, notOurs } from './errors.ts';
+import { checkOwner } from './schema.ts';
 
 /** Bytes of the smallest database there can be. */
 const smallest = 512;
