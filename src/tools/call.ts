@@ -27,8 +27,8 @@ export interface CallEnvironment {
   callMs?: number | undefined;
 }
 
-/** Clients give up on a call after 60 s, and a later answer would be lost. */
-const defaultCallMs = 45_000;
+/** Milliseconds for one call. Clients give up after 60 s, and a later answer would be lost. */
+export const callMsOf = ({ callMs = 45_000 }: Pick<CallEnvironment, 'callMs'>): number => callMs;
 
 /** The caller of a tool, with the signals and progress messages between caller and call. */
 export interface Caller extends Pick<ToolContext, 'signal' | 'cancelled' | 'progress'> {
@@ -60,7 +60,7 @@ export async function runCall<Q>(
   const args = parseArgs(input, raw);
   checkAppState(args, caller.principal, environment.appStateWriters);
   const context = contextOf(environment, tool, args, caller);
-  const ms = tool.waits === true ? Number.POSITIVE_INFINITY : (environment.callMs ?? defaultCallMs);
+  const ms = tool.waits === true ? Number.POSITIVE_INFINITY : callMsOf(environment);
   return withDeadline({ ms, signal: caller.signal }, async () => {
     const question = await settleConfirmation(tool, args, context);
     if (question !== undefined) return { question };

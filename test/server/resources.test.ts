@@ -1,9 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { currentDeadline } from '../../src/net/deadline.ts';
+import { memoryBackend } from '../tools/harness.ts';
 import { type Product, startProduct } from './http/harness.ts';
 import { type Json, modernRequest, resultOf, send, toolCall } from './http/requests.ts';
 
 const tag = '\u{e0041}\u{e007f}';
 const unseen = /[\u00ad\u061c\u200b\u202e]|[\u{e0000}-\u{e007f}]/u;
+
+const asked = [
+  ['resources/read', { uri: 'session://default/s' }],
+  ['resources/list', {}],
+  [
+    'completion/complete',
+    { ref: { type: 'ref/prompt', name: 'resume_session' }, argument: { name: 'sessionId', value: '' } },
+  ],
+] as const;
 
 describe('resources', () => {
   let product: Product;
@@ -19,7 +30,11 @@ describe('resources', () => {
   beforeAll(async () => {
     product = await startProduct();
     const hidden = `a${tag}b\u00adc\u061cd\u202ee`;
-    await call('create_session', { sessionId: 's', state: { hidden, big: 'x'.repeat(500_000) } });
+    await call('create_session', {
+      sessionId: 's',
+      displayName: 'Trip to Bergen',
+      state: { hidden, big: 'x'.repeat(500_000) },
+    });
     await call('append_event', { sessionId: 's', text: hidden });
     for (let i = 0; i < 12; i += 1)
       await call('append_event', { sessionId: 's', text: `${i} ${'y'.repeat(60_000)}` });
@@ -45,4 +60,43 @@ describe('resources', () => {
     const { text, blob = '' } = await read('session://default/s/artifacts/hidden.txt');
     expect([text, Buffer.from(blob, 'base64').toString()]).toEqual([undefined, expect.stringContaining(tag)]);
   });
+
+  it('are listed with the name that people gave the session', async () => {
+    const { result } = resultOf(await send(product.port, modernRequest('resources/list', {})));
+    expect(result).toMatchObject({ resources: [{ name: 's', title: 'Trip to Bergen' }] });
+  });
+});
+
+it('an unforeseen failure is told by an incident, never by its own words', async () => {
+  const backend = await memoryBackend();
+  const breaks = async () => {
+    throw new Error('EACCES: /home/ada/secret');
+  };
+  const product = await startProduct({
+    backend: { ...backend, sessions: { ...backend.sessions, get: breaks, list: breaks } },
+  });
+  for (const [method, params] of asked) {
+    const { error } = resultOf(await send(product.port, modernRequest(method, params)));
+    expect(error, method).toMatchObject({ message: expect.stringContaining('INTERNAL') });
+    expect(JSON.stringify(error), method).not.toContain('secret');
+  }
+  await product.end();
+});
+
+it('a resource of a service that hangs is given up like a call', async () => {
+  const backend = await memoryBackend();
+  const hangs = () =>
+    new Promise<never>((_, reject) => {
+      const signal = currentDeadline()?.signal;
+      signal?.addEventListener('abort', () => reject(signal.reason));
+    });
+  const product = await startProduct({
+    callMs: 100,
+    backend: { ...backend, sessions: { ...backend.sessions, get: hangs, list: hangs } },
+  });
+  for (const [method, params] of asked) {
+    const { error } = resultOf(await send(product.port, modernRequest(method, params)));
+    expect(error, method).toMatchObject({ message: expect.stringContaining('DEADLINE_EXCEEDED') });
+  }
+  await product.end();
 });

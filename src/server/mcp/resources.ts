@@ -1,5 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { type McpServer, ResourceNotFoundError, ResourceTemplate } from '@modelcontextprotocol/server';
+import {
+  type McpServer,
+  ResourceNotFoundError,
+  ResourceTemplate,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
 import { type Owner, required, type SessionRef } from '../../backend/types.ts';
 import { SessionError } from '../../errors.ts';
 import { isTextType } from '../../model/artifact.ts';
@@ -7,6 +12,8 @@ import { fitItems, fitTo } from '../../model/budget.ts';
 import type { Principal } from '../../model/principal.ts';
 import { hasUnseen } from '../../model/text.ts';
 import { parseUri, sessionUri } from '../../model/uri.ts';
+import { withDeadline } from '../../net/deadline.ts';
+import { callMsOf } from '../../tools/call.ts';
 import type { ServerDeps } from './deps.ts';
 import { toSessionError, visibleJson } from './results.ts';
 
@@ -30,20 +37,25 @@ export function registerResources(server: McpServer, deps: ServerDeps, principal
     sessionId: (value: string, context?: { arguments?: Record<string, string> }) =>
       completeSessions(deps, principal, value, context?.arguments?.app),
   };
-  const list = async () => ({
-    resources: (await recentSessions(deps, owner, listed)).map((session) => ({
-      uri: sessionUri({ app: session.app, sessionId: session.id }),
-      name: session.id,
-      mimeType: 'application/json',
-      annotations: { lastModified: session.updateTime },
-    })),
+  const readUri = (uri: URL, _variables: unknown, { mcpReq }: ServerContext) =>
+    read(deps, principal, uri.href, mcpReq.signal);
+  const list = async ({ mcpReq: { method, signal } }: ServerContext) => ({
+    resources: (await answer(deps, method, () => recentSessions(deps, owner, listed), signal)).map(
+      (session) => ({
+        uri: sessionUri({ app: session.app, sessionId: session.id }),
+        name: session.id,
+        title: session.displayName,
+        mimeType: 'application/json',
+        annotations: { lastModified: session.updateTime },
+      }),
+    ),
   });
   const json = 'application/json';
   server.registerResource(
     'session',
     new ResourceTemplate('session://{app}/{sessionId}', { list, complete }),
     { title: 'Session', description: 'A session with its state', mimeType: json },
-    (uri) => read(deps, principal, uri.href),
+    readUri,
   );
   server.registerResource(
     'session-events',
@@ -53,13 +65,13 @@ export function registerResources(server: McpServer, deps: ServerDeps, principal
       description: `The latest ${readEvents} events, oldest first`,
       mimeType: json,
     },
-    (uri) => read(deps, principal, uri.href),
+    readUri,
   );
   server.registerResource(
     'session-artifact',
     new ResourceTemplate('session://{app}/{sessionId}/artifacts/{name}', { list: undefined, complete }),
     { title: 'Artifact of a session', description: 'The latest version of a file' },
-    (uri) => read(deps, principal, uri.href),
+    readUri,
   );
 }
 
@@ -73,20 +85,36 @@ export function sessionOf(uri: string, principal: Principal): SessionRef | undef
   return address && { app: address.app, sessionId: address.sessionId, userId: principal.userId };
 }
 
-async function read(deps: ServerDeps, principal: Principal, uri: string) {
+async function read(deps: ServerDeps, principal: Principal, uri: string, signal: AbortSignal) {
   const address = parseUri(uri);
   const ref = sessionOf(uri, principal);
   if (address === undefined || ref === undefined) throw new ResourceNotFoundError(uri);
+  const readContents = async () =>
+    address.kind === 'artifact'
+      ? await readArtifact(deps, ref, address.name ?? '')
+      : await readJson(deps, ref, address.kind);
+  const contents = await answer(deps, 'resources/read', readContents, signal, uri);
+  return { contents: [{ uri, ...contents }] };
+}
+
+/**
+ * Asks the backend within the time of a tool's call. What fails is told as a tool would tell it; `uri` is the
+ * resource that is then not there.
+ */
+async function answer<T>(
+  deps: ServerDeps,
+  method: string,
+  ask: () => Promise<T>,
+  signal?: AbortSignal,
+  uri?: string,
+): Promise<T> {
   try {
-    const contents =
-      address.kind === 'artifact'
-        ? await readArtifact(deps, ref, address.name ?? '')
-        : await readJson(deps, ref, address.kind);
-    return { contents: [{ uri, ...contents }] };
+    return await withDeadline({ ms: callMsOf(deps), signal }, ask);
   } catch (error) {
-    const shown = toSessionError(error, deps.log, 'resources/read');
-    if (shown.code === 'NOT_FOUND' || shown.code === 'INVALID_ARGUMENT') throw new ResourceNotFoundError(uri);
-    throw new Error(`${shown.code}: ${shown.message}`);
+    const { code, message } = toSessionError(error, deps.log, method);
+    if (uri !== undefined && (code === 'NOT_FOUND' || code === 'INVALID_ARGUMENT'))
+      throw new ResourceNotFoundError(uri);
+    throw new Error(`${code}: ${message}`);
   }
 }
 
@@ -129,6 +157,8 @@ async function recentSessions(deps: ServerDeps, owner: Owner, pageSize: number) 
   return (await list({ ...owner, pageSize })).items;
 }
 
+const completion = 'completion/complete';
+
 export async function completeSessions(
   deps: ServerDeps,
   principal: Principal,
@@ -136,7 +166,9 @@ export async function completeSessions(
   app?: string,
 ): Promise<string[]> {
   const owner = ownerOf(deps, principal);
-  const sessions = await recentSessions(deps, { ...owner, app: app ?? owner.app }, completions);
+  const sessions = await answer(deps, completion, () =>
+    recentSessions(deps, { ...owner, app: app ?? owner.app }, completions),
+  );
   return sessions.map((session) => session.id).filter((id) => id.startsWith(value));
 }
 
@@ -144,6 +176,6 @@ async function completeApps(deps: ServerDeps, principal: Principal, value: strin
   const list = deps.backends[0]?.apps?.list;
   if (list === undefined) return [];
   const userId = principal.admin ? undefined : principal.userId;
-  const { items } = await list({ pageSize: completions, userId });
+  const { items } = await answer(deps, completion, () => list({ pageSize: completions, userId }));
   return items.map((app) => app.name).filter((name) => name.startsWith(value));
 }

@@ -33,6 +33,7 @@ export interface ProductOptions {
   secret?: Buffer;
   app?: string;
   appStateWriters?: 'admins' | 'everyone';
+  callMs?: number;
 }
 
 /** The settings of a server without flags, on a free port. */
@@ -54,6 +55,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
       toolsets: options.toolsets ?? toolsets,
       readOnly: false,
       appStateWriters: options.appStateWriters,
+      callMs: options.callMs,
       secret: options.secret ?? Buffer.alloc(32, 7),
       log: createLog((line) => entries.push(JSON.parse(line) as Json)),
     },
