@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SessionError } from '../../src/errors.ts';
+import { createLog } from '../../src/log.ts';
 import { currentDeadline } from '../../src/net/deadline.ts';
-import { memoryBackend } from '../tools/harness.ts';
+import { watchResources } from '../../src/server/mcp/subscriptions.ts';
+import { memoryBackend, runManager, user } from '../tools/harness.ts';
 import { type Product, startProduct } from './http/harness.ts';
 import { type Json, modernRequest, resultOf, send, toolCall } from './http/requests.ts';
 
@@ -99,4 +102,27 @@ it('a resource of a service that hangs is given up like a call', async () => {
     expect(error, method).toMatchObject({ message: expect.stringContaining('DEADLINE_EXCEEDED') });
   }
   await product.end();
+});
+
+it('a session that cannot be watched is told to be read, and harms nothing else', async () => {
+  const backend = await memoryBackend();
+  const watch = () => {
+    throw new SessionError('FAILED_PRECONDITION', 'The file was moved.');
+  };
+  const logged: string[] = [];
+  const deps = {
+    version: '0',
+    backends: [{ ...backend, sessions: { ...backend.sessions, watch } }],
+    runs: runManager(),
+    defaultApp: 'default',
+    secret: Buffer.alloc(32),
+    toolsets: undefined,
+    readOnly: false,
+    log: createLog((line) => logged.push(line)),
+  };
+  const told = await new Promise((resolve) => {
+    watchResources(deps, user('ada'), resolve).hold('k', ['session://default/s']);
+  });
+  expect(told).toBe('session://default/s');
+  expect(logged).toEqual([expect.stringContaining('cannot be watched')]);
 });

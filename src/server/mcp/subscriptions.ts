@@ -19,14 +19,23 @@ export function watchResources(
 ): ResourceWatch {
   const held = new Map<string, (() => void)[]>();
   const watch = deps.backends[0]?.sessions?.watch;
+  const watchUri = (uri: string): (() => void)[] => {
+    const ref = sessionOf(uri, principal);
+    if (ref === undefined || watch === undefined) return [];
+    try {
+      return [watch(ref, () => notify(uri))];
+    } catch (error) {
+      deps.log.warn('A session cannot be watched.', { error });
+      // Whoever then reads it is told what is wrong. The subscription is acknowledged first.
+      setImmediate(notify, uri);
+      return [];
+    }
+  };
   return {
     hold(key, uris) {
       for (const stop of held.get(key) ?? []) stop();
       held.delete(key);
-      const stops = uris.flatMap((uri) => {
-        const ref = sessionOf(uri, principal);
-        return ref === undefined || watch === undefined ? [] : [watch(ref, () => notify(uri))];
-      });
+      const stops = uris.flatMap(watchUri);
       if (stops.length > 0) held.set(key, stops);
     },
     close() {
