@@ -10,7 +10,7 @@ const lacks: NonNullable<ContractOptions['lacks']> = {
   expiry: 'Vectara deletes idle sessions only.',
 };
 
-/** The fake in each of the ways that the API's documents leave open. */
+/** Runs the contract on the fake in one of the ways that Vectara's documents leave open. */
 function contract(name: string, app: string, options: FakeOptions): void {
   backendContract(name, {
     lacks,

@@ -6,21 +6,21 @@ import { notFound } from './errors.ts';
 import { toApp } from './map-session.ts';
 import { treeOf } from './paths.ts';
 
-/** First the agents, then the aliases. The cursor says which of the two, and the service's own page key. */
+/** Lists the agents first, then the aliases. The cursor holds which of the two, and Vectara's own page key. */
 export async function listApps(vectara: Vectara, query: PageQuery): Promise<Page<App>> {
   const [, part = 'agent', key = ''] = /^(agent|alias):(.*)$/s.exec(query.cursor ?? '') ?? [];
   const params = { limit: query.pageSize, page_key: key === '' ? undefined : key };
   if (part === 'agent') {
     const page = await readPage(vectara, 'listAgents', '/v2/agents', 'agents', params);
     const items = page.items.map((wire) => toApp(wire, 'agent')).filter((app) => app !== undefined);
-    // The end of the agents is a page that may be short; an empty one is not shown for its own sake.
+    // The last page of agents may be short. An empty one is skipped: the answer begins with the aliases.
     if (page.next !== undefined || items.length > 0)
       return { items, cursor: page.next === undefined ? 'alias:' : `agent:${page.next}` };
     return listApps(vectara, { ...query, cursor: 'alias:' });
   }
   const page = await readPage(vectara, 'listAgents', '/v2/agent_aliases', 'aliases', params).catch(
     (error: unknown) => {
-      // Aliases have roles of their own, and older installations do not have aliases at all.
+      // Aliases need a role of their own, and older installations do not have them: the agents stay listed.
       const none = error instanceof SessionError && ['NOT_FOUND', 'PERMISSION_DENIED'].includes(error.code);
       if (none) return { items: [], next: undefined };
       throw error;

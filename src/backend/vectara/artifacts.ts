@@ -12,7 +12,7 @@ import { ownSession } from './own-session.ts';
 import { sessionPath } from './paths.ts';
 import { numberField, textField } from './wire.ts';
 
-/** Pages of 100 artifacts that are looked through for one. */
+/** Most pages of 100 artifacts that are searched for one artifact. */
 const artifactPages = 20;
 
 /** Newest first, as Vectara lists them. */
@@ -35,9 +35,9 @@ export async function listArtifacts(
 }
 
 /**
- * An artifact with its content, found by its name, by its id, or by a file name (the newest of that name). Vectara
- * can only send it whole, as base64 in JSON, so its size is looked up first (docs/protocols/vectara.md,
- * "Artifacts").
+ * Reads an artifact with its content. It is found by its name, by its id, or by a file name (the newest of that
+ * name). Vectara sends a file only whole, as base64 in JSON, so the list is asked for its size first
+ * (docs/protocols/vectara.md, "Artifacts").
  */
 export async function getArtifact(
   vectara: Vectara,
@@ -75,7 +75,7 @@ export async function getArtifact(
       hint: 'Try again; if it stays so, the artifact is damaged at Vectara.',
     });
   const content = { artifact: { ...artifact, sizeBytes: data.length, sha256 }, data };
-  // Callers read a large file piece by piece, and Vectara can only send it whole.
+  // Callers read a large file piece by piece, and Vectara sends it only whole: it is kept for the next piece.
   vectara.holdFile({ key: known, content });
   return content;
 }

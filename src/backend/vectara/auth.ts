@@ -3,13 +3,13 @@ import { isObject } from '../../model/json.ts';
 import { httpClient, retryAfterOf } from '../../net/http.ts';
 import type { VectaraSettings } from './config.ts';
 
-/** Milliseconds before the end of a token's life at which the next one is fetched. */
+/** Milliseconds before a token expires at which the next one is fetched. */
 const earlyMs = 60_000;
 
 /**
  * The credentials of each request: an API key in `x-api-key`, or an OAuth token of the client credentials grant
- * (docs/protocols/vectara.md, "Access"). A token is shared by all requests, fetched once however many wait for it,
- * and replaced a minute before it ends or when the service refuses it.
+ * (docs/protocols/vectara.md, "Access"). All requests share one token. It is fetched once, however many requests
+ * wait for it, and replaced a minute before it expires or when the service refuses it.
  */
 export function credentialHeaders(
   settings: VectaraSettings,
@@ -53,7 +53,7 @@ export function credentialHeaders(
   }
 
   return async (fresh) => {
-    // Several requests may be refused with the same old token: one made since then need not be made again.
+    // Several requests may be refused with the same old token; a token fetched since then serves them all.
     const usable =
       current !== undefined && now() < current.renewAt && !(fresh && now() - current.madeAt > 1000);
     if (usable && current !== undefined) return bearer(current.token);

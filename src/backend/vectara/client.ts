@@ -16,18 +16,18 @@ const maxStreamBytes = 256 * 1024 * 1024;
 /** Pages are read in the largest size that Vectara gives (docs/protocols/vectara.md, "Pages"). */
 export const servicePageSize = 100;
 
-/** How long after its creation a session may still be unknown to another machine of Vectara's. */
+/** Milliseconds for which a new session may be unknown to some of Vectara's machines. */
 const settleMs = 10_000;
 const settlingLimit = 1000;
 
-/** How long a list that goes on trusts that the session is still its owner's. */
+/** Milliseconds for which the next page of a list relies on the last check of the session's owner. */
 const ownerMs = 2000;
 
-/** How long the file that was fetched last is kept. */
+/** Milliseconds for which the last fetched file is kept. */
 const holdMs = 60_000;
 
 interface HeldFile {
-  /** Of its owner's session, its id and its checksum. */
+  /** The session's path, the artifact's id and its checksum. */
   key: string;
   content: ArtifactContent;
 }
@@ -37,24 +37,24 @@ export interface Vectara {
   settings: VectaraSettings;
   now(): number;
   json(name: OperationName, request: HttpRequest): Promise<unknown>;
-  /** As `json`, for the one answer that holds a file. */
+  /** As `json`, with the limits on size and time that a file needs. */
   file(name: OperationName, request: HttpRequest): Promise<unknown>;
   stream(name: OperationName, request: HttpRequest): ReturnType<HttpClient['stream']>;
-  /** The file that was fetched last, for a minute. Whoever uses it has checked the owner and the checksum. */
+  /** The last fetched file, for a minute. The caller checks the session's owner and the checksum first. */
   heldFile(): HeldFile | undefined;
   holdFile(file: HeldFile): void;
-  /** Remembers a session that was made here, so that `settled` has patience with it. */
+  /** Notes a session that was created here, so that `settled` waits for it to appear. */
   created(sessionPath: string): void;
   deleted(sessionPath: string): void;
-  /** Pages of events that are being read. */
+  /** Pages of event lists, kept while callers page through them. */
   readonly eventPages: EventPageStore;
-  /** The last look at a session's events for a query, and how many were asked for. */
+  /** For each query on a session's events: when it was last asked, and for how many events. */
   readonly looks: BoundedMap<{ pageSize: number; look: number; at: number }>;
-  /** Times of events, which never change, in microseconds, by their session's path and id. */
+  /** Times of events in microseconds, by the session's path and the event's id. They never change. */
   readonly eventTimes: BoundedMap<number>;
-  /** The owner's session as `check` finds it. A list that goes on need not look again for a moment. */
+  /** The owner's session as `check` finds it. The next page of a list uses the last answer for a moment. */
   checkedOwner(ref: SessionRef, goesOn: boolean, check: () => Promise<OwnSession>): Promise<OwnSession>;
-  /** Tries again for a few seconds while a session that was just made here is not found. */
+  /** Repeats `work` for a few seconds while a session that was just created here is not found. */
   settled<T>(sessionPath: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
 
@@ -133,7 +133,7 @@ export function connect(settings: VectaraSettings, now: () => number = Date.now)
 
 type BoundedMap<T> = Pick<Map<string, T>, 'get' | 'set'>;
 
-/** A map that lets go of what was set first when it grows too large. */
+/** A map that drops its oldest entry when it grows beyond `most`. */
 function boundedMap<T>(most: number): BoundedMap<T> {
   const map = new Map<string, T>();
   return {
@@ -187,7 +187,7 @@ export async function readPage(
   };
 }
 
-/** All objects of a list, at most `maxPages` pages of them. */
+/** Yields all objects of a list. @throws `tooMany` when the list has more than `maxPages` pages */
 export async function* readAll(
   vectara: Vectara,
   name: OperationName,
@@ -207,7 +207,7 @@ export async function* readAll(
     if (read.next === undefined) return;
     if (page === limit.maxPages) throw limit.tooMany();
     if (read.next === key)
-      throw new SessionError('UNAVAILABLE', 'Vectara returned the same page of a list twice.', {
+      throw new SessionError('UNAVAILABLE', 'Vectara sent the same page of a list twice.', {
         hint: 'Try again later.',
       });
     key = read.next;

@@ -12,31 +12,31 @@ type VectaraCredentials =
 
 export interface VectaraConfig {
   credentials: VectaraCredentials;
-  /** The agent of calls that name none. */
+  /** The agent that a call without `app` goes to. */
   defaultApp?: string | undefined;
   /** Default https://api.vectara.io. Plain http only to loopback. */
   baseUrl?: string | undefined;
   /**
-   * Shows the arguments of client tool calls as Vectara hands them out, secrets included. For operators whose
-   * caller executes the tools; everybody who may list tool calls sees the secrets then.
+   * Shows the arguments of client tool calls as Vectara sends them, secrets included. For operators whose
+   * callers execute the tools: everybody who may list tool calls then sees the secrets.
    */
   unmaskToolCalls?: boolean | undefined;
   /**
-   * Metadata keys that instructions and tools of the agents trust, such as a tenant or a role: callers read
-   * them in the state and can neither set nor change them.
+   * Metadata keys that the agents' instructions and tools trust, such as a tenant or a role. Callers can read
+   * them in the state, but neither set nor change them.
    */
   protectedMetadata?: readonly string[] | undefined;
-  /** Minutes without activity after which Vectara deletes a session made here. Default: never. */
+  /** Minutes without activity after which Vectara deletes a session created here. Default: never. */
   idleMinutes?: number | undefined;
-  /** Session secrets given to every session made here. Vectara hands them to tools and shows them to nobody. */
+  /** Secrets given to every session created here. Vectara passes them to tools and shows them to nobody. */
   sessionSecrets?: Readonly<Record<string, string>> | undefined;
   /** Largest artifact that is fetched, and largest file that is uploaded with a message. Default 20 MiB. */
   maxArtifactBytes?: number | undefined;
   /** Milliseconds for one answer. Default 30,000. */
   timeoutMs?: number | undefined;
-  /** Milliseconds that a run may be silent, and a whole run that is not streamed may take. Default 300,000. */
+  /** Milliseconds of silence allowed in a streamed run, and for all of a run without a stream. Default 300,000. */
   runTimeoutMs?: number | undefined;
-  /** Milliseconds that the answers to tool calls wait for the turn that they set off. Default 30,000. */
+  /** Milliseconds that submitting tool outputs waits for the turn that they start. Default 30,000. */
   submitWaitMs?: number | undefined;
 }
 
@@ -53,7 +53,7 @@ export interface VectaraSettings {
   submitWaitMs: number;
 }
 
-/** @throws SessionError INVALID_ARGUMENT, which never shows a value of the credentials */
+/** @throws SessionError INVALID_ARGUMENT; its text never contains a credential */
 export function checkConfig(config: VectaraConfig): VectaraSettings {
   const { idleMinutes } = config;
   if (idleMinutes !== undefined && (!Number.isSafeInteger(idleMinutes) || idleMinutes < 0))
@@ -77,7 +77,7 @@ export function checkConfig(config: VectaraConfig): VectaraSettings {
 
 function checkCredentials(given: VectaraCredentials): VectaraSettings['credentials'] {
   const values = 'apiKey' in given ? [given.apiKey] : [given.clientId, given.clientSecret];
-  // Anything else would not survive as a header or is a sign of a pasted line end.
+  // Other characters cannot stand in a header, or come from a pasted line end.
   if (!values.every((value) => /^[\x21-\x7e]+$/.test(value)))
     throw invalidArgument(
       'The credentials for Vectara are empty, or contain characters that credentials cannot contain.',

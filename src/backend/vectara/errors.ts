@@ -6,16 +6,16 @@ import { artifactNotFound, eventNotFound, sessionNotFound } from '../shared/erro
 type Role = 'agent_viewer' | 'agent_user' | 'agent_developer' | 'agent_administrator';
 
 interface Operation {
-  /** "may not …" */
+  /** Completes the sentence "The credentials may not …". */
   does: string;
-  /** Lowest roles that pass, each by itself (docs/protocols/vectara.md, "Access"). */
+  /** The lowest roles that suffice, any one of them (docs/protocols/vectara.md, "Access"). */
   roles: readonly Role[];
   missing: 'agent' | 'session' | 'event' | 'artifact';
-  /** For writes: the tool that shows what came of one whose answer was lost. */
+  /** For writes: the tool that shows whether one took effect whose answer was lost. */
   look?: string;
 }
 
-/** The operations of Vectara's API that are used here, under names of our own. */
+/** The operations of Vectara's API that this backend uses. The names are ours. */
 const operations = {
   listAgents: { does: 'list agents', roles: ['agent_viewer'], missing: 'agent' },
   getAgent: { does: 'read an agent', roles: ['agent_viewer'], missing: 'agent' },
@@ -58,7 +58,7 @@ export type OperationName = keyof typeof operations;
 
 export const lookWith = (name: OperationName): string | undefined => (operations[name] as Operation).look;
 
-/** The same words for what is not there and for what is somebody else's. */
+/** One error for an object that does not exist and for another user's, so that nobody can tell them apart. */
 export function notFound(what: Operation['missing']): SessionError {
   return missing[what]();
 }
@@ -74,9 +74,9 @@ const missing: Record<Operation['missing'], () => SessionError> = {
 };
 
 /**
- * The meaning of a refusal by Vectara, for every operation (docs/protocols/vectara.md, "Errors"). Bodies
- * hold text by third parties: only the request id and names of fields are taken from them, and only if they look
- * like such.
+ * Maps an error of Vectara, whatever the operation (docs/protocols/vectara.md, "Errors"). An error body may hold
+ * text of third parties: only the request id and names of fields are taken from it, and only if they look like
+ * an id and like names.
  */
 export function toError(status: number, body: unknown, headers: Headers): SessionError {
   const known = byStatus[status] ?? (status < 400 ? redirected : status < 500 ? refused : failed);
@@ -99,7 +99,7 @@ type Known = { code: SessionError['code']; message: string; hint: string };
 const byStatus: Record<number, Known> = {
   400: {
     code: 'INVALID_ARGUMENT',
-    message: 'Vectara found the request invalid.',
+    message: 'Vectara refused the request as invalid.',
     hint: 'Check the arguments; details.fields names the ones that Vectara refused, if Vectara named any.',
   },
   401: {
@@ -112,7 +112,7 @@ const byStatus: Record<number, Known> = {
     message: 'The credentials for Vectara lack a role.',
     hint: 'Ask the operator for credentials with more rights.',
   },
-  // Replaced where the operation is known: what is missing differs.
+  // `forOperation` replaces it by an error that names the kind of object.
   404: {
     code: 'NOT_FOUND',
     message: 'Vectara does not know this object.',
@@ -126,7 +126,7 @@ const byStatus: Record<number, Known> = {
   409: {
     code: 'ABORTED',
     message: 'The session is busy: its agent works on an earlier message.',
-    hint: 'Wait for new events and try again; or use query with classMethod "input_message" and input {sessionId, text, since: "start", behavior: "steer" or "follow_up"}, which queues the text; or with classMethod "interrupt", which ends the run.',
+    hint: 'Call wait_for_events and try again; or call query with classMethod "input_message" and input {sessionId, text, since: "start", behavior: "steer" or "follow_up"}, which queues the text; or with classMethod "interrupt", which ends the run.',
   },
   413: {
     code: 'INVALID_ARGUMENT',
@@ -152,7 +152,7 @@ const byStatus: Record<number, Known> = {
 
 const redirected: Known = {
   code: 'UNAVAILABLE',
-  message: 'The Vectara address answers with a redirect, which is not followed.',
+  message: 'The address for Vectara answers with a redirect, which this server does not follow.',
   hint: 'Ask the operator to set the address of the API itself.',
 };
 const refused: Known = {
@@ -166,13 +166,13 @@ const failed: Known = {
   hint: 'Try again later.',
 };
 
-/** The error of a refused operation, saying which role or which kind of object is missing. */
+/** Adds to an error what the operation tells: which role, or which kind of object, is missing. */
 export function forOperation(error: SessionError, name: OperationName): SessionError {
   const operation: Operation = operations[name];
   if (error.code === 'NOT_FOUND') return notFound(operation.missing);
   if (error.code !== 'PERMISSION_DENIED') return error;
   return new SessionError('PERMISSION_DENIED', `The credentials for Vectara may not ${operation.does}.`, {
-    hint: `The operation needs the role ${operation.roles.join(' or ')} on this agent, or a higher one: ask the operator to grant it.`,
+    hint: `Ask the operator to grant the role ${operation.roles.join(' or ')} on this agent, or a higher one.`,
     details: error.details,
     cause: error.cause,
   });

@@ -4,7 +4,7 @@ import type { EventPage, EventPages } from './event-pages.ts';
 import { orderedPage } from './ordered-page.ts';
 import { microsField, textField } from './wire.ts';
 
-/** Pages of 100 events that are read whole for an order that Vectara does not have. */
+/** Most pages of 100 events that are read to sort a list that Vectara does not sort. */
 const mostUnsortedPages = 100;
 
 export interface WireEventQuery {
@@ -15,7 +15,7 @@ export interface WireEventQuery {
   after?: { id: string; time: number } | undefined;
   /** Only events that are later than this time, in microseconds. */
   laterThan?: number | undefined;
-  /** What else may be on a page. */
+  /** Whether an event may be on a page. */
   isWanted(wire: JsonObject): boolean;
 }
 
@@ -24,7 +24,7 @@ export interface WireEvents {
   cursor?: string | undefined;
 }
 
-/** Where a walk stands: in the page with this number, before the item with this offset, in its direction. */
+/** Where reading goes on: at the item with this offset, in the page with this number. */
 interface Position {
   number: number;
   offset: number;
@@ -33,15 +33,16 @@ interface Position {
 const idOf = (wire: JsonObject): string => textField(wire, 'id') ?? '';
 const timeOf = (wire: JsonObject): number => microsField(wire, 'created_at');
 
-/** Thrown within this file when a list that looked sorted is not. */
+/** Thrown and caught in this file: a list whose first page was sorted turns out not to be. */
 const notSorted = Symbol('not sorted');
 
 /**
- * A page of a session's events in the order of their times. No source says how Vectara sorts its list
- * (docs/protocols/vectara.md, "Pages"), so its first page is looked at: a list that is sorted is read no further
- * than the answer needs, in the wanted direction or, from its end, in the other one; any other is read whole.
+ * Reads a page of a session's events in the order of their times. No source says how Vectara sorts its list
+ * (docs/protocols/vectara.md, "Pages"), so the first page decides: a sorted list is read only as far as the answer
+ * needs, from its beginning, or from its end when the caller wants the opposite order. An unsorted list is read
+ * whole.
  *
- * @param openAt the list from the page with this key on
+ * @param openAt opens the list at the page with this key
  */
 export async function eventsInOrder(
   pages: EventPages,
@@ -56,7 +57,7 @@ export async function eventsInOrder(
       if (number !== undefined) return await sorted(pages, query, cursor.sorted, { ...cursor, number });
       if (key !== undefined && cursor.sorted === query.order)
         return await sorted(openAt(key), query, cursor.sorted, { ...cursor, number: 0 });
-      // Backwards only a list from its beginning can be gone.
+      // To go back from a page, the pages before it must be known: they are read again from the beginning.
       const found = await numberByReading(pages, key);
       if (found !== undefined) return await sorted(pages, query, cursor.sorted, { ...cursor, number: found });
     } catch (error) {
@@ -82,7 +83,7 @@ function directionOf(items: readonly JsonObject[]): 'asc' | 'desc' | undefined {
   return follows(1) ? 'asc' : follows(-1) ? 'desc' : undefined;
 }
 
-/** From a list that is sorted as `direction` says. */
+/** Reads a page of a list that Vectara sorts in `direction`. */
 async function sorted(
   pages: EventPages,
   query: WireEventQuery,
@@ -101,9 +102,9 @@ async function sorted(
     previous = time;
     const isAnchor = after !== undefined && idOf(wire) === after.id;
     const tooEarly = isAnchor || time <= laterThan || (after !== undefined && time < after.time);
-    // What is of the same time and stands before the event does not come after it.
+    // Events that have the anchor's time and stand before it are not after it.
     if (isAnchor && query.order === 'asc') items.length = 0;
-    // The newest come first: what follows is earlier still.
+    // The list goes from new to old, so all that follow are earlier still.
     if (tooEarly && query.order === 'desc') return { items };
     if (tooEarly || !query.isWanted(wire)) continue;
     items.push(wire);
@@ -113,7 +114,7 @@ async function sorted(
   return { items };
 }
 
-/** Where events after a known one begin, in a list that goes forward; else its beginning. */
+/** Where the events after a known one begin, in a list that Vectara sorts by time; else the beginning. */
 async function startOf(
   pages: EventPages,
   { after, order }: WireEventQuery,
@@ -127,7 +128,7 @@ async function startOf(
   return { number: 0, offset: 0 };
 }
 
-/** The last item of a list. Its pages are read once to get there, and from then on only the last one. */
+/** The last item of a list. The first call reads all pages to get there, later calls only the last page. */
 async function endOf(pages: EventPages): Promise<Position> {
   for (let number = 0; ; number += 1) {
     const page = await pages.page(number);
@@ -145,7 +146,7 @@ async function numberByReading(pages: EventPages, key: string | undefined): Prom
 
 interface Step {
   wire: JsonObject;
-  /** Where a later page of an answer goes on; undefined at the end. */
+  /** Where the caller's next page begins; undefined at the end. */
   next: { key: string | undefined; offset: number } | undefined;
 }
 
@@ -171,7 +172,7 @@ async function endBefore(pages: EventPages, number: number) {
   return page === undefined ? undefined : { key: page.key, offset: page.items.length - 1 };
 }
 
-/** From a list in no order: all of it is read. */
+/** Reads all of an unsorted list, and takes one page of it in order. */
 async function whole(pages: EventPages, query: WireEventQuery): Promise<WireEvents> {
   const { laterThan = Number.NEGATIVE_INFINITY } = query;
   return orderedPage(all(pages), {
@@ -194,7 +195,7 @@ async function* all(pages: EventPages): AsyncGenerator<JsonObject, void> {
     if (number + 1 === mostUnsortedPages)
       throw new SessionError(
         'FAILED_PRECONDITION',
-        `The session has more than ${mostUnsortedPages * 100} events, and Vectara lists them in no order.`,
+        `The session has more than ${mostUnsortedPages * 100} events, and Vectara lists them unsorted.`,
         { hint: 'Compact the session at Vectara, or read single events with get_event.' },
       );
   }
@@ -205,7 +206,7 @@ interface SortedCursor {
   sorted: 'asc' | 'desc';
   key: string | undefined;
   offset: number;
-  /** Cursor of `orderedPage` for the last event, should the list turn out not to be sorted. */
+  /** The cursor of `orderedPage` for the last event, for the case that the list turns out to be unsorted. */
   last: string;
 }
 

@@ -1,51 +1,49 @@
 import { invalidArgument, SessionError } from '../../errors.ts';
 import { type JsonObject, jsonBytes } from '../../model/json.ts';
 
-/**
- * Milliseconds for which a page that another follows is good: its events keep their places. The last page grows.
- */
+/** Milliseconds for which a page that is not the last is used again: its events stay. Only the last page grows. */
 const fullPageMs = 30_000;
-/** Lists that are held, and bytes of their pages. */
+/** Most lists that are kept, and most bytes of their pages together. */
 const mostLists = 16;
 const mostBytes = 32 * 1024 * 1024;
-/** Pages without an event that are followed before the list counts as broken. */
+/** Empty pages in a row after which the list counts as broken. */
 const mostEmptyPages = 20;
 
 export interface EventPage {
-  /** What Vectara finds it by; undefined for the first page of the list. */
+  /** Vectara's key of this page; undefined for the first page of the list. */
   key: string | undefined;
-  /** Of the page after it; undefined for the last one. */
+  /** The key of the next page; undefined for the last one. */
   next: string | undefined;
   items: JsonObject[];
 }
 
-/** The pages of one list of events, each read once while it is good. */
+/** The pages of one list of events. A page is read again only when it may have changed. */
 export interface EventPages {
-  /** A page by its number; undefined behind the end. */
+  /** A page by its number; undefined after the last one. */
   page(number: number): Promise<EventPage | undefined>;
   /** The number of the page with a key; undefined when it is not known. */
   numberOf(key: string | undefined): number | undefined;
-  /** Pages that are held, the last one first, without reading any. */
+  /** The pages in memory, the last one first. Sends no request. */
   held(): readonly { number: number; page: EventPage }[];
 }
 
 type ReadPage = (key: string | undefined) => Promise<{ items: JsonObject[]; next?: string | undefined }>;
 
 export interface EventPageStore {
-  /** The number of a new look at lists: what was read in earlier ones may have changed since. */
+  /** Begins a new look: one tool call's view of the lists. What earlier looks read may have changed since. */
   nextLook(): number;
   /** The list at a path. */
   open(at: string, read: ReadPage, options: OpenOptions): EventPages;
-  /** To be called before a write of ours to the session with this path. */
+  /** Drops the lists of the session with this path. Call it with every write to the session. */
   forget(sessionPath: string): void;
 }
 
 export interface OpenOptions {
-  /** Of `nextLook`. The last page, which grows, is not taken from an earlier look than this one. */
+  /** From `nextLook`. The last page of a list grows, so it is read again in every look. */
   look: number;
-  /** Nor is any other page. */
+  /** Whether the other pages are read again in this look, too. */
   fresh: boolean;
-  /** Key of the page to begin with. */
+  /** The key of the page to begin with. */
   from?: string | undefined;
 }
 
@@ -60,19 +58,19 @@ interface Held {
 
 interface HeldList {
   pages: Held[];
-  /** In which it was begun. */
+  /** The look in which the list was opened. */
   look: number;
 }
 
 /**
- * Holds the pages of lists that are being read: Vectara finds the next page only by the key in the one before it,
- * so whoever forgets the keys reads the whole list again for each page of an answer.
+ * Keeps the pages of lists in memory. Vectara gives the key of a page only in the page before it: without the kept
+ * keys, each page of an answer would read the whole list again.
  */
 export function openEventPages(now: () => number): EventPageStore {
   const lists = new Map<string, HeldList>();
   let looks = 0;
 
-  /** Lets go of what was used longest ago. Keys stay: they are small, and the way to later pages. */
+  /** Drops what was used longest ago. Page keys stay: they are small, and later pages are found only by them. */
   function shrink(): void {
     for (const oldest of lists.keys()) {
       if (lists.size <= mostLists) break;
@@ -127,13 +125,13 @@ function pagesOf({ pages }: HeldList, { read, look, from, now, shrink }: PagesCo
       throw lost ? lostPlace(error) : error;
     });
     if (next !== undefined && (next === key || pages.slice(0, number).some((page) => page.next === next)))
-      throw broken('gave the same page of a list twice');
+      throw broken('sent the same page of a list twice');
     const page: Held = { key, next, items, bytes: jsonBytes(items), readAt: now(), look };
     if (pages[number]?.next !== next) pages.length = Math.min(pages.length, number);
     pages[number] = page;
     const last = pages.slice(-mostEmptyPages);
     if (last.length === mostEmptyPages && last.every(({ bytes }) => bytes <= 2))
-      throw broken('gives empty pages without end');
+      throw broken(`sent ${mostEmptyPages} empty pages of a list in a row`);
     shrink();
     return page;
   }
@@ -142,7 +140,7 @@ function pagesOf({ pages }: HeldList, { read, look, from, now, shrink }: PagesCo
     async page(number) {
       for (let i = 0; ; i += 1) {
         let page = pages[i];
-        // On the way only the key of the next page counts, which does not change.
+        // Of the pages before the wanted one only the key of the next is needed, and keys do not change.
         const passed = i < number && page?.next !== undefined;
         const useful = page !== undefined && isGood(page) && (i < number || page.items !== undefined);
         if (page === undefined || !(passed || useful)) page = await load(i);
@@ -171,7 +169,7 @@ function broken(what: string): SessionError {
 
 function lostPlace(cause: SessionError): SessionError {
   const { message, hint } = invalidArgument(
-    'Vectara no longer has the position where the previous page ended.',
+    'Vectara no longer accepts the position where the previous page ended.',
     'Start again without pageToken.',
   );
   return new SessionError('INVALID_ARGUMENT', message, { hint, cause });

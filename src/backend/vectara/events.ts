@@ -14,7 +14,7 @@ import { ownSession } from './own-session.ts';
 import { checkEventId, eventPath, sessionPath, treeOf } from './paths.ts';
 import { microsField, textField } from './wire.ts';
 
-/** How the events of a session are shown. Vectara has no invocations: the session's id stands for them. */
+/** What mapping a session's events needs. Vectara has no invocations, so the session's id takes their place. */
 export function contextOf(vectara: Vectara, session: JsonObject, ref: SessionRef): EventContext {
   return {
     agent: textField(session, 'agent_key') ?? treeOf(ref.app).key,
@@ -42,7 +42,7 @@ export async function listEvents(vectara: Vectara, ref: SessionRef, query: Event
     pageSize: query.pageSize,
     cursor: query.cursor,
     after: afterEventId === undefined ? undefined : await anchorOf(vectara, at, afterEventId),
-    // Times are shown in milliseconds, and what is shown must not come back as later than itself.
+    // Vectara's times are finer than the milliseconds that callers see. An event is not later than its own time.
     laterThan: afterTime === undefined ? undefined : afterTime * 1000 + 999,
     fresh,
     look,
@@ -53,12 +53,12 @@ export async function listEvents(vectara: Vectara, ref: SessionRef, query: Event
   return { items: shown, cursor: page.cursor };
 }
 
-/** Milliseconds within which a call for fewer events counts as a repetition of the call before it. */
+/** Milliseconds within which the same query with a smaller page belongs to the call before it. */
 const shorterMs = 500;
 
 /**
- * Whether a query goes on with a list, and in which look at it. A caller that gets more than its answer holds asks
- * again for fewer at once: that is still the same look.
+ * Whether a query continues a list, and which look it belongs to. A tool whose answer has no room for all events
+ * asks again at once for fewer: that is the same look.
  */
 function lookOf(vectara: Vectara, ref: SessionRef, query: EventQuery): { goesOn: boolean; look: number } {
   const { pageSize, ...rest } = query;
@@ -72,8 +72,8 @@ function lookOf(vectara: Vectara, ref: SessionRef, query: EventQuery): { goesOn:
 }
 
 /**
- * Events of a session as Vectara has them, in order.
- * @param from the path of the session, as an alias or as an agent has it
+ * Reads a page of a session's events as Vectara sends them, in order.
+ * @param from the path of the session, below its alias or below its agent
  */
 async function wireEvents(
   vectara: Vectara,
@@ -101,7 +101,7 @@ async function wireEvents(
   });
 }
 
-/** Where "after this event" is. @throws SessionError NOT_FOUND */
+/** The position that `afterEventId` stands for. @throws SessionError NOT_FOUND */
 async function anchorOf(vectara: Vectara, at: SessionRef, id: string): Promise<{ id: string; time: number }> {
   const known = vectara.eventTimes.get(`${sessionPath(at)} ${id}`);
   const time = known ?? microsField(await readEvent(vectara, at, id), 'created_at');
@@ -110,7 +110,8 @@ async function anchorOf(vectara: Vectara, at: SessionRef, id: string): Promise<{
 }
 
 /**
- * The path of a session below the agent that an alias chose: lists below an alias cannot show hidden events.
+ * The path of a session below its agent, also when the caller named an alias: lists below an alias never contain
+ * hidden events.
  */
 function directPath(session: JsonObject, at: SessionRef): string {
   const agent = textField(session, 'agent_key');
@@ -118,8 +119,8 @@ function directPath(session: JsonObject, at: SessionRef): string {
 }
 
 /**
- * Says of each event whether it is hidden. No schema of Vectara's declares a field for that, so beside the
- * field that its texts name, an event counts as hidden when the list without hidden ones lacks it.
+ * Marks the hidden events. Vectara's texts name a field for that, but no schema declares it, so an event counts as
+ * hidden also when the list without hidden events lacks it.
  */
 async function markHidden(
   vectara: Vectara,
@@ -193,7 +194,7 @@ export async function deleteEvent(
   vectara.eventPages.forget(sessionPath(at));
 }
 
-/** The id of the event that was stored last, by time. @throws SessionError INVALID_ARGUMENT without events */
+/** The id of the latest event. @throws SessionError INVALID_ARGUMENT when the session has no events */
 export async function lastEventId(vectara: Vectara, at: SessionRef): Promise<string> {
   const [last] = await latestEvents(vectara, at, 1);
   const id = last === undefined ? undefined : textField(last, 'id');
@@ -205,7 +206,7 @@ export async function lastEventId(vectara: Vectara, at: SessionRef): Promise<str
   return id;
 }
 
-/** The events that were stored last, the last one first. */
+/** The latest events, the last one first. */
 export async function latestEvents(vectara: Vectara, at: SessionRef, most: number): Promise<JsonObject[]> {
   const look = vectara.eventPages.nextLook();
   const query = { order: 'desc', pageSize: most, fresh: true, look } as const;

@@ -13,9 +13,9 @@ import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
 export type { VectaraConfig } from './config.ts';
 
 /**
- * Vectara's Agent Sessions as a backend. An app is an agent's key, or `alias:` and the key of an alias; whose a
- * session is stands in its metadata under `end_user_id`, and is looked at before every operation. There is no
- * append: an input to a session at Vectara sets the agent to work.
+ * Vectara's Agent Sessions as a backend. An app is an agent's key, or `alias:` and the key of an alias. The owner of
+ * a session is in its metadata under `end_user_id`, which is checked before every operation. There is no append:
+ * at Vectara every input to a session runs the agent.
  * @throws SessionError INVALID_ARGUMENT for a configuration that cannot work; nothing is sent yet
  */
 export async function openVectara(config: VectaraConfig): Promise<Backend> {
@@ -69,19 +69,19 @@ export async function openVectara(config: VectaraConfig): Promise<Backend> {
 
 const notes = (unmasked: boolean): string[] => [
   'An app is the key of an agent, or alias: and the key of an alias.',
-  "A session's state is its metadata, which the agent's instructions and tools can read; its owner is kept under end_user_id, which is not shown.",
+  "A session's state is its metadata at Vectara, which the agent's instructions and tools can read; the owner is kept there under end_user_id, which tools do not show.",
   "A session's labels are Vectara's own fields: enabled, tti_minutes (idle minutes after which it is deleted), description (shown as a field) and, to read only, status.",
   'Sessions have no revisions, no expiry time and no update time: updateTime is the time of creation.',
-  'Users can choose the same sessionId: where another user has the key, the session gets another key at Vectara.',
-  'Lists of more than 1,000 sessions come in the order that Vectara gives them.',
+  'Two users can choose the same sessionId: the second session then gets another key at Vectara.',
+  'Lists of more than 1,000 sessions keep the order in which Vectara lists them.',
   'Stored events carry the id of their session as invocationId, since Vectara has no invocations.',
   'Events cannot be appended: query sends a message and runs the agent, submit_tool_outputs answers its calls.',
   'query has the class methods input_message, interrupt and compact; stream_query takes steer and follow_up to join a run.',
-  'A message that is sent twice is stored twice: when an answer was lost, check with list_events before you send the message again.',
+  'Vectara stores a message twice that is sent twice: when an answer was lost, check with list_events before you send the message again.',
   'Only what the agent itself says is the text of a run; loaded skills, hand-overs and summaries are marked as thoughts.',
   'A fork copies the metadata as it is now, the visible events and the artifacts.',
   'Artifacts have one version, 0; files come with a message or from the agent.',
   unmasked
-    ? 'The operator switched the masking off: arguments of client tool calls are shown with their secrets.'
+    ? 'The operator switched masking off: arguments of client tool calls are shown with their secrets.'
     : 'Arguments of client tool calls are masked unless the agent wrote them itself.',
 ];

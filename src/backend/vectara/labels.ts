@@ -3,13 +3,13 @@ import type { JsonObject } from '../../model/json.ts';
 import { numberField, textField } from './wire.ts';
 
 /**
- * The fields of a Vectara session other than name and metadata, as labels of the session: Vectara has no labels of its own,
- * and tools take no field that one service alone knows. A description may be given as a label too; it is shown as a
- * field, since no other backend could take its text as a label when the session is copied.
+ * The labels of a Vectara session are the service's own fields other than name and metadata: Vectara has no labels,
+ * and tools have no arguments for the fields of a single service. A description can be set as a label, but is
+ * shown as a field: other backends would refuse its text as a label when the session is copied there.
  */
 type Labels = Record<string, string>;
 
-/** Longest time to idle that is taken: a year. */
+/** Longest idle time that is accepted: a year. */
 const mostMinutes = 525_600;
 
 export function labelsOf(wire: JsonObject): Labels | undefined {
@@ -26,9 +26,9 @@ export function labelsOf(wire: JsonObject): Labels | undefined {
 }
 
 /**
- * The fields of a request that labels stand for.
- * @param before the labels of the session as it is: one that comes back unchanged is nothing to set
- * @throws SessionError UNIMPLEMENTED for other labels, INVALID_ARGUMENT for values that cannot be
+ * Turns labels into the fields of a request.
+ * @param before the session's present labels: a label with its present value sets nothing
+ * @throws SessionError UNIMPLEMENTED for other labels, INVALID_ARGUMENT for values that Vectara does not accept
  */
 export function fieldsOf(labels: Labels | undefined, before: Labels = {}): JsonObject {
   const fields: JsonObject = {};
@@ -61,7 +61,7 @@ function notSettable(key: string): SessionError {
   });
 }
 
-/** @throws SessionError UNIMPLEMENTED for a label that no session here has */
+/** @throws SessionError UNIMPLEMENTED for a label that sessions at Vectara cannot have */
 export function checkLabelFilter(key: string): void {
   if (!['status', 'enabled', 'tti_minutes'].includes(key)) throw notSettable(key);
 }

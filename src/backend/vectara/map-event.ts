@@ -5,21 +5,21 @@ import { artifactName } from './map-session.ts';
 import { type CallOrigin, maskArguments, maskOverridden } from './mask.ts';
 import { listField, numberField, objectField, textField, timeField } from './wire.ts';
 
-/** What an event says of itself only through its surroundings. */
+/** What mapping an event needs beyond the event's own JSON. */
 export interface EventContext {
-  /** Author of what no user wrote: the agent's key. */
+  /** The agent's key: the author of all events that no user wrote. */
   agent: string;
-  /** Vectara has no invocations. */
+  /** Given to every event, since Vectara has no invocations. */
   invocationId: string;
   /** Whether the operator wants the arguments of client tool calls in clear. */
   unmask: boolean;
-  /** The call that a `tool_input` event id stands for, if it is known. */
+  /** The `tool_input` event with an id, where it is known. */
   callOf?(eventId: string): JsonObject | undefined;
-  /** For events that come without a time. Milliseconds. */
+  /** Milliseconds since the epoch, for events that come without a time. */
   now(): number;
 }
 
-/** How one kind of event is mapped. `about` goes to `customMetadata.vectara`, beside the type. */
+/** What a mapper makes of an event. `about` goes to `customMetadata.vectara`, beside the type. */
 type Mapped = Partial<Omit<Event, 'content' | 'customMetadata'>> & {
   parts?: Part[] | undefined;
   role?: 'user' | 'model' | undefined;
@@ -27,8 +27,8 @@ type Mapped = Partial<Omit<Event, 'content' | 'customMetadata'>> & {
 };
 
 /**
- * A Vectara event as an event of the common model (docs/protocols/vectara.md, "Events"). The original type is in
- * `customMetadata.vectara.type`; a type that is not known keeps its plain fields there.
+ * Maps a Vectara event to the common model (docs/protocols/vectara.md, "Events"). The original type is kept in
+ * `customMetadata.vectara.type`.
  */
 export function toEvent(wire: JsonObject, context: EventContext): Event {
   const type = textField(wire, 'type') ?? 'unknown';
@@ -56,8 +56,8 @@ const text = (value: string | undefined): Part[] | undefined =>
   value === undefined || value === '' ? undefined : [{ text: value }];
 
 /**
- * Words that are not the agent's answer: instructions that it loaded, a hand-over, a summary. Marked as thoughts
- * they stay out of what counts as the text of a run, and the part says what they are.
+ * Text that is not the agent's answer: loaded instructions, a hand-over, a summary. Marked as a thought it stays
+ * out of the text of a run, and `partMetadata` says what it is.
  */
 const aside = (type: string, value: string | undefined): Part[] | undefined =>
   text(value)?.map((part) => ({ ...part, thought: true, partMetadata: { type } }));
@@ -85,7 +85,7 @@ const mappers: Record<string, Mapper> = {
     about: {
       toolConfigurationName: textField(wire, 'tool_configuration_name'),
       error: wire.error === true ? true : undefined,
-      // Their values may be of any origin; that they were there is all that is told.
+      // The values may be secrets: only the names of the arguments are shown.
       overriddenArguments: namesOf(objectField(wire, 'resolved_argument_overrides')),
     },
   }),
@@ -144,13 +144,13 @@ const mappers: Record<string, Mapper> = {
   client_tool_pending: pendingCalls,
 };
 
-// A type such as "constructor" is unknown, not a member of every object.
+// Object.hasOwn, because a type such as "constructor" is a member of every object.
 function byType(type: string): Mapper {
   const mapper = Object.hasOwn(mappers, type) ? mappers[type] : undefined;
   return mapper ?? unknownType;
 }
 
-// From an unknown type only its plain text is taken: other fields may hold anything, secrets too.
+// Of an unknown type only the text is shown: its other fields may hold secrets.
 const unknownType: Mapper = (wire) => ({ parts: aside('unknown', textField(wire, 'content')) });
 
 function messagePart(message: unknown): Part {
@@ -186,13 +186,13 @@ const callFacts = (wire: JsonObject): JsonObject => ({
 const overriddenPaths = (wire: JsonObject): string[] =>
   listField(wire, 'argument_override_paths').filter((path) => typeof path === 'string');
 
-/** What the `tool_input` event of a call tells of the call's arguments. */
+/** The origin of a call's arguments, read from its `tool_input` event. */
 function originOf(toolInput: JsonObject | undefined): CallOrigin | undefined {
   if (toolInput === undefined) return undefined;
   return { said: objectField(toolInput, 'tool_input') ?? {}, overridden: overriddenPaths(toolInput) };
 }
 
-/** The arguments of an outstanding call as they may be shown. */
+/** The arguments of an outstanding call, masked unless the operator switched masking off. */
 export function shownArguments(
   call: JsonObject,
   toolInput: JsonObject | undefined,
@@ -223,7 +223,7 @@ function pendingCalls(wire: JsonObject, context: EventContext): Mapped {
 const namesOf = (value: JsonObject | undefined): string[] | undefined =>
   value === undefined || Object.keys(value).length === 0 ? undefined : Object.keys(value);
 
-/** An event that the stream tells of and the session does not keep. */
+/** An event of the stream that Vectara does not store. */
 export function passingEvent(
   fields: Partial<Omit<Event, 'customMetadata'>>,
   type: string,

@@ -15,13 +15,13 @@ export function ownerOf(wire: JsonObject): string | undefined {
   return owner === '' ? undefined : owner;
 }
 
-/** A session's state: its metadata without the fields that say whose it is and under which id. */
+/** A session's state: its metadata without the fields that hold the owner and the caller's id. */
 export function stateOf(wire: JsonObject): JsonObject {
   const { [ownerField]: _owner, [idField]: _id, ...state } = objectField(wire, 'metadata') ?? {};
   return state;
 }
 
-/** The id under which callers know a session: its key, unless that had to be another one. */
+/** The id under which callers know a session: its key, or the id that `separateKey` made a key for. */
 function idOf(wire: JsonObject, userId: string): string | undefined {
   const key = textField(wire, 'key');
   const id = textField(objectField(wire, 'metadata') ?? {}, idField);
@@ -29,8 +29,8 @@ function idOf(wire: JsonObject, userId: string): string | undefined {
 }
 
 /**
- * A session (docs/protocols/vectara.md, "Sessions"). Vectara keeps no time of the last change, so the time of
- * creation stands in its place. Undefined for a session without an owner.
+ * Maps a session (docs/protocols/vectara.md, "Sessions"); undefined for a session without an owner. Vectara keeps
+ * no time of the last change, so `updateTime` is the time of creation.
  */
 export function toSession(wire: JsonObject, app: string): Session | undefined {
   const userId = ownerOf(wire);
@@ -67,8 +67,8 @@ export function toApp(wire: JsonObject, kind: 'agent' | 'alias'): App | undefine
 const artifactIdPattern = /^art_[a-z0-9_-]{1,200}$/;
 
 /**
- * The name of an artifact: its id and its file name, since two files of a session may have one file name and
- * only the id finds them.
+ * The name of an artifact: its id and its file name. Two files of a session may have the same file name, so only
+ * the id identifies one.
  */
 export function artifactName(wire: JsonObject): string | undefined {
   const id = textField(wire, 'artifact_id');
@@ -97,7 +97,7 @@ export function toArtifact(wire: JsonObject): Artifact | undefined {
   });
 }
 
-/** The checksum in hexadecimal, whether it came so or in base64. */
+/** The checksum in hexadecimal. Vectara's texts do not say whether it is sent so or in base64; both are read. */
 export function sha256Of(wire: JsonObject): string | undefined {
   const text = textField(wire, 'checksum_sha256') ?? '';
   if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();

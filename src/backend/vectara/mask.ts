@@ -1,23 +1,22 @@
 import { isObject, type JsonObject } from '../../model/json.ts';
 
-/** What stands in the place of a hidden value; Vectara's own sign for one. */
+/** Replaces a hidden value. Vectara masks secrets with the same text. */
 const maskedValue = '****';
 
 /**
- * What is known about the origin of a call's arguments: its `tool_input` event (docs/protocols/vectara.md,
- * "Events").
+ * The origin of a call's arguments, from its `tool_input` event (docs/protocols/vectara.md, "Events").
  */
 export interface CallOrigin {
-  /** What the agent itself said: `tool_input`. */
+  /** The arguments that the agent wrote: `tool_input`. */
   said: JsonObject;
-  /** `argument_override_paths`: where the configuration put a value that the agent never saw. */
+  /** `argument_override_paths`: where the configuration set a value that the agent never saw. */
   overridden: readonly string[];
 }
 
 /**
- * Arguments of a client tool call without the values that the agent did not write itself. Vectara resolves secrets
- * into them and hands them out in clear (docs/protocols/vectara.md, "Client tool calls"), so a value is shown only
- * where the agent's own call has the very same one and no override covers it; without a known origin, none is.
+ * Masks the arguments of a client tool call that the agent did not write itself. Vectara fills in secrets and sends
+ * them in clear (docs/protocols/vectara.md, "Client tool calls"), so a value is shown only where the agent's own
+ * call has the same value and no override covers it. Without a known origin all values are masked.
  */
 export function maskArguments(args: JsonObject, origin: CallOrigin | undefined): JsonObject {
   const said = leavesOf(origin?.said ?? {});
@@ -28,7 +27,7 @@ export function maskArguments(args: JsonObject, origin: CallOrigin | undefined):
   }) as JsonObject;
 }
 
-/** What the agent said, without values at overridden paths: normally there are none. */
+/** Masks the agent's own arguments at overridden paths. Normally the agent wrote none there. */
 export function maskOverridden(said: JsonObject, overridden: readonly string[]): JsonObject {
   return mapLeaves(said, [], (keys, value) =>
     covers(overridden, pathOf(keys)) ? maskedValue : value,
@@ -45,11 +44,11 @@ function covers(overridden: readonly string[], path: string): boolean {
   );
 }
 
-/** Dot notation with indices in brackets, as Vectara writes paths: `config.auth.token`, `items[0]`. */
+/** A path as Vectara writes it, with dots and with indices in brackets: `config.auth.token`, `items[0]`. */
 const pathOf = (keys: Keys): string =>
   keys.map((key, i) => (typeof key === 'number' ? `[${key}]` : i === 0 ? key : `.${key}`)).join('');
 
-/** The way to a value. Unlike its path it is of one value alone, whatever signs the keys hold. */
+/** The keys that lead to a value. Two values may have one path in dot notation, but never the same keys. */
 type Keys = readonly (string | number)[];
 
 function mapLeaves(value: unknown, keys: Keys, change: (keys: Keys, leaf: unknown) => unknown): unknown {

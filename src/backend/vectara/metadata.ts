@@ -5,7 +5,7 @@ import type { Vectara } from './client.ts';
 import { idField, ownerField } from './filter.ts';
 import { objectField } from './wire.ts';
 
-/** The metadata of a new session, its owner included. @throws SessionError for keys that no caller sets */
+/** The metadata of a new session, its owner included. @throws SessionError for keys that callers cannot set */
 export function newMetadata(vectara: Vectara, userId: string, state: JsonObject): JsonObject {
   refuseSharedState(state);
   const own = splitState(state).session;
@@ -13,7 +13,7 @@ export function newMetadata(vectara: Vectara, userId: string, state: JsonObject)
   return { ...own, [ownerField]: userId };
 }
 
-/** The metadata for a whole new state, with the owner and what callers may not touch as before. */
+/** The metadata that replaces the state. The owner and protected keys stay as they were. */
 export function changedMetadata(
   vectara: Vectara,
   userId: string,
@@ -24,7 +24,7 @@ export function changedMetadata(
   const kept = Object.entries(current).filter(
     ([key]) => key === idField || vectara.settings.protectedMetadata.has(key),
   );
-  // A caller that reads, changes and writes back the state sends protected values back as they were.
+  // A caller that reads, changes and writes back the state sends protected keys with their present values.
   const own = Object.fromEntries(
     Object.entries(state).filter(
       ([key, value]) => !kept.some(([k, v]) => k === key && JSON.stringify(v) === JSON.stringify(value)),
@@ -37,12 +37,12 @@ function refuseProtected(vectara: Vectara, state: JsonObject): void {
   for (const key of [ownerField, idField])
     if (Object.hasOwn(state, key))
       throw invalidArgument(
-        `The state holds the key ${key}, which says whose session it is and cannot be set.`,
+        `The state contains the key ${key}, which identifies the session's owner and cannot be set.`,
         'Leave that key out of the state.',
       );
   if (Object.keys(state).some((key) => vectara.settings.protectedMetadata.has(key)))
     throw invalidArgument(
-      'The state sets a key that the operator has protected, because agents trust it.',
+      'The state sets a key that the operator has protected because agents trust it.',
       'Leave that key out, or send it back with the value that get_session shows.',
     );
 }
@@ -52,12 +52,12 @@ function refuseSharedState(state: JsonObject): void {
   if (Object.keys(user).length + Object.keys(app).length > 0)
     throw new SessionError(
       'UNIMPLEMENTED',
-      'The vectara backend has no state that sessions share: user: and app: keys.',
+      'The vectara backend has no state that sessions share, so no user: and app: keys.',
       { hint: 'Use keys without a prefix; they belong to the one session.' },
     );
 }
 
-/** The metadata after single keys of the state were set; undefined when there is nothing to set. */
+/** The metadata with single keys of the state set; undefined when `delta` sets nothing. */
 export function mergedMetadata(
   vectara: Vectara,
   before: JsonObject,

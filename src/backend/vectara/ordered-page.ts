@@ -1,6 +1,6 @@
 import type { Page } from '../../model/page.ts';
 
-/** A thing with its place in time and in the order in which the service told of it. */
+/** An item with its time and with its place in the order of arrival. */
 interface Placed<T> {
   item: T;
   id: string;
@@ -9,25 +9,28 @@ interface Placed<T> {
   arrival: number;
 }
 
-export interface WindowOptions<T> {
+export interface OrderedPageOptions<T> {
   idOf(item: T): string;
   timeOf(item: T): number;
   order: 'asc' | 'desc';
   pageSize: number;
-  /** Of the page before: its last thing. */
+  /** Of the previous page: its last item. */
   cursor?: string | undefined;
-  /** Only things after this one, whatever the order of the list. Its time is known even if it does not arrive. */
+  /** Only items after this one, in either order. Its time counts even if it does not arrive. */
   after?: { id: string; time: number } | undefined;
-  /** What is not wanted counts for the order only. */
+  /** Whether an item may be on the page. The others still help to find out how the source is sorted. */
   wanted?(item: T): boolean;
 }
 
 /**
- * One page of things in the order of time, from a source whose order nobody promises (docs/protocols/vectara.md,
- * "Pages"): all of it is read, and little more than a page of it is held at a time. Things of the same time stay in
- * the order of their arrival, or in the opposite order when the source tells the newest first.
+ * One page of items in the order of time, from a source whose order is not documented (docs/protocols/vectara.md,
+ * "Pages"). All of the source is read, and little more than a page of it kept in memory. Items of the same time stay
+ * in the order of arrival, or in the opposite order when the source sends the newest first.
  */
-export async function orderedPage<T>(source: AsyncIterable<T>, options: WindowOptions<T>): Promise<Page<T>> {
+export async function orderedPage<T>(
+  source: AsyncIterable<T>,
+  options: OrderedPageOptions<T>,
+): Promise<Page<T>> {
   const { order, pageSize } = options;
   const cursor = options.cursor === undefined ? undefined : openCursor(options.cursor);
   const sign = order === 'asc' ? 1 : -1;
@@ -59,8 +62,8 @@ export async function orderedPage<T>(source: AsyncIterable<T>, options: WindowOp
   const rest = kept
     .filter((placed) => {
       if (placed.id === cursor?.id || placed.id === options.after?.id) return false;
-      // An anchor that is gone or hidden has a time and no place among things of that same time: what follows
-      // an event is rather shown twice than never; the next page rather goes on.
+      // An anchor that is deleted or hidden does not arrive, so its place among items of its time is unknown.
+      // After an event they are all shown: twice is better than never. After a cursor none is, so that pages end.
       if (options.after !== undefined && afterArrival !== undefined)
         if (compare(placed, { time: options.after.time, arrival: afterArrival }) < 0) return false;
       if (cursor === undefined) return true;
@@ -77,8 +80,8 @@ export async function orderedPage<T>(source: AsyncIterable<T>, options: WindowOp
 }
 
 /**
- * What can still be on the page: the first ones by time, and all that share the time of the last of these or of an
- * anchor. Of those with an anchor's time nobody knows yet which lie beyond it, so they do not count.
+ * The items that can still be on the page: the first by time, and all that have the time of the last of these or of
+ * an anchor. Items of an anchor's time are not counted, because it is not known yet which of them come after it.
  */
 function nearest<T>(
   kept: Placed<T>[],

@@ -9,8 +9,8 @@ import { checkSessionKey, separateKey, sessionPath, treeOf } from './paths.ts';
 import { type OwnSession, textField } from './wire.ts';
 
 /**
- * The session with an id, if it is the owner's: every other operation begins here. A session of another user, of
- * another agent or without an owner is as if it were not there.
+ * The owner's session with an id: every other operation begins here. A session of another user, of another agent or
+ * without an owner is answered exactly as one that does not exist.
  * @throws SessionError NOT_FOUND
  */
 export async function ownSession(
@@ -28,10 +28,10 @@ export async function ownSession(
 }
 
 /**
- * The key for a new session under the caller's own id. All users of an agent share the keys of its sessions, so a
- * key that somebody else has would tell one user about another if it were refused: the session then gets a key of
- * its own, and is found by its id all the same. Both keys are looked up each time, so that time tells nothing.
- * @throws SessionError ALREADY_EXISTS for a session of the owner's
+ * The key for a new session with the caller's own id. All users of an agent share the keys of its sessions, so
+ * refusing a key would tell one user about another's session. A session whose key is taken therefore gets a key of
+ * its own, and is still found by its id. Both keys are looked up each time, so that the time taken is the same.
+ * @throws SessionError ALREADY_EXISTS when the owner has a session with this id
  */
 export async function freeKey(vectara: Vectara, owner: Owner, sessionId: string): Promise<string> {
   const places = placesOf({ ...owner, sessionId: checkSessionKey('sessionId', sessionId) });
@@ -40,7 +40,7 @@ export async function freeKey(vectara: Vectara, owner: Owner, sessionId: string)
   return found[0] === undefined ? sessionId : separateKey(owner.userId, sessionId);
 }
 
-/** Where the session with an id may be. */
+/** Both places where the session with an id may be. */
 const placesOf = (ref: SessionRef): SessionRef[] => [
   ref,
   { ...ref, sessionId: separateKey(ref.userId, ref.sessionId) },
@@ -56,12 +56,12 @@ function absentIfNotFound(error: unknown): undefined {
   throw error;
 }
 
-/** Whether an object that came back is the session that was asked for. */
+/** Whether Vectara's answer is the session that was asked for. */
 export function isOwn(wire: JsonObject, at: SessionRef): boolean {
   return ownerOf(wire) === at.userId && textField(wire, 'key') === at.sessionId && isBelow(wire, at.app);
 }
 
-/** Whether a session is one of the agent or alias. */
+/** Whether a session belongs to the agent or alias. */
 export function isBelow(wire: JsonObject, app: string): boolean {
   const tree = treeOf(app);
   const key = textField(wire, tree.kind === 'alias' ? 'alias_key' : 'agent_key');

@@ -15,7 +15,7 @@ export interface Tree {
   base: string;
 }
 
-/** @throws SessionError INVALID_ARGUMENT for anything that cannot be a key, before it gets near a path */
+/** @throws SessionError INVALID_ARGUMENT for a text that is not a key, so that nothing else reaches a path */
 export function treeOf(app: string): Tree {
   const isAlias = app.startsWith(aliasPrefix);
   const key = isAlias ? app.slice(aliasPrefix.length) : app;
@@ -42,8 +42,8 @@ export function checkSessionKey(name: string, value: string): string {
 }
 
 /**
- * The key of a session whose id is taken by somebody else's session: made of user and id, so that it can be found
- * again and nobody can meet it by chance.
+ * The key of a session whose id is already the key of another user's session. It is a hash of user and id, so that
+ * it can be computed again.
  */
 export function separateKey(userId: string, sessionId: string): string {
   const digest = createHash('sha256')

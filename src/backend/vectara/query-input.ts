@@ -12,9 +12,9 @@ export interface InputOptions {
 }
 
 /**
- * The body that says a message: JSON, or a form when files go with it (docs/protocols/vectara.md, "Talking to an
+ * The request body for a message: JSON, or a form when it has files (docs/protocols/vectara.md, "Talking to an
  * agent").
- * @throws SessionError INVALID_ARGUMENT for parts that a message to an agent cannot have
+ * @throws SessionError INVALID_ARGUMENT for parts that a message to an agent cannot contain
  */
 export function messageBody(message: Content, options: InputOptions): JsonObject | FormData {
   const messages: JsonObject[] = [];
@@ -24,7 +24,7 @@ export function messageBody(message: Content, options: InputOptions): JsonObject
     else messages.push(messageOf(part));
   }
   if (messages.length + files.length === 0)
-    throw invalidArgument('The message is empty.', 'Give it a text or a file.');
+    throw invalidArgument('The message is empty.', 'Give a text or a file.');
   return inputBody(messages, files, options);
 }
 
@@ -80,7 +80,7 @@ function fileOf(
       `A file has ${bytes.length} bytes, more than the ${options.maxFileBytes} that this server uploads.`,
       'Send a smaller file, or ask the operator to raise the limit for artifacts.',
     );
-  // A name is a name: no folders, and nothing that could end a header.
+  // A file name goes into a header of the form: no folders, quotes or control characters.
   const name = cutEnd((data.displayName ?? '').replace(/[\\/"\p{Cc}]/gu, '_'), 200);
   return {
     name: /^[. _]*$/.test(name) ? `file-${index + 1}` : name,

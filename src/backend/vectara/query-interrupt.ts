@@ -5,15 +5,15 @@ import type { Vectara } from './client.ts';
 import { sessionPath } from './paths.ts';
 import { textField } from './wire.ts';
 
-/** Milliseconds that a cancelled run gets to stop by itself. */
+/** Milliseconds to wait for the answer to an interrupt. */
 const interruptMs = 5000;
 
-/** Where inputs go. */
+/** The path that takes the inputs of a session. */
 export const eventsPath = (ref: SessionRef): string => `${sessionPath(ref)}/events`;
 
 /**
- * Watches over a run: when the caller gives it up, by the signal or by leaving the loop, the agent is told to
- * stop. A run that was there before our message is somebody else's and goes on.
+ * Interrupts the agent when the caller gives up a run, by the signal or by leaving the loop. A run that was under
+ * way before our message belongs to somebody else and goes on.
  */
 export function openRun(vectara: Vectara, ref: SessionRef, session: JsonObject, signal: AbortSignal) {
   let ours = textField(session, 'status') !== 'running';
@@ -39,7 +39,7 @@ export function openRun(vectara: Vectara, ref: SessionRef, session: JsonObject, 
 }
 
 function interrupt(vectara: Vectara, ref: SessionRef): Promise<unknown> {
-  // The call that is given up has ended, and this is sent because of it.
+  // The deadline of the cancelled call must not stop the interrupt that the cancelling sends.
   return withoutDeadline(() =>
     vectara.json('interact', {
       method: 'POST',

@@ -41,8 +41,8 @@ const shapes: Record<keyof typeof methods, string> = {
 };
 
 /**
- * The inputs of a session other than a plain message, each answered as a whole: `input_message` (with skills, `since` and
- * `behavior`), `interrupt` and `compact`. The answer is `{sessionId, text, events}`.
+ * Sends an input other than a plain message and waits for the whole answer: `input_message` (with skills, `since`
+ * and `behavior`), `interrupt` or `compact`.
  */
 export async function callMethod(
   vectara: Vectara,
@@ -60,7 +60,7 @@ export async function callMethod(
   const ref = { ...owner, sessionId: id };
   const { wire, at } = await ownSession(vectara, ref, signal);
   const run = openRun(vectara, at, wire, signal);
-  // A caller who gives up an interrupt or a compaction does not want the agent to stop.
+  // Cancelling an interrupt or a compaction must not interrupt the agent.
   if (classMethod !== 'input_message') run.over();
   try {
     const answer = await vectara.json('interact', {
@@ -85,7 +85,7 @@ export async function callMethod(
 
 const isMethod = (name: string): name is keyof typeof methods => Object.hasOwn(methods, name);
 
-/** The last of these is the answer of a turn. */
+/** The last event of one of these types is the answer of a turn. */
 const answerTypes = new Set(['agent_output', 'structured_output']);
 
 function typeOf(event: Event): unknown {

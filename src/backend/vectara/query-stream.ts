@@ -7,9 +7,9 @@ import { type EventContext, passingEvent, toEvent } from './map-event.ts';
 import { listField, numberField, objectField, textField, timeField } from './wire.ts';
 
 /**
- * The events of a streamed answer (docs/protocols/vectara.md, "Streams"): text and reasoning as partial events
- * while they grow, everything else as it comes. Ends at `end` and nowhere before it.
- * @throws SessionError UNAVAILABLE when the agent reported an error, or when the stream broke off
+ * Yields the events of a streamed answer (docs/protocols/vectara.md, "Streams"): pieces of text and reasoning as
+ * partial events, everything else as it comes. Only `end` ends it.
+ * @throws SessionError UNAVAILABLE when the agent reported an error, or when the stream broke off before `end`
  */
 export async function* streamedEvents(
   chunks: AsyncIterable<Uint8Array>,
@@ -23,7 +23,7 @@ export async function* streamedEvents(
         throw stream.failure() ?? broken(error);
       });
       if (done) throw stream.failure() ?? brokenOff();
-      // What cannot be read says nothing; if it was the cut end of the stream, that shows next.
+      // A message that is no JSON is skipped. If the stream was cut there, the next read throws.
       yield* stream.take(parse(value.data));
     }
   } finally {
@@ -33,12 +33,12 @@ export async function* streamedEvents(
   if (failure !== undefined) throw failure;
 }
 
-/** A connection that failed under way says the same as one that was closed too early. */
+/** A connection that failed under way is reported like one that was closed before `end`. */
 function broken(error: unknown): unknown {
   return error instanceof SessionError && error.code === 'UNAVAILABLE' ? brokenOff(error) : error;
 }
 
-/** The events of an answer that came whole. @throws SessionError as above */
+/** The events of an answer without a stream. @throws SessionError as `streamedEvents` */
 export function wholeEvents(answer: unknown, context: EventContext): Event[] {
   const stream = openStream(context);
   const wires = isObject(answer) ? listField(answer, 'events').filter(isObject) : [];
@@ -48,15 +48,15 @@ export function wholeEvents(answer: unknown, context: EventContext): Event[] {
   return events;
 }
 
-/** Events that end a turn before its answer. */
+/** Events that say that a turn ended without its answer. */
 const limits = {
   context_limit_exceeded: {
     message: 'The turn ended without an answer: the session no longer fits into the context of the model.',
-    hint: 'Shorten the session by query with classMethod "compact" and input {sessionId}, then send the message again.',
+    hint: 'Call query with classMethod "compact" and input {sessionId}, which shortens the session, then send the message again.',
   },
   step_transition_limit_exceeded: {
     message: 'The turn ended without an answer: the agent changed its step more often than Vectara allows.',
-    hint: "Ask the agent's owner to look at its steps; list_events shows how far it came.",
+    hint: "Call list_events to see how far the agent came, and ask the agent's owner to check its steps.",
   },
 } as const;
 type Limit = keyof typeof limits;
@@ -80,9 +80,9 @@ interface OpenStream {
   failure(): SessionError | undefined;
 }
 
-/** What has been gathered from the stream so far. */
+/** Collects what the messages of one answer say. */
 function openStream(given: EventContext): OpenStream {
-  // The calls of this run, to know which arguments of a pending call the agent wrote itself.
+  // The run's tool_input events: they tell which arguments of a pending call the agent wrote itself.
   const calls = new Map<string, JsonObject>();
   const context: EventContext = { ...given, callOf: (id) => calls.get(id) ?? given.callOf?.(id) };
   const told = new Set<string>();
@@ -126,7 +126,7 @@ function openStream(given: EventContext): OpenStream {
       const inner = objectField(wire, 'agent_event');
       if (inner === undefined) return partial(wire, true);
       const { content, author, longRunningToolIds: _ids, ...rest } = toEvent(inner, context);
-      // What a sub-agent says is not this agent's answer.
+      // The text of a sub-agent is not this agent's answer, so it is marked as a thought.
       const parts = content?.parts.map((p) => (p.text === undefined ? p : { ...p, thought: true }));
       return [
         passing(wire, {
@@ -155,24 +155,24 @@ function openStream(given: EventContext): OpenStream {
     take(wire) {
       const type = textField(wire, 'type') ?? '';
       if (isLimit(type)) limit = type;
-      // A turn that goes on to an answer has got past the limit, by a compaction for example.
+      // A turn that still answers has passed the limit, for example after a compaction.
       if (answerTypes.has(type)) limit = undefined;
       const handler = Object.hasOwn(live, type) ? live[type] : undefined;
       if (handler !== undefined) return handler(wire);
       const id = textField(wire, 'id');
-      // A type that only the stream knows and this code does not: nothing that could be stored or shown.
+      // A message of an unknown type without an id is not a stored event.
       if (id === undefined) return [];
       if (told.has(id)) return [];
       told.add(id);
       if (type === 'tool_input') calls.set(id, wire);
-      // The stored answer itself stands for the pieces before it.
+      // The stored answer replaces its pieces.
       if (type === 'agent_output') text = '';
       return [toEvent(wire, context)];
     },
   };
 }
 
-/** Token counts of the last model call, under the names of Gemini's usage metadata, as ADK has them. */
+/** Token counts of the last model call, under the names that ADK takes from Gemini's usage metadata. */
 function usageOf(wire: JsonObject): JsonObject | undefined {
   const usage = objectField(wire, 'session_context_usage');
   if (usage === undefined) return undefined;
@@ -198,14 +198,14 @@ function parse(data: string): JsonObject {
 
 function agentFailed(messages: unknown[]): SessionError {
   return new SessionError('UNAVAILABLE', 'The agent ended its work with an error.', {
-    hint: 'Read with list_events how far it came before sending the message again.',
+    hint: 'Call list_events to see how far it came before you send the message again.',
     cause: messages,
   });
 }
 
 export function brokenOff(cause?: unknown): SessionError {
   return new SessionError('UNAVAILABLE', 'The stream of the run broke off; the run may go on.', {
-    hint: 'Read what was stored with list_events, and calls that wait with list_tool_calls, before sending anything again.',
+    hint: 'Call list_events to see what was stored, and list_tool_calls for open calls, before you send anything again.',
     cause,
   });
 }

@@ -12,11 +12,11 @@ import { brokenOff, streamedEvents, wholeEvents } from './query-stream.ts';
 import { applyStateDelta } from './sessions.ts';
 import { responsesBody } from './tool-calls.ts';
 
-/** Largest answer that is read when Vectara answers a stream with plain JSON. */
+/** Largest answer in bytes that is read when Vectara sends plain JSON instead of a stream. */
 const maxWholeBytes = 32 * 1024 * 1024;
 
 /**
- * Says a message and yields what the agent does, until its turn ends or waits for a client tool
+ * Sends a message and yields the events of the agent's turn, until the turn ends or waits for a client tool
  * (docs/protocols/vectara.md, "Talking to an agent" and "Streams"). `classMethod` `steer` or `follow_up` joins a
  * run that is under way.
  */
@@ -38,7 +38,7 @@ export async function* streamQuery(
     const { headers, chunks } = await vectara.settled(
       sessionPath(at),
       () =>
-        // Sent again only when it was refused for the rate: a second message would run the agent twice.
+        // Repeated only after a refusal for quota: a second message would run the agent twice.
         vectara.stream('interact', { method: 'POST', path: eventsPath(at), retry: 'quota', body, signal }),
       signal,
     );
@@ -55,7 +55,7 @@ export async function* streamQuery(
   }
 }
 
-/** A message; or, when it holds function responses alone, the answers that the agent waits for. */
+/** The body for a message; for one of function responses alone, the body that answers open tool calls. */
 async function bodyOf(
   vectara: Vectara,
   ref: SessionRef,
@@ -76,8 +76,8 @@ function behaviorOf(classMethod: string | undefined): string | undefined {
   if (classMethod === undefined || classMethod === 'input_message') return undefined;
   if (classMethod === 'steer' || classMethod === 'follow_up') return classMethod;
   throw invalidArgument(
-    'This classMethod cannot be streamed from a Vectara agent.',
-    'Leave it out to send a message; "steer" and "follow_up" put the message into a run that is under way.',
+    'A Vectara agent cannot stream this classMethod.',
+    'Leave classMethod out to send a message; "steer" and "follow_up" send it into a run that is under way.',
   );
 }
 
@@ -91,7 +91,7 @@ async function wholeJson(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
         'RESOURCE_EXHAUSTED',
         'The answer of Vectara is larger than this server accepts.',
         {
-          hint: 'Read what the agent did with list_events.',
+          hint: 'Call list_events to see what the agent did.',
         },
       );
     read.push(chunk);

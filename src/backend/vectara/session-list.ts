@@ -14,15 +14,15 @@ import { isBelow } from './own-session.ts';
 import { treeOf } from './paths.ts';
 import { microsField, textField } from './wire.ts';
 
-/** Requests that one call of `list` makes at most. */
+/** Most requests that one call of `list` makes. */
 const scanRequests = 20;
 
-/** Pages of 100 sessions that are read to put a list in order. */
+/** Most pages of 100 sessions that are read to sort a list. */
 const orderPages = 10;
 
 /**
- * The sessions of a user, or of all users, that have an owner. Vectara is asked for them by filters; each one is
- * checked again when it arrives.
+ * Lists the sessions of a user or of all users; sessions without an owner are left out. Vectara's filters make the
+ * list shorter, and each session is checked again when it arrives.
  */
 export async function listSessions(vectara: Vectara, query: SessionQuery): Promise<Page<Session>> {
   const tree = treeOf(query.app);
@@ -33,7 +33,7 @@ export async function listSessions(vectara: Vectara, query: SessionQuery): Promi
   const name = terms.find((t) => t.field === 'displayName')?.value;
   const params = {
     filter: name === undefined ? undefined : nameFilter(name),
-    // Lists below an alias do not know it (docs/protocols/vectara.md, "Access").
+    // Lists below an alias have no metadata_filter.
     metadata_filter: userId === undefined || tree.kind === 'alias' ? undefined : ownerFilter(userId),
   };
   const accept = (wire: JsonObject): Session | undefined => {
@@ -46,18 +46,18 @@ export async function listSessions(vectara: Vectara, query: SessionQuery): Promi
   if (query.orderBy === undefined || query.cursor?.startsWith(unordered))
     return unorderedSessions(vectara, query, list);
   const ordered = await orderedSessions(vectara, query, list);
-  // Nobody can have asked for an order by times of change that Vectara does not keep: it is the common default.
+  // Vectara keeps no time of change, so a too long list in that order, the default of the tool, stays unordered.
   return ordered ?? unorderedSessions(vectara, { ...query, cursor: undefined }, list);
 }
 
-/** What of Vectara's list is wanted. */
+/** A list at Vectara, and which of its sessions are wanted. */
 interface SessionList {
   path: string;
   params: Record<string, string | undefined>;
   accept(wire: JsonObject): Session | undefined;
 }
 
-/** As Vectara lists them, page for page. */
+/** A page of sessions in the order in which Vectara lists them. */
 async function unorderedSessions(
   vectara: Vectara,
   query: SessionQuery,
@@ -65,7 +65,7 @@ async function unorderedSessions(
 ): Promise<Page<Session>> {
   const items: Session[] = [];
   let { key, skip } = openCursor(query.cursor);
-  // With a filter at Vectara's side nearly all that comes is wanted; else a small page would find little.
+  // Vectara's filter leaves nearly only wanted sessions; without one, a small page would hold few of them.
   const limit = params.metadata_filter === undefined ? servicePageSize : query.pageSize;
   for (let request = 0; request < scanRequests; request += 1) {
     const page = await readPage(vectara, 'listSessions', at, 'sessions', { ...params, limit, page_key: key });
@@ -86,7 +86,7 @@ async function unorderedSessions(
 
 const unordered = 'u';
 
-/** Vectara's page key, and how many sessions of that page were looked at already. */
+/** Vectara's page key, and how many sessions of that page the previous answers used. */
 const sealCursor = (key: string | undefined, skip: number): string => `${unordered}${skip}:${key ?? ''}`;
 
 function openCursor(cursor: string | undefined): { key: string | undefined; skip: number } {
@@ -95,8 +95,8 @@ function openCursor(cursor: string | undefined): { key: string | undefined; skip
 }
 
 /**
- * The order of Vectara's own list is documented nowhere, so the whole list is read for an order: undefined when it
- * is too long and an order by the time of change was asked for.
+ * A page of sessions in order. The order of Vectara's list is documented nowhere, so all of it is read. Undefined
+ * when the list is too long and the order is by time of change.
  */
 async function orderedSessions(
   vectara: Vectara,
@@ -104,7 +104,7 @@ async function orderedSessions(
   { path: at, params, accept }: SessionList,
 ): Promise<Page<Session> | undefined> {
   const tooMany = new SessionError('FAILED_PRECONDITION', 'There are too many sessions to sort.', {
-    hint: 'Narrow the list by a filter, or order by updateTime: long lists then keep the order of Vectara.',
+    hint: 'Narrow the list with a filter, or order by updateTime: a long list then keeps the order of Vectara.',
   });
   const source = readAll(vectara, 'listSessions', at, 'sessions', params, {
     maxPages: orderPages,

@@ -35,7 +35,7 @@ export async function createSession(vectara: Vectara, owner: Owner, input: NewSe
 }
 
 /**
- * A copy made by Vectara itself: visible events under new ids, and artifacts (docs/protocols/vectara.md,
+ * Lets Vectara copy a session: the visible events under new ids, and the artifacts (docs/protocols/vectara.md,
  * "Sessions").
  */
 export async function forkSession(vectara: Vectara, ref: SessionRef, options: ForkOptions): Promise<Session> {
@@ -52,7 +52,7 @@ export async function forkSession(vectara: Vectara, ref: SessionRef, options: Fo
     metadata,
     from_session: compact({
       session_key: at.sessionId,
-      // Through an alias the new session may go to another agent than the old one did.
+      // An alias may by now stand for another agent than the session's.
       agent_key: textField(source, 'agent_key'),
       include_up_to_event_id: options.upToEventId,
     }),
@@ -73,7 +73,7 @@ async function insertSession(
   } catch (error) {
     const code = error instanceof SessionError ? error.code : undefined;
     if (code !== 'INVALID_ARGUMENT' && code !== 'ABORTED') throw error;
-    // Somebody may have been quicker: the owner, which is told, or another user.
+    // The key may have been taken meanwhile: by the owner, who is told so, or by another user.
     const other = await freeKey(vectara, owner, sessionId);
     if (other === key) throw error;
     return postSession(vectara, owner, keyed(body, other, sessionId));
@@ -101,7 +101,7 @@ async function postSession(vectara: Vectara, owner: Owner, body: JsonObject): Pr
   );
   const at = { ...owner, sessionId: textField(body, 'key') ?? textField(wire, 'key') ?? '' };
   if (!isOwn(wire, at))
-    throw new SessionError('UNAVAILABLE', 'Vectara returned another session than the one it created.', {
+    throw new SessionError('UNAVAILABLE', 'Vectara answered with another session than the one to create.', {
       hint: 'Check with list_sessions whether the session exists before you create it again.',
     });
   vectara.created(sessionPath(at));
@@ -125,12 +125,13 @@ export async function updateSession(
   const after = await patch(vectara, at, body);
   const left = Object.keys(stateOf(after)).filter((key) => metadata && !Object.hasOwn(metadata, key));
   if (metadata === undefined || left.length === 0) return mapped(after, at);
-  // Whether metadata is replaced or merged is documented nowhere: here it was merged. null takes a key away.
+  // No document says whether metadata is replaced or merged. These keys are still there, so it was merged, and null
+  // removes them.
   const gone = Object.fromEntries(left.map((key) => [key, null]));
   return mapped(await patch(vectara, at, { metadata: { ...metadata, ...gone } }), at);
 }
 
-/** Sets single keys of a session's state, on top of what it holds. */
+/** Sets single keys of a session's state. */
 export async function applyStateDelta(
   vectara: Vectara,
   { wire: before, at }: OwnSession,
@@ -163,6 +164,6 @@ export async function deleteSession(vectara: Vectara, ref: SessionRef, guard: Gu
 function refuseExpiry(given: Pick<NewSession, 'expireTime'>): void {
   if (given.expireTime !== undefined)
     throw new SessionError('UNIMPLEMENTED', 'The vectara backend cannot set when a session expires.', {
-      hint: 'Leave ttlSeconds out. The label tti_minutes sets after how many minutes without activity Vectara deletes the session.',
+      hint: 'Leave ttlSeconds out. The label tti_minutes sets the minutes without activity after which Vectara deletes the session.',
     });
 }

@@ -16,14 +16,14 @@ import { listField, objectField, textField, timeField } from './wire.ts';
 interface Outstanding {
   eventId: string;
   call: JsonObject;
-  /** The event that made the call; unknown when it cannot be read. */
+  /** The call's `tool_input` event; undefined when it cannot be read. */
   made: JsonObject | undefined;
 }
 
 /**
- * The client tool calls that the session waits for, oldest first. Vectara hands out their arguments with secrets in
- * clear (docs/protocols/vectara.md, "Client tool calls"): unless the operator switched that on, only values that
- * the agent itself wrote are shown, as its `tool_input` event tells.
+ * Lists the client tool calls that the session waits for, oldest first. Vectara sends their arguments with secrets
+ * in clear (docs/protocols/vectara.md, "Client tool calls"): unless the operator switched masking off, only values
+ * are shown that the agent wrote into its `tool_input` event.
  */
 export async function listToolCalls(vectara: Vectara, ref: SessionRef): Promise<ToolCall[]> {
   const { wire, at } = await ownSession(vectara, ref);
@@ -47,7 +47,7 @@ export async function listToolCalls(vectara: Vectara, ref: SessionRef): Promise<
   return calls.sort((a, b) => Date.parse(a.createTime ?? '') - Date.parse(b.createTime ?? '') || 0);
 }
 
-/** The id under which the call is in the events; the id of its event when that cannot be read. */
+/** The id of the call in the events; when its event cannot be read, the event's id. */
 const callId = (eventId: string, made: JsonObject | undefined): string =>
   (made && textField(made, 'tool_call_id')) ?? eventId;
 
@@ -68,7 +68,7 @@ async function outstanding(vectara: Vectara, ref: SessionRef): Promise<Outstandi
   );
 }
 
-/** The role that lists calls does not always read events: what cannot be read stays unknown, and masked. */
+/** The role that may list calls may not always read events. Arguments of a call that cannot be read stay masked. */
 async function originEvent(
   vectara: Vectara,
   ref: SessionRef,
@@ -84,8 +84,8 @@ async function originEvent(
 }
 
 /**
- * Answers all outstanding calls in one request, as Vectara wants it, which sets the agent to work again. The
- * answer is the stored output of the last of them; what the agent makes of it is in the later events.
+ * Answers all outstanding calls in one request, as Vectara requires; the agent then goes on. Returns the stored
+ * output of the last call. What the agent makes of it is in later events.
  */
 export async function submitToolOutputs(
   vectara: Vectara,
@@ -99,13 +99,13 @@ export async function submitToolOutputs(
     .json('interact', {
       method: 'POST',
       path: `${sessionPath(at)}/events`,
-      // A second attempt could answer twice.
+      // Repeated only after a refusal for quota: a second request could answer the calls twice.
       retry: 'quota',
       timeoutMs: vectara.settings.runTimeoutMs,
       body: outputBody(answered, false),
     })
     .then((answer) => listField(objectOf(answer), 'events').filter(isObject));
-  // Looked at below, or left to itself once the outputs are stored: the run is not the caller's to wait for.
+  // The caller waits for the stored outputs, not for the run: a later failure of the run is not reported here.
   posted.catch(() => {});
   const wait = new AbortController();
   const early = await Promise.race([
@@ -120,7 +120,7 @@ export async function submitToolOutputs(
     throw new SessionError('UNAVAILABLE', 'Vectara accepted the outputs but does not show them.', {
       hint: 'Check with list_tool_calls and list_events before you send them again.',
     });
-  // A run that failed after it took the outputs says so in the same answer.
+  // Throws when the answer says that the run failed after it took the outputs.
   if (early !== undefined) wholeEvents({ events: early }, context);
   const event = toEvent(stored, context);
   return { event, session: { id: ref.sessionId, updateTime: event.timestamp } };
@@ -128,7 +128,7 @@ export async function submitToolOutputs(
 
 /**
  * The body that answers all outstanding calls with the function responses of a message. A response without an id
- * answers the next call of its name, and one that holds an error alone is the tool's failure.
+ * answers the next call of its name. A response that holds only an error reports a failed tool.
  */
 export async function responsesBody(
   vectara: Vectara,
@@ -201,10 +201,10 @@ async function storedOutput(
   answers: readonly Answer[],
 ): Promise<JsonObject | undefined> {
   try {
-    // They are among the latest, since the outputs were sent a moment ago.
+    // The outputs were sent a moment ago, so they are among the latest events.
     return lastOutput((await latestEvents(vectara, at, servicePageSize)).reverse(), answers);
   } catch (error) {
-    // Whoever may talk to the agent may not always read its events: then only the answer itself tells.
+    // The role that may talk to the agent may not always read its events: then the answer itself must do.
     if (error instanceof SessionError && error.code === 'PERMISSION_DENIED') return undefined;
     throw error;
   }

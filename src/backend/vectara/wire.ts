@@ -2,16 +2,16 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
 import type { SessionRef } from '../types.ts';
 
-/** A session of its owner's. */
+/** A session that was found to be its owner's. */
 export interface OwnSession {
-  /** As Vectara has it. */
+  /** The session as Vectara sends it. */
   wire: JsonObject;
-  /** Under the key that Vectara knows it by, which every path below it takes. */
+  /** Where it is: with Vectara's key as `sessionId`, which may differ from the caller's id. */
   at: SessionRef;
 }
 
-// Vectara adds fields at any time and promises only some (docs/protocols/vectara.md, "Access"): every field is read as if it
-// might be missing or of another type.
+// Vectara adds fields at any time and guarantees few of them (docs/protocols/vectara.md, "Access"): every field is
+// read as if it might be missing or of another type.
 
 export function textField(wire: JsonObject, name: string): string | undefined {
   const value = wire[name];
@@ -33,13 +33,13 @@ export function listField(wire: JsonObject, name: string): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** A time as this server writes it; `otherwise` for one that is missing or cannot be read. */
+/** A time in this server's format; `otherwise`, in milliseconds, when the field is missing or not a time. */
 export function timeField(wire: JsonObject, name: string, otherwise = 0): string {
   const ms = Date.parse(textField(wire, name) ?? '');
   return toTime(Number.isNaN(ms) ? otherwise : ms);
 }
 
-/** Microseconds since the epoch of a wire time, for putting things in order; 0 when it cannot be read. */
+/** A time in microseconds since the epoch, for sorting; 0 when the field is missing or not a time. */
 export function microsField(wire: JsonObject, name: string): number {
   const text = textField(wire, name) ?? '';
   const ms = Date.parse(text);

@@ -53,7 +53,7 @@ it('above the cap are not fetched', async () => {
     details: { sizeBytes: 1001, maxBytes: 1000 },
   });
   expect(requestsTo(fake, 'GET', /artifacts\/art_/)).toEqual([]);
-  // A size that is a lie costs no more than the cap either.
+  // A list that understates the size does not pass the limit either.
   large.size_bytes = 5;
   expect((await failure(backend.artifacts.get(ref, 'large.bin'))).code).toBe('RESOURCE_EXHAUSTED');
 });
@@ -94,7 +94,7 @@ it('of another session are out of reach', async () => {
   const other = await make();
   const file = addArtifact(other.wire, 'a.txt', 'text/plain', Buffer.from('theirs'));
   expect((await failure(backend.artifacts.get(ref, file.artifact_id))).code).toBe('NOT_FOUND');
-  // A service that mixes them up is not believed.
+  // An answer with another artifact's id is refused.
   addArtifact(ref.wire, 'b.txt', 'text/plain', Buffer.from('mine'));
   fake.fail({ path: /artifacts\/art_/, respond: status(200, { ...file, data: 'dGhlaXJz' }) });
   expect((await failure(backend.artifacts.get(ref, 'b.txt'))).code).toBe('NOT_FOUND');

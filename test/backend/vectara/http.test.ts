@@ -50,7 +50,7 @@ describe('credentials', () => {
   });
 
   it('a token is replaced before it ends', async () => {
-    // Half of a life this short is the time to renew; what is over is refused by the fake.
+    // A token with so short a life is renewed after half of it; the fake refuses an expired one.
     const { fake } = await world({ tokenLife: 1 });
     const oauth = { clientId: fake.client.id, clientSecret: fake.client.secret, tokenUrl: fake.tokenUrl };
     const backend = await open(fake, { credentials: oauth });
@@ -93,7 +93,7 @@ describe('credentials', () => {
     const backend = await open(fake, { credentials: oauth });
     fake.fail({ path: /token/, times: 9, respond: status(500, {}, { 'retry-after': '0' }) });
     expect((await failure(backend.sessions.list({ ...owner, pageSize: 5 }))).code).toBe('UNAVAILABLE');
-    // Its own attempts are not made again for each attempt of the request.
+    // Repeating the request does not repeat all attempts to fetch a token.
     expect(requestsTo(fake, 'POST', /token/)).toHaveLength(4);
   });
 

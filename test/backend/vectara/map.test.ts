@@ -23,7 +23,7 @@ const base = {
 const common = { id: 'aev_1', invocationId: 'ase_1', timestamp: '2026-11-21T09:30:00.123Z' };
 const names = { tool_call_id: 'call_1', tool_configuration_name: 'customer_search', tool_name: 'web_search' };
 
-// Objects as the OpenAPI file of 2026-07 describes them (docs/protocols/vectara.md, "Events"), and what becomes of them.
+// Objects as Vectara's OpenAPI file of 2026-07 describes them (docs/protocols/vectara.md, "Events"), and their mapping.
 const cases: [string, JsonObject, JsonObject][] = [
   [
     'input_message',
@@ -334,7 +334,7 @@ describe('sessions', () => {
       { end_user_id: '' },
     ])
       expect(toSession({ ...wire, metadata }, 'support')).toBeUndefined();
-    // Not what every object inherits.
+    // Names of members that every object inherits.
     expect(
       toSession({ ...wire, metadata: Object.create({ end_user_id: 'ada' }) as JsonObject }, 'support'),
     ).toBe(undefined);

@@ -5,7 +5,7 @@ import type { JsonObject } from '../../../src/model/json.ts';
 
 const canary = 'CANARY-secret-1';
 
-/** Any object in which the agent's own values cannot be taken for the secret. */
+/** Random objects whose values are never equal to the secret. */
 const said = fc.object({
   maxDepth: 3,
   values: [fc.integer(), fc.boolean(), fc.constant(null), fc.constant('said')],
@@ -17,7 +17,7 @@ it('no value that the agent did not write is shown, whatever the override paths 
       const args = structuredClone(agent) as JsonObject;
       let at = args;
       for (const key of way) {
-        // An own key only: a way through `__proto__` must not lead into every object's prototype.
+        // Own keys only: a path through `__proto__` must not change the prototype of all objects.
         const next = Object.hasOwn(at, key) ? at[key] : undefined;
         const inner: JsonObject =
           typeof next === 'object' && next !== null && !Array.isArray(next) ? (next as JsonObject) : {};
@@ -60,7 +60,7 @@ it.each([
   'the path %s covers what is at and below it',
   (path, args, wanted) => {
     expect(maskOverridden(args, [path])).toEqual(wanted);
-    // Even where the agent happened to write the very same.
+    // Even where the agent wrote the same value.
     expect(maskArguments(args, { said: args, overridden: [path] })).toEqual(wanted);
   },
 );

@@ -11,7 +11,7 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T, void> {
   yield* items;
 }
 
-/** All pages, one after the other, with a way to change the source between two of them. */
+/** Reads all pages, one after the other; `between` may change the source between two of them. */
 async function drain(source: readonly Thing[], order: 'asc' | 'desc', pageSize: number, after?: Thing) {
   const found: string[] = [];
   let cursor: string | undefined;
@@ -45,7 +45,7 @@ it('gives every thing once and in order, from a source that is in order either w
       fc.integer({ min: 20, max: 100 }),
       fc.nat(),
       async (things, newestFirst, order, pageSize, pick) => {
-        // A source of one time only shows no direction; it is taken as the oldest first.
+        // Items of one single time show no direction; the source counts as oldest first.
         const tells = newestFirst && things[0]?.time !== things.at(-1)?.time;
         const source = tells ? things.toReversed() : things;
         const ids = things.map((thing) => thing.id);
@@ -62,7 +62,7 @@ it('gives every thing once and in order, from a source that is in order either w
   );
 });
 
-it('gives every thing once and in the order of time, from a source in no order', async () => {
+it('gives every item once and in the order of time, from an unsorted source', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.uniqueArray(fc.integer({ min: 0, max: 100_000 }), { minLength: 1, maxLength: 900, size: 'max' }),

@@ -111,7 +111,7 @@ describe('a streamed run', () => {
       'tool_output',
       'structured_output',
     ]);
-    // Reasoning, and what a sub-agent says, are no part of the answer.
+    // Reasoning and the text of sub-agents are not part of the answer.
     expect(textIn(events, true)).toBe('First I look.');
     const thoughts = events.flatMap((e) => e.content?.parts ?? []).filter((p) => p.thought === true);
     expect(thoughts.map((p) => p.text)).toEqual(['Let me see', 'half way', 'inner words']);
@@ -550,7 +550,7 @@ describe('messages', () => {
     await failure(collect(backend.query.stream(ref, message('hi'), never)));
     await sleep(50);
     expect(requestsTo(fake, 'POST', /events$/)).toHaveLength(before + 1);
-    // 429 was refused before it ran.
+    // A request that was refused with 429 did not run.
     fake.faults.length = 0;
     fake.fail({ method: 'POST', path: /events$/, respond: status(429, {}, { 'retry-after': '0' }) });
     expect(textIn(await collect(backend.query.stream(ref, message('hi'), never)), false)).toBe(

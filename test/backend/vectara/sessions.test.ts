@@ -29,7 +29,7 @@ describe('whose session it is', () => {
         code: 'NOT_FOUND',
         message: 'There is no such session.',
       });
-    // An admin sees all users' sessions, and still none of nobody.
+    // An admin sees the sessions of all users, but none without an owner.
     const all = await backend.sessions.list({ app: 'support', pageSize: 20 });
     expect(all.items.map((s) => s.userId).sort()).toEqual(['ada', 'bob']);
   });
@@ -50,7 +50,7 @@ describe('whose session it is', () => {
     const { items } = await backend.sessions.list({ app: 'support', userId, pageSize: 10 });
     expect(items.map((s) => s.id)).toEqual([made.id]);
     const asked = new URL(fake.requests.at(-1)?.url ?? '', fake.url).searchParams.get('metadata_filter');
-    // A backslash inside quotes means nobody knows what: then nothing is asked and all are looked at.
+    // What a backslash inside quotes means is not documented: no filter is sent, and all sessions are read.
     expect(asked).toBe(userId.includes('\\') ? null : `end_user_id = '${userId.replaceAll("'", "''")}'`);
   });
 
@@ -193,7 +193,7 @@ describe('ids', () => {
     expect(Object.keys(taken.made)).toEqual(Object.keys(free.made));
     expect(taken.methods).toEqual(free.methods);
     for (const ref of [ada, bob]) expect((await backend.sessions.get(ref)).state).toEqual({ of: ref.userId });
-    // All that is done to it later reaches the right one.
+    // All later calls reach the right session.
     await backend.sessions.update(ada, { state: { of: 'ada', more: 1 } });
     await collect(backend.query.stream(ada, message('hi'), never));
     expect((await backend.events.list(ada, { pageSize: 10 })).items).toHaveLength(2);
@@ -295,7 +295,7 @@ describe('lists', () => {
       pages += 1;
     } while (cursor !== undefined);
     expect(ids).toEqual([mine.sessionId]);
-    // A page ends after a bounded number of requests, and says that there is more.
+    // A page ends after a limited number of requests, with a token for the rest.
     expect(pages).toBe(2);
     expect(
       requestsTo(fake, 'GET', /front-desk\/sessions\?/).every((r) => !r.url.includes('metadata_filter')),
@@ -364,7 +364,7 @@ describe('changes', () => {
     expect(await backend.sessions.get(ref)).toMatchObject({ description: 'About Tea', labels: shown });
     const filter = [{ field: 'label', key: 'enabled', value: 'false' }] as const;
     expect((await backend.sessions.list({ ...ref, pageSize: 5, filter })).items).toHaveLength(1);
-    // What is read and written back changes what is different.
+    // Writing back all labels changes only those with another value.
     const changed = await backend.sessions.update(ref, { labels: { ...shown, enabled: 'true' } });
     expect(changed.labels).toEqual({ ...shown, enabled: 'true' });
     expect(requestsTo(fake, 'PATCH', /sessions/)[0]?.json).toEqual({ enabled: true });
@@ -530,7 +530,7 @@ describe('roles', () => {
       'agent_developer',
     );
     expect((await failure(developer.events.delete(ref, event.id))).hint).toContain('agent_administrator');
-    // What each may do, it can.
+    // Each role can do what it may.
     expect((await user.sessions.get(ref)).id).toBe(ref.sessionId);
     expect((await viewer.events.list(ref, { pageSize: 5 })).items).toHaveLength(1);
     expect((await developer.events.setVisibility(ref, event.id, true)).hidden).toBe(true);

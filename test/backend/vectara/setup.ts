@@ -7,7 +7,7 @@ import type { Event } from '../../../src/model/event.ts';
 import { type FakeOptions, type FakeVectara, ownerKey, startVectara } from '../../fake/vectara/server.ts';
 import type { FakeSession } from '../../fake/vectara/store.ts';
 
-/** The backend with every verb that it has. */
+/** The backend, typed as having all of its optional verbs. */
 export type Whole = Required<
   Omit<Backend, 'memory' | 'feedback' | 'apps' | 'sessions' | 'events' | 'toolCalls' | 'artifacts' | 'query'>
 > & {
@@ -50,7 +50,7 @@ export async function open(fake: FakeVectara, config: Partial<VectaraConfig> = {
   return backend as Whole;
 }
 
-/** The error of a promise that must fail, checked to be fit for callers. */
+/** The error of a promise that must fail, after a check that its text is fit for callers. */
 export async function failure(promise: Promise<unknown>): Promise<SessionError> {
   const error: unknown = await promise.then(
     (value) => new Error(`it succeeded: ${JSON.stringify(value)}`),
@@ -75,7 +75,7 @@ export async function collect(events: AsyncIterable<Event>): Promise<Event[]> {
   return all;
 }
 
-/** Text that streams in, and text of what is stored. */
+/** The text of the partial events, and the text of the stored ones. */
 export const textIn = (events: readonly Event[], partial: boolean): string =>
   events
     .filter((event) => (event.partial === true) === partial && event.author !== 'user')

@@ -53,7 +53,7 @@ describe('secrets in client tool calls', () => {
     const info = await backend.describe();
     const seen = JSON.stringify([run, calls, events, one, submitted, info]);
     expect(seen).not.toContain('canary');
-    // The canary was there to be seen.
+    // The service did send the secret.
     expect(JSON.stringify(fake.sessions)).toContain('headline');
     expect(calls).toEqual([
       {
@@ -90,7 +90,7 @@ describe('secrets in client tool calls', () => {
     const { ref, run } = await parked(here, { ...slack, overrides: undefined });
     const calls = await here.backend.toolCalls.list(ref);
     expect(JSON.stringify([run, calls])).not.toContain('canary');
-    // What the agent wrote itself is in the event log anyway.
+    // Values that the agent wrote itself are in its stored events anyway.
     expect(calls[0]?.args).toMatchObject({ channel: 'support', options: { urgent: true } });
   });
 
@@ -176,7 +176,7 @@ describe('answers to client tool calls', () => {
     expect(pending?.longRunningToolIds).toEqual(calls.map((c) => c.id));
     const { event, session } = await backend.toolCalls.submit(ref, [
       { toolCallId: calls[1]?.id ?? '', error: 'no such channel' },
-      // The id of the event does as well.
+      // The id of the event is accepted as well.
       { toolCallId: calls[0]?.eventId ?? '', output: { ok: true } },
     ]);
     expect(requestsTo(fake, 'POST', /events$/).at(-1)?.json).toEqual({

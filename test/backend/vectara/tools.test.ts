@@ -6,8 +6,8 @@ import { said } from '../../fake/vectara/interact.ts';
 import { caller, user } from '../../tools/harness.ts';
 import { failure, requestsTo, until, world } from './setup.ts';
 
-// What Vectara's own MCP server gets wrong (github.com/vectara/vectara-mcp), asked of our tools over this backend and a real
-// HTTP service; each test would fail on that server.
+// Faults of Vectara's own MCP server (https://github.com/vectara/vectara-mcp), tried with our tools over this backend:
+// each of these tests would fail on that server.
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} } as unknown as Parameters<
   typeof toErrorResult

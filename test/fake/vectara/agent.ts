@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { addEvent, type FakeSession, type Json, newKey, nextTime } from './store.ts';
 
-/** What an agent does, one thing after the other. */
+/** The steps of an agent's turn, in order. */
 export type Step =
   /** An answer: streamed in pieces of a few characters, stored whole. */
   | { say: string }
@@ -9,22 +9,22 @@ export type Step =
   | { store: string; fields?: Json }
   /** An event of the live stream alone. */
   | { live: string; fields?: Json }
-  /** Bytes as they are, on a stream. */
+  /** Raw bytes in the stream. */
   | { raw: string | Buffer }
-  /** Waits, running, until the promise resolves or the run is interrupted. */
+  /** Keeps the run going until the promise resolves or somebody interrupts the run. */
   | { gate: Promise<unknown> }
-  /** Parks the session on client tools. */
+  /** Ends the turn with client tool calls that wait for their outputs. */
   | { call: readonly ClientCall[] }
-  /** Breaks the connection off. */
+  /** Cuts the connection. */
   | { cut: true }
-  /** Ends the stream as if it were whole. */
+  /** Ends the stream without an `end` message. */
   | { close: true };
 
 export interface ClientCall {
   tool: string;
-  /** What the agent wrote. */
+  /** The arguments as the agent wrote them. */
   said: Json;
-  /** What the tool gets: with overrides, secrets resolved. */
+  /** The arguments as the tool gets them: with overrides, and with secrets filled in. */
   resolved: Json;
   /** `argument_override_paths`; absent from the event when undefined. */
   overrides?: readonly string[] | undefined;
@@ -37,15 +37,15 @@ export const echo: Script = (input) => {
   return [{ say: `You said: ${messages.map((m) => m.content ?? `/${String(m.skill_name)}`).join(' ')}` }];
 };
 
-/** How the answer is written: into a stream, or collected. */
+/** Where the answer is written: into a stream, or into a list. */
 export interface Sink {
   stream: ServerResponse | undefined;
-  /** Bytes in one write; small ones cut characters and JSON apart. */
+  /** Bytes in one write. Small writes cut characters and JSON apart. */
   slice: number;
   collected: Json[];
 }
 
-/** Runs a script to its end, whether anybody still listens or not: a closed connection stops no run. */
+/** Runs a script to its end, also when the client has left: a closed connection stops no run. */
 export async function run(session: FakeSession, steps: readonly Step[], sink: Sink): Promise<void> {
   session.running = true;
   let interrupted = false;
@@ -60,7 +60,7 @@ export async function run(session: FakeSession, steps: readonly Step[], sink: Si
       if (interrupted) break;
       if ('gate' in step) await Promise.race([step.gate, interrupt]);
       else if ('cut' in step) {
-        // Later than what was written, so that it arrives.
+        // A moment later, so that what was written before still arrives.
         await new Promise((resolve) => setTimeout(resolve, 20));
         sink.stream?.destroy();
         return;
@@ -129,7 +129,7 @@ async function write({ stream, slice }: Sink, bytes: Buffer): Promise<void> {
   if (stream === undefined || stream.destroyed) return;
   for (let at = 0; at < bytes.length; at += slice) {
     stream.write(bytes.subarray(at, at + slice));
-    // Another turn of the loop, so that the pieces do not travel as one.
+    // One turn of the event loop, so that the pieces are not sent as one.
     if (bytes.length > slice) await new Promise((resolve) => setImmediate(resolve));
   }
 }

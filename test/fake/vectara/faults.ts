@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export type Respond = (response: ServerResponse, request: IncomingMessage) => void | Promise<void>;
 
-/** Something that goes wrong instead of, or before, the right answer. */
+/** A fault that replaces or delays the right answer. */
 export interface Fault {
   method?: string | undefined;
   path: RegExp;
@@ -12,7 +12,7 @@ export interface Fault {
   /** Absent: the request is then answered as usual, only later. */
   respond?: Respond | undefined;
   delayMs?: number | undefined;
-  /** The work is done before the answer is spoilt. */
+  /** Whether the work is done although the answer is wrong. */
   after?: boolean | undefined;
 }
 
@@ -37,7 +37,7 @@ export const redirect = (location: string): Respond => {
   };
 };
 
-/** Half an answer, and then nothing. */
+/** Half an answer, and then silence. */
 export const cut: Respond = async (response) => {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
   response.write('{"key":"');

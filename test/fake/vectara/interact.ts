@@ -39,7 +39,7 @@ export async function interact(
   if (messages.length > 0) steps.push({ store: 'input_message', fields: { messages } });
   if (files.length > 0)
     steps.push({ store: 'artifact_upload', fields: { artifacts: files.map((f) => store(session, f)) } });
-  // Queued: told from `since` on, once the run before it is over.
+  // The message waits until the present run ends; the answer then holds the events from `since` on.
   if (session.running) {
     await session.done;
     const from = input.since === 'start' ? 0 : before.findIndex((event) => event.id === input.since) + 1;
@@ -153,6 +153,6 @@ function outputs(session: FakeSession, input: Json): Step[] {
   });
 }
 
-/** An event of the user's in a session, put there without running anything. */
+/** Stores an event of the user without running the agent. */
 export const said = (session: FakeSession, text: string) =>
   addEvent(session, 'input_message', { messages: [{ type: 'text', content: text, x_added_later: 1 }] });

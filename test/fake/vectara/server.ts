@@ -8,13 +8,13 @@ import type { FakeSession, Json } from './store.ts';
 export type Role = 'agent_viewer' | 'agent_user' | 'agent_developer' | 'agent_administrator' | 'owner';
 
 export interface FakeOptions {
-  /** Of lists of sessions and events; nothing says which it is. Default asc. */
+  /** The order of lists of sessions and events, which Vectara does not document. Default asc. */
   order?: 'asc' | 'desc' | 'shuffled';
-  /** What PATCH does with metadata. Default replace. */
+  /** Whether PATCH replaces metadata or merges it. Default replace. */
   metadata?: 'replace' | 'merge';
   /** What POST does with a session key that is taken. Default refuse. */
   takenKey?: 'refuse' | 'overwrite';
-  /** Whether hidden events say so. Default true. */
+  /** Whether hidden events have a field that says so. Default true. */
   tellsWhyHidden?: boolean;
   /** Bytes in one write of a stream. Default: a whole event. */
   slice?: number;
@@ -26,14 +26,14 @@ export interface FakeOptions {
 
 export interface Recorded {
   method: string;
-  /** As it was on the wire, query included. */
+  /** Path and query as they were sent. */
   url: string;
   headers: IncomingMessage['headers'];
   body: Buffer;
   json: Json | undefined;
 }
 
-/** A service on loopback that behaves as docs/protocols/vectara.md says, and remembers what it was asked. */
+/** A service on loopback that behaves as docs/protocols/vectara.md says, and records the requests. */
 export interface FakeVectara {
   url: string;
   tokenUrl: string;
@@ -45,7 +45,7 @@ export interface FakeVectara {
   /** API keys, and what they may do. */
   keys: Map<string, readonly Role[]>;
   client: { id: string; secret: string };
-  /** OAuth tokens that are good, with the time when they end. */
+  /** Valid OAuth tokens, with the time when each expires. */
   tokens: Map<string, number>;
   fail(fault: Fault): void;
   faults: Fault[];
@@ -122,14 +122,14 @@ async function answer(fake: FakeVectara, request: IncomingMessage, response: Ser
     fault.times = (fault.times ?? 1) - 1;
     if (fault.times === 0) fake.faults.splice(fake.faults.indexOf(fault), 1);
     if (fault.delayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
-    // What is written to an answer without a connection goes nowhere.
+    // Writing to a closed connection fails, which is no fault of the test.
     if (fault.after === true) await handle(fake, recorded, new ServerResponse(request));
     if (fault.respond !== undefined) return void (await fault.respond(response, request));
   }
   try {
     await handle(fake, recorded, response);
   } catch (error) {
-    // A fault of the fake itself must not look like one of the service.
+    // An error in the fake itself must not look like an answer of the service.
     if (!response.headersSent) response.writeHead(599, { 'content-type': 'text/plain' });
     response.end(String(error));
   }

@@ -33,13 +33,13 @@ export interface FakeSession {
   pending: Json[];
   artifacts: FakeArtifact[];
   files: Map<string, string>;
-  /** Reads that still answer 404, as from a machine that has not heard of the session. */
+  /** Reads that still answer 404, as from a machine that does not know the session yet. */
   unsettled: number;
 }
 
 let clock = Date.UTC(2026, 10, 21, 9);
 
-/** A later time than any before, as the service writes them: with microseconds. */
+/** A time later than all before, with microseconds as the service writes it. */
 export function nextTime(): string {
   clock += 1;
   return `${new Date(clock).toISOString().slice(0, -1)}${String(clock % 1000).padStart(3, '0')}Z`;
@@ -47,7 +47,7 @@ export function nextTime(): string {
 
 export const newKey = (prefix: string): string => `${prefix}_${randomBytes(8).toString('hex')}`;
 
-/** Something on every object that no specification of today has. */
+/** A field on every object that the present specification does not have. */
 const novelty = { x_added_later: { nested: ['unknown', 1, null] } };
 
 export function newSession(
@@ -136,7 +136,7 @@ export function addArtifact(
   return artifact;
 }
 
-/** `from_session`: visible events under new ids, and artifacts; what became of the metadata is documented nowhere. */
+/** `from_session`: visible events under new ids, and artifacts. No document says what happens to the metadata. */
 export function copyInto(target: FakeSession, source: FakeSession, upTo: string | undefined): void {
   for (const event of source.events) {
     const { id, session_key: _key, created_at: _at, type, ...fields } = event;
