@@ -24,8 +24,24 @@ export interface Put {
   key: string;
   value: string;
   expires?: number | undefined;
-  /** Indexed for `search` under exactly this scope. Replaces what the key had indexed before. */
-  text?: { scope: string; body: string } | undefined;
+  /** Indexed for `search`. Replaces what the key had indexed before. */
+  text?: IndexedText | undefined;
+}
+
+export interface IndexedText {
+  /** Searches name exactly one scope, and scopes never mix. */
+  scope: string;
+  body: string;
+  /** Exact marks that narrow a search within the scope; each costs as much as a word. */
+  tags?: readonly string[] | undefined;
+}
+
+export interface TextQuery {
+  scope: string;
+  text: string;
+  limit: number;
+  /** Only entries that have, of each group, at least one tag. */
+  tags?: readonly (readonly string[])[] | undefined;
 }
 
 /**
@@ -88,9 +104,10 @@ export interface Store {
 
   /**
    * At most `limit` entries of a scope whose text holds at least one of the query's words, best first. Words of
-   * any script, digits too; English ones in any form; a word that is everywhere counts for little.
+   * any script, digits too; English ones in any form; a word that is everywhere counts for little, and function
+   * words only where there are no others. `ranking.ts` decides; an engine answers what it asks of the index.
    */
-  search(scope: string, query: string, limit: number): Promise<Hit[]>;
+  search(query: TextQuery): Promise<Hit[]>;
 
   /**
    * Calls back soon after the key's value was written or dropped, by this process or another; coalesced, and

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { stemmer } from 'stemmer';
+import { functionWords } from './function-words.ts';
 
 /**
  * Words of any script, for an index that knows only exact terms. English ones are stemmed. Terms are runs of ASCII letters and digits
@@ -32,11 +34,25 @@ export function indexTerms(text: string): string[] {
   return [...terms];
 }
 
-/** The words of a query, each once. A word is found where all of its terms are. */
+/**
+ * The term of a tag. No text has such a term: the sign in front is no letter, but to an index that cuts ASCII at
+ * its punctuation it belongs to the word.
+ */
+export const tagTerm = (tag: string): string =>
+  `§${createHash('sha256').update(tag).digest('hex').slice(0, 16)}`;
+
+/**
+ * The words of a query, each once. A word is found where all of its terms are. Function words are left out,
+ * unless there are no others.
+ */
 export function queryWords(query: string): string[][] {
-  const found: string[][] = [];
-  for (const run of runs(fold(query))) found.push(...(run.dense ? denseWords(run.text) : [[stem(run.text)]]));
-  return mostTelling(found);
+  const found: { word: string; terms: string[] }[] = [];
+  for (const run of runs(fold(query)))
+    if (run.dense) found.push(...denseWords(run.text));
+    else found.push({ word: run.text, terms: [stem(run.text)] });
+  const grammar = functionWords(found.map(({ word }) => word));
+  const telling = found.filter(({ word }) => !grammar.has(word));
+  return mostTelling((telling.length > 0 ? telling : found).map(({ terms }) => terms));
 }
 
 /**
@@ -44,7 +60,10 @@ export function queryWords(query: string): string[][] {
  * two short words for one.
  */
 export function queryCharacters(query: string): string[][] {
-  return mostTelling(Array.from(fold(query).matchAll(/(?=\p{L})\p{Script=Han}/gu), ([char]) => [char]));
+  const found = fold(query).match(/(?=\p{L})\p{Script=Han}/gu) ?? [];
+  const grammar = functionWords(found);
+  const telling = found.filter((char) => !grammar.has(char));
+  return mostTelling((telling.length > 0 ? telling : found).map((char) => [char]));
 }
 
 function mostTelling(found: readonly string[][]): string[][] {
@@ -86,13 +105,14 @@ function* runs(text: string): Generator<{ dense: boolean; text: string }> {
  * The index holds every character and every pair, so that it does not depend on where words are thought to
  * begin. Only the query is cut into words, by the dictionaries that come with the runtime.
  */
-function denseWords(text: string): string[][] {
+function denseWords(text: string): { word: string; terms: string[] }[] {
   const parts = [...new Intl.Segmenter('ja', { granularity: 'word' }).segment(text)];
   return parts.flatMap(({ segment }) => {
     const chars = Array.from(segment);
-    if (chars.length < 2) return [chars];
+    if (chars.length < 2) return [{ word: segment, terms: chars }];
     // Of a Korean word any pair may match, since its ending may differ.
-    return hangul.test(segment) ? pairs(chars).map((pair) => [pair]) : [pairs(chars)];
+    if (hangul.test(segment)) return pairs(chars).map((pair) => ({ word: segment, terms: [pair] }));
+    return [{ word: segment, terms: pairs(chars) }];
   });
 }
 

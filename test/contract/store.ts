@@ -228,12 +228,12 @@ export function storeContract(
         clock += 999;
         expect(await store.get(['e'])).toEqual(['v']);
         expect(await keysOf({})).toEqual(['e', 'f']);
-        expect(await store.search('s', 'fleeting', 10)).toHaveLength(1);
+        expect(await store.search({ scope: 's', text: 'fleeting', limit: 10 })).toHaveLength(1);
         clock += 1;
         expect(await store.get(['e'])).toEqual([undefined]);
         expect(await store.get(['e', 'f'])).toEqual([undefined, 'v']);
         expect(await keysOf({ limit: 1 })).toEqual(['f']);
-        expect(await store.search('s', 'fleeting', 10)).toEqual([]);
+        expect(await store.search({ scope: 's', text: 'fleeting', limit: 10 })).toEqual([]);
         expect(await store.update(['e'], ([result]) => ({ result, writes: [] }))).toBeUndefined();
       });
 
@@ -272,7 +272,7 @@ export function storeContract(
         expect(breathed).toBe(true);
         clock -= 10;
         expect(await keysOf({})).toEqual(['later', 'never']);
-        expect(await store.search('s', 'word', 10)).toHaveLength(2);
+        expect(await store.search({ scope: 's', text: 'word', limit: 10 })).toHaveLength(2);
       });
     });
 
@@ -280,7 +280,7 @@ export function storeContract(
       const index = (scope: string, facts: Record<string, string>) =>
         write(...Object.entries(facts).map(([key, body]) => ({ key, value: body, text: { scope, body } })));
       const found = async (query: string, scope = 's', limit = 10) =>
-        (await store.search(scope, query, limit)).map((hit) => hit.key);
+        (await store.search({ scope, text: query, limit })).map((hit) => hit.key);
 
       test.each([
         ['English, another form of the word', 'The user likes running', 'run', 'run/1'],
@@ -328,15 +328,72 @@ export function storeContract(
         expect((await found('what does the user like to drink?')).slice(0, 2)).toEqual(['1', '4']);
         expect((await found('does the user play the guitar'))[0]).toBe('2');
         expect((await found('the user'))?.length).toBe(4);
-        const hits = await store.search('s', 'the user drinks green water', 10);
+        const hits = await store.search({ scope: 's', text: 'the user drinks green water', limit: 10 });
         expect(hits.map((hit) => hit.score)).toEqual(hits.map((h) => h.score).toSorted((a, b) => b - a));
         expect(hits.every((hit) => hit.score > 0)).toBe(true);
+      });
+
+      test.each([
+        [
+          'English',
+          'What did she have to do with the harbour?',
+          'She did have what was to do with it',
+          'Old harbour',
+        ],
+        ['German', 'Wann war die Reise nach Bergen?', 'Wann war die, wann war das', 'Bergen'],
+        ['German, one word of which is English', 'der war nicht in Rom', 'der war nicht in', 'Rom'],
+        ['English, one word of which is German', 'what was the war about', 'what was the about', 'War'],
+        ['Spanish', '¿Cuándo es el viaje de María?', 'cuando es el de la', 'viaje'],
+        ['Chinese', '他想喝什么？', '他想什么', '喝'],
+        ['Japanese', '何の水が好きですか？', '何のがですか', '水'],
+      ])('function words count only where there are no others: %s', async (_, query, grammar, subject) => {
+        await index('s', { grammar, subject, filler: 'Xylophone' });
+        expect(await found(query)).toEqual(['subject']);
+        expect(await found(grammar)).toContain('grammar');
+      });
+
+      test('an entry with all words of the query comes before one with its rarest', async () => {
+        await index('s', {
+          both: 'She painted a sunrise over a lake',
+          rare: 'Sunrise',
+          1: 'A lake',
+          2: 'The lake',
+          3: 'Lake again',
+        });
+        expect(await found('lake sunrise')).toEqual(['both', 'rare', '3', '2', '1']);
+      });
+
+      test('tags narrow a search: of each group an entry has at least one', async () => {
+        const tagged = (key: string, ...tags: string[]): Write => ({
+          key,
+          value: key,
+          text: { scope: 's', body: 'green tea', tags },
+        });
+        await write(
+          tagged('1', 'session:a', 'by:ann'),
+          tagged('2', 'session:a', 'by:bob'),
+          tagged('3', 'session:b', 'by:ann'),
+          tagged('4'),
+          { key: '5', value: '5', text: { scope: 't', body: 'green tea', tags: ['session:a'] } },
+        );
+        const among = async (text: string, ...tags: string[][]) =>
+          (await store.search({ scope: 's', text, limit: 9, tags })).map((hit) => hit.key);
+        expect(await among('tea')).toEqual(['4', '3', '2', '1']);
+        expect(await among('tea', ['session:a'])).toEqual(['2', '1']);
+        expect(await among('tea', ['session:a', 'session:b'])).toEqual(['3', '2', '1']);
+        expect(await among('tea', ['session:a', 'session:b'], ['by:ann'])).toEqual(['3', '1']);
+        expect(await among('tea', ['session:c'])).toEqual([]);
+        expect(await among('coffee', ['session:a'])).toEqual([]);
+        for (const word of ['session:a', 'session', 'by:ann']) expect(await among(word)).toEqual([]);
+        await write(tagged('1', 'session:b'));
+        expect(await among('tea', ['session:a'])).toEqual(['2']);
+        expect((await among('tea', ['session:b'])).toSorted()).toEqual(['1', '3']);
       });
 
       test('answers with no more than the limit, and with the values', async () => {
         await index('s', { a: 'tea one', b: 'tea two', c: 'tea three' });
         expect(await found('tea', 's', 2)).toHaveLength(2);
-        const [hit] = await store.search('s', 'three', 5);
+        const [hit] = await store.search({ scope: 's', text: 'three', limit: 5 });
         expect(hit).toMatchObject({ key: 'c', value: 'tea three' });
       });
 
@@ -511,7 +568,7 @@ export function storeContract(
         await expect(store.get(['n'])).rejects.toMatchObject(refused);
         await expect(store.range({ prefix: '', limit: 1 })).rejects.toMatchObject(refused);
         await expect(increment('n')).rejects.toMatchObject(refused);
-        await expect(store.search('s', 'q', 1)).rejects.toMatchObject(refused);
+        await expect(store.search({ scope: 's', text: 'q', limit: 1 })).rejects.toMatchObject(refused);
         await expect(store.sweep()).rejects.toMatchObject(refused);
         await store.close();
       });

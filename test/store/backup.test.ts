@@ -82,7 +82,9 @@ test('a backup of a store in use holds one moment of it, and restores to the sam
   const [a, b] = await restored.get(['a', 'b']);
   expect(a).toBe(b);
   expect((await restored.range({ prefix: 'k/', limit: 1000 })).length).toBe(500);
-  expect(await restored.search('s', 'number77', 5)).toMatchObject([{ key: 'k/00077' }]);
+  expect(await restored.search({ scope: 's', text: 'number77', limit: 5 })).toMatchObject([
+    { key: 'k/00077' },
+  ]);
   expect(await storeSecret(restored)).toEqual(secret);
   await fill(restored, 500, 510);
 });

@@ -70,9 +70,9 @@ test('words of a deleted or changed text leave the search index at once, and the
   expect(filesWith(path, 'zzworduniqueb')).not.toEqual([]);
   await write(store, { drop: 'k123' }, entry(200));
   for (const word of ['zzworduniq', 'zzword123', 'zzwordch']) await gone(path, word);
-  expect(await store.search('s', 'zzworduniquea zzword123', 10)).toEqual([]);
-  expect(await store.search('s', 'zzword200', 10)).toHaveLength(1);
-  expect(await store.search('s', 'zzwordlist', 1000)).toHaveLength(399);
+  expect(await store.search({ scope: 's', text: 'zzworduniquea zzword123', limit: 10 })).toEqual([]);
+  expect(await store.search({ scope: 's', text: 'zzword200', limit: 10 })).toHaveLength(1);
+  expect(await store.search({ scope: 's', text: 'zzwordlist', limit: 1000 })).toHaveLength(399);
 });
 
 test('a store that was killed right after a delete is cleaned by the next that opens it', async () => {

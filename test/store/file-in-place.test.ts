@@ -58,7 +58,7 @@ test.each(mishaps)('a store that was %s acknowledges nothing more, and says why'
   await aMoment();
   await expect(store.get(['k'])).rejects.toMatchObject(replaced);
   await expect(store.range({ prefix: '', limit: 1 })).rejects.toMatchObject(replaced);
-  await expect(store.search('s', 'word', 1)).rejects.toMatchObject(replaced);
+  await expect(store.search({ scope: 's', text: 'word', limit: 1 })).rejects.toMatchObject(replaced);
   await expect(store.sweep()).rejects.toMatchObject(replaced);
 });
 

@@ -93,7 +93,7 @@ test('kill -9 at any moment loses nothing acknowledged and tears no update', asy
   expect(b).toEqual(a);
   expect(a.size).toBe(Number(length));
   expect(new Set(a.values()).size).toBe(a.size);
-  expect(await store.search('all', 'every', 10)).toHaveLength(10);
+  expect(await store.search({ scope: 'all', text: 'every', limit: 10 })).toHaveLength(10);
 
   const db = new DatabaseSync(path);
   expect(db.prepare('pragma integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);

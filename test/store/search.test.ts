@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
 import type { Put, Store } from '../../src/store/types.ts';
 
-// Enough for words to be frequent in the sense of text-index.ts, where ranking works on what it can bound.
+// Enough for words to be frequent in the sense of ranking.ts, where ranking works on what it can bound.
 const facts = 12_000;
 let store: Store;
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 
 const found = async (query: string, scope = 'large') =>
-  (await store.search(scope, query, 10)).map((hit) => Number(hit.key.slice(-6)));
+  (await store.search({ scope, text: query, limit: 10 })).map((hit) => Number(hit.key.slice(-6)));
 
 test('a rare word rules over words that are everywhere', async () => {
   expect((await found('what does the user with the saxophone like?'))[0]).toBe(5);

@@ -115,7 +115,9 @@ test('a store of the first version is brought up to date with its data', async (
   ]);
   const text = { scope: 's', body: 'words' };
   await store.update([], () => ({ result: undefined, writes: [{ key: 'a', value: 'new', text }] }));
-  expect(await store.search('s', 'word', 9)).toMatchObject([{ key: 'a', value: 'new' }]);
+  expect(await store.search({ scope: 's', text: 'word', limit: 9 })).toMatchObject([
+    { key: 'a', value: 'new' },
+  ]);
 });
 
 test('many processes bring one old store up to date at the same moment', async () => {
@@ -236,7 +238,7 @@ test('a full disk refuses what does not fit, loses nothing, and is left behind w
   expect(kept.length).toBeGreaterThan(10);
   const keys = async () => (await store.range({ prefix: '', limit: 9999 })).map((entry) => entry.key);
   expect(await keys()).toEqual(kept);
-  expect(await store.search('s', 'words', 9999)).toHaveLength(kept.length);
+  expect(await store.search({ scope: 's', text: 'words', limit: 9999 })).toHaveLength(kept.length);
   await store.update([], () => ({ result: undefined, writes: kept.slice(0, 5).map((drop) => ({ drop })) }));
   await put(store, 'z', 'y'.repeat(10_000));
   expect(await keys()).toEqual([...kept.slice(5), 'z']);

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import fc from 'fast-check';
+import { countTokens } from 'gpt-tokenizer/encoding/o200k_base';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/types.ts';
 import { isObject, type JsonObject } from '../../src/model/json.ts';
@@ -104,12 +105,12 @@ describe('the catalogue', () => {
     expect([...words.keys()].sort()).toEqual([...shared].sort());
   });
 
-  it('costs at most 32 kB', async () => {
+  it('costs at most 8,000 tokens', async () => {
     const byDefault = await connect('v2-modern', { args: ['--store', 'memory:'] });
     const listed = await byDefault.listTools();
     await byDefault.close();
     expect(listed.map((tool) => tool.name)).not.toContain('delete_app');
-    expect(Buffer.byteLength(JSON.stringify({ tools: listed }))).toBeLessThanOrEqual(32_000);
+    expect(countTokens(JSON.stringify({ tools: listed }))).toBeLessThanOrEqual(8000);
   });
 
   it('does not change with what is stored', async () => {

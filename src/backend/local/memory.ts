@@ -105,11 +105,11 @@ export async function searchMemory(
   query: { text: string; limit: number; scope?: MemoryScope | undefined },
 ): Promise<Memory[]> {
   checkScope(query.scope);
-  const hits = await local.store.search(
-    searchScope(owner, scopeOf(owner, query.scope)),
-    query.text,
-    query.limit,
-  );
+  const hits = await local.store.search({
+    scope: searchScope(owner, scopeOf(owner, query.scope)),
+    text: query.text,
+    limit: query.limit,
+  });
   return hits.map((hit) => ({ ...parseStored<Memory>('A memory', hit.value), score: hit.score }));
 }
 

@@ -3,10 +3,11 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { SessionError } from '../../errors.ts';
 import { type Committed, decideAll, groupCommit, type Job } from '../group-commit.ts';
 import { compareKeys, keyAfter, prefixEnd } from '../keys.ts';
+import { rankSync } from '../ranking.ts';
 import { slices } from '../slices.ts';
 import type { Entry, Put, Range, Store, Write } from '../types.ts';
 import { watchKeys } from '../watch.ts';
-import { indexTerms } from '../words.ts';
+import { indexTerms, tagTerm } from '../words.ts';
 import { damaged, isBusy, isMisfit } from './errors.ts';
 import { prepareFile } from './file.ts';
 import { fileIdentity } from './file-identity.ts';
@@ -140,7 +141,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 
   function put({ key, value, expires, text: indexed }: Put): void {
     const terms = indexed === undefined ? undefined : indexTerms(indexed.body);
-    const list = indexed === undefined ? undefined : termList(indexed.scope, terms ?? []);
+    const tags = indexed?.tags?.map(tagTerm) ?? [];
+    const list = indexed === undefined ? undefined : termList(indexed.scope, [...(terms ?? []), ...tags]);
     sql.upsert.run(key, value, expires ?? null, indexed?.scope ?? null, terms?.length ?? null, list ?? null);
   }
 
@@ -200,9 +202,9 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       return lane.update(keys, decide);
     },
 
-    async search(scope, query, limit) {
+    async search(query) {
       open();
-      return whenFree(() => transaction(sql.begin, () => sql.text.search(scope, query, limit, now())));
+      return whenFree(() => transaction(sql.begin, () => rankSync(query, now(), sql.text)));
     },
 
     watch(key, onChange) {
