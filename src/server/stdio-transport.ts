@@ -5,6 +5,7 @@ import {
   serializeMessage,
   type Transport,
 } from '@modelcontextprotocol/server';
+import { gatheredWrites } from './gathered-writes.ts';
 import { decodeMessage, idOf, invalidRequest, type WireFault } from './mcp/decode.ts';
 
 /** Bytes that are kept of either end of a message that is too long, to find its id in. */
@@ -22,6 +23,7 @@ export interface Streams {
  */
 export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number): Transport {
   let closed = false;
+  const out = gatheredWrites(stdout);
   const transport: Transport = {
     async start() {
       stdin.on('data', onData);
@@ -83,6 +85,7 @@ export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number):
   function close(): void {
     if (closed) return;
     closed = true;
+    out.flush();
     stdin.off('data', onData);
     stdin.off('error', onError);
     stdin.off('end', close);
@@ -92,20 +95,8 @@ export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number):
     transport.onclose?.();
   }
 
-  /** Resolves when the stream takes more. */
   function write(text: string): Promise<void> {
-    if (closed) return Promise.reject(new Error('The connection is closed.'));
-    return new Promise((resolve, reject) => {
-      const done = (error?: Error | null) => {
-        stdout.off('error', done);
-        stdout.off('drain', done);
-        if (error) reject(error);
-        else resolve();
-      };
-      stdout.once('error', done);
-      if (stdout.write(text)) done();
-      else stdout.once('drain', done);
-    });
+    return closed ? Promise.reject(new Error('The connection is closed.')) : out.write(text);
   }
 
   return transport;

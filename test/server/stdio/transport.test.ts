@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { openLineTransport } from '../../../src/server/stdio-transport.ts';
 
 type Json = Record<string, unknown>;
@@ -155,5 +155,42 @@ describe('messages on stdin', () => {
     time(1_000_000);
     // A square would be 64 times as much.
     expect(time(16_000_000)).toBeLessThan(32 * Math.max(5, time(2_000_000)));
+  });
+});
+
+describe('answers', () => {
+  it('that are ready together go out in one write, in order', async () => {
+    const wire = open();
+    const write = vi.spyOn(wire.stdout, 'write');
+    const result = (id: number) => ({ jsonrpc: '2.0' as const, id, result: {} });
+    const later = async (id: number) => {
+      for (let i = 0; i < id; i += 1) await undefined;
+      await wire.transport.send(result(id));
+    };
+    await Promise.all([1, 2, 3, 4].map(later));
+    expect(write).toHaveBeenCalledTimes(1);
+    await wire.transport.send(result(5));
+    expect(wire.answers()).toEqual([1, 2, 3, 4, 5].map(result));
+  });
+
+  it('wait until the reader takes more', async () => {
+    const wire = open();
+    const large = { jsonrpc: '2.0' as const, id: 1, result: { text: 'x'.repeat(100_000) } };
+    let sent = false;
+    const sending = wire.transport.send(large).then(() => {
+      sent = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(sent).toBe(false);
+    expect(wire.answers()).toEqual([large]);
+    await sending;
+  });
+
+  it('that were given before the end are sent', async () => {
+    const wire = open();
+    const sending = wire.transport.send({ jsonrpc: '2.0', id: 1, result: {} });
+    await wire.transport.close();
+    await sending;
+    expect(wire.answers()).toMatchObject([{ id: 1 }]);
   });
 });

@@ -1,0 +1,47 @@
+import type { Writable } from 'node:stream';
+
+export interface GatheredWrites {
+  /** Resolves when the stream takes more; rejects when it is broken. */
+  write(text: string): Promise<void>;
+  /** Hands on at once what is waiting. */
+  flush(): void;
+}
+
+/**
+ * Texts for a stream, in order. Those of one turn of the event loop go out in one write: every write is a call of
+ * the operating system and wakes the reader, which costs more than making a short answer.
+ */
+export function gatheredWrites(stream: Writable): GatheredWrites {
+  let waiting: string[] = [];
+  let taken: PromiseWithResolvers<void> | undefined;
+
+  function flush(): void {
+    if (taken === undefined) return;
+    const { resolve, reject } = taken;
+    const text = waiting.length === 1 ? (waiting[0] ?? '') : waiting.join('');
+    waiting = [];
+    taken = undefined;
+    const done = (error?: Error | null) => {
+      stream.off('error', done);
+      stream.off('drain', done);
+      if (error) reject(error);
+      else resolve();
+    };
+    stream.once('error', done);
+    if (stream.write(text)) done();
+    else stream.once('drain', done);
+  }
+
+  return {
+    write(text) {
+      waiting.push(text);
+      if (taken === undefined) {
+        taken = Promise.withResolvers();
+        // Runs when all that was ready to run has run.
+        process.nextTick(flush);
+      }
+      return taken.promise;
+    },
+    flush,
+  };
+}
