@@ -21,7 +21,7 @@ export async function bundle(entries: Record<string, string>, outdir: string): P
     platform: 'node',
     format: 'esm',
     target: 'node22',
-    external: ['google-auth-library', '@a2a-js/sdk', '@ai-sdk/openai-compatible', 'undici'],
+    external: ['google-auth-library', '@a2a-js/sdk', '@ai-sdk/openai-compatible', 'undici', 'redis'],
   });
 }
 

@@ -31,6 +31,7 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
         ? 'A new, empty local store was made. If there should be sessions in it, check --store.'
         : 'The local store is open.';
       log.info(message, { engine: store.engine, location: store.location });
+      for (const limit of store.limits ?? []) log.warn(limit, { engine: store.engine });
       return openLocal({
         store,
         agents: openAgents(config.agents),

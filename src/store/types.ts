@@ -84,6 +84,11 @@ export interface Store {
   readonly engine: string;
   /** Where the data is, without credentials. */
   readonly location: string;
+  /**
+   * What the engine does not promise here, a sentence each: what may be lost, who else may write. The start prints
+   * them and describe_server shows them.
+   */
+  readonly limits?: readonly string[];
 
   /** Values in the order of the keys, all of one moment; undefined where there is none or it has expired. */
   get(keys: readonly string[]): Promise<(string | undefined)[]>;

@@ -65,6 +65,7 @@ export function openLocal(config: LocalConfig): Backend {
         capabilities: capabilitiesOf(backend),
         notes: [
           `Data is kept by the ${store.engine} engine.`,
+          ...(store.limits ?? []),
           'add_session_to_memory stores each text of a session as a fact, unchanged; no model extracts or merges facts.',
           'add_session_to_memory adds only what is new since its last call. list_memories without a scope lists the memories of all scopes.',
           'A query with an invocationId of your own runs once, however often it is sent.',
