@@ -16,6 +16,9 @@ if (major < 22 || (major === 22 && minor < 19)) {
 // Compiled code is kept for the next start, which it makes a third faster.
 module.enableCompileCache?.();
 
+// A host that reads no reports any more, or closed the pipe, still gets its answers.
+process.stderr.on('error', () => {});
+
 const { run } = await import('./cli/run.ts');
 process.exitCode = await run({
   argv: process.argv.slice(2),

@@ -40,6 +40,15 @@ describe('the process', () => {
     expect(ended.code).toBe(0);
   });
 
+  it('goes on when nobody reads its log any more', async () => {
+    const { code, stdout } = await run(memory, {
+      stdin: `garbage that is logged\n${request(1, 'create_session', { sessionId: 's' })}`,
+      hold: 1200,
+      deaf: true,
+    });
+    expect([code, stdout]).toEqual([0, expect.stringContaining('"id":1')]);
+  });
+
   it('ends within a second of its stdin: idle, with a wait under way, and before it was ever asked', async () => {
     const { code, took } = await run(memory, { hold: 800 });
     expect([code, took < 1000]).toEqual([0, true]);

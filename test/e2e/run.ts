@@ -16,12 +16,14 @@ export interface RunOptions {
   env?: Record<string, string>;
   /** Milliseconds to keep stdin open. */
   hold?: number;
+  /** Nobody reads its stderr, not even the system. */
+  deaf?: boolean;
 }
 
 /** Runs the shipped bundle with a bare environment until it ends by itself. */
 export function run(
   args: readonly string[],
-  { stdin = '', env = {}, hold = 0 }: RunOptions = {},
+  { stdin = '', env = {}, hold = 0, deaf = false }: RunOptions = {},
 ): Promise<Ended> {
   const child = spawn(process.execPath, [bundle, ...args], {
     env: { PATH: process.env.PATH ?? '', HOME: scratch(), ...env },
@@ -34,6 +36,7 @@ export function run(
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
   });
+  if (deaf) child.stderr.destroy();
   child.stdin.on('error', () => {});
   child.stdin.write(stdin);
   let ended = Date.now();
