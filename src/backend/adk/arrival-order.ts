@@ -2,26 +2,26 @@ import type { JsonObject } from '../../model/json.ts';
 import type { SessionRef } from '../types.ts';
 import type { WireSession } from './wire.ts';
 
-/** Latest events of a session among which late ones are noticed, and sessions of which that is known. */
+/** How many of a session's last events are watched for late ones, and in how many sessions. */
 const overlap = 300;
 const mostSessions = 100;
 
 /**
- * The order in which this process first saw the events of a session. Some session services sort their events by
- * time, and an agent dates an event when it makes it: one that is stored late then stands before events that a
- * caller already knows, and a list after those would never show it.
+ * The order in which this process first saw the events of a session. Some session services sort events by time, and
+ * an agent dates an event when it makes it. An event that is stored late then stands before events that a caller
+ * already knows, and a list of what came after those would never show it.
  */
 export interface ArrivalOrder {
-  /** To be called with every session that was read. */
+  /** Notes which events a session holds. Call it with every session that was read for a list. */
   note(ref: SessionRef, wire: WireSession): void;
   /**
-   * What came after an event: those behind it that were not seen before it, and those before it that were seen
-   * later. Undefined where that is no other than what stands behind it.
+   * The events that arrived after a given one, wherever they stand in the list. Undefined when they are simply those
+   * that stand after it.
    */
   after(ref: SessionRef, wire: WireSession, eventId: string): JsonObject[] | undefined;
 }
 
-/** In which look, of those since the session was first read, each of its latest events was first seen. */
+/** For each of a session's last events: the number of the look, counted from 0, that saw it first. */
 interface Seen {
   look: number;
   ids: Map<string, number>;
@@ -45,7 +45,7 @@ export function openArrivalOrder(): ArrivalOrder {
         if (id === undefined) continue;
         const known = before?.ids.get(id);
         amongKnown ||= known !== undefined;
-        // What stands before all that was known may have been there without being looked at.
+        // An unknown event before all known ones may be an old one that the earlier looks did not reach.
         ids.set(id, known ?? (before !== undefined && (amongKnown || before.ids.size === 0) ? look : 0));
       }
       sessions.delete(key);

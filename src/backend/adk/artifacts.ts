@@ -11,10 +11,13 @@ import { sha256Of, toArtifact, toInlineData, toSavedArtifact } from './map-sessi
 import { checked, checkSlash, sessionPath } from './paths.ts';
 import { readSession } from './read-session.ts';
 
-/** Highest version number that is looked for where a server does not list versions. */
+/** The highest version number that is tried where a server does not list versions. */
 const mostVersions = 65_536;
 
-/** Servers answer for artifacts of sessions that were deleted or never made, so the session is looked up first. */
+/**
+ * The path of a session's artifacts, after a check that the session exists: servers also answer for artifacts of
+ * sessions that were deleted or never created.
+ */
 async function artifactsPath(adk: Adk, ref: SessionRef): Promise<string> {
   await readSession(adk, checked(ref));
   return `${await sessionPath(adk, ref)}/artifacts`;
@@ -35,7 +38,7 @@ async function load(
   return wire === undefined ? undefined : toArtifact(wire, name, version);
 }
 
-/** What is there, or undefined. */
+/** The answer, or undefined when there is nothing at this path. */
 async function get(adk: Adk, url: string): Promise<unknown> {
   try {
     return (await adk.gate(() => adk.http.json({ method: 'GET', path: url, retry: 'read' }))) ?? undefined;
@@ -55,7 +58,7 @@ async function loadLatest(adk: Adk, place: string, name: string): Promise<Artifa
   return latest < 0 ? undefined : load(adk, place, name, latest);
 }
 
-/** Versions follow each other without gaps, so the last is found by doubling and then halving. */
+/** Finds the last version by doubling and then halving: version numbers have no gaps. */
 async function searchLatest(
   adk: Adk,
   place: string,
@@ -81,7 +84,7 @@ async function searchLatest(
   return found;
 }
 
-/** Names come from the server; version, type and size only from each artifact's content, read one after another. */
+/** The server lists only names. Version, type and size come from each artifact's content, read one after another. */
 export async function listArtifacts(adk: Adk, ref: SessionRef, query: PageQuery): Promise<Page<Artifact>> {
   const parent = await artifactsPath(adk, ref);
   const answer = (await get(adk, parent)) ?? [];
@@ -94,7 +97,7 @@ export async function listArtifacts(adk: Adk, ref: SessionRef, query: PageQuery)
   const items: Artifact[] = [];
   for (const name of page) {
     const latest = await loadLatest(adk, await artifactPath(adk, parent, name), name);
-    // An artifact that was deleted meanwhile leaves the list.
+    // An artifact that was deleted meanwhile is left out.
     if (latest !== undefined) items.push(latest.artifact);
   }
   return { items, cursor: names.length > page.length ? page.at(-1) : undefined };
@@ -120,7 +123,7 @@ export async function saveArtifact(adk: Adk, ref: SessionRef, input: NewArtifact
   checkId('name', input.name);
   await adk.dialectToWrite();
   const parent = await artifactsPath(adk, ref);
-  // The name travels in the body; it must also be one that can be read back.
+  // The name is sent in the body, but is refused when it could not be read back by its path.
   await artifactPath(adk, parent, input.name);
   const wire = await adk.http.json({
     method: 'POST',

@@ -10,25 +10,25 @@ import { type Dialect, dialects, unknownDialect } from './dialects.ts';
 import { notReachable, service, toError, unknownServer } from './errors.ts';
 import { openSessionCache, type SessionCache } from './session-cache.ts';
 
-/** Answers of any size that are read at the same time, so that memory stays bounded. */
+/** How many answers are read at the same time; each may be large, so this bounds memory. */
 const parallelReads = 4;
 
-/** Milliseconds between two attempts to find out what a server is, when reads need to know. */
+/** Milliseconds between two attempts to detect the dialect, while reads wait for it. */
 const askAgainMs = 1_000;
-/** The same while no call comes. */
+/** Milliseconds between two attempts to detect the dialect, while no call comes. */
 const askAloneMs = 10_000;
 
-/** What every verb of the backend works with. */
+/** The state that the verbs of this backend share. */
 export interface Adk {
   readonly http: HttpClient;
   readonly baseUrl: string;
   readonly runIdleMs: number;
   readonly maxAnswerBytes: number;
-  /** As known now. */
+  /** What is known of the server at this moment. Sends no request. */
   known(): Detected;
-  /** Asks the server what it is if that is not known yet. For reads. */
+  /** The server's dialect, detected now if it is not known yet. For reads: it may be `unknownDialect`. */
   dialect(): Promise<Dialect>;
-  /** As `dialect`, for writes: what would be done wrong on another server is not done. */
+  /** As `dialect`, for writes: rejects while the dialect is unknown, since a write could go wrong. */
   dialectToWrite(): Promise<Dialect>;
   /** Calls back once, as soon as the dialect is known. */
   onDialect(listener: (dialect: Dialect) => void): void;
@@ -36,9 +36,9 @@ export interface Adk {
   readonly arrivals: ArrivalOrder;
   /** Runs `work` when fewer than `parallelReads` others run. */
   readonly gate: Semaphore;
-  /** When apps were last seen in the server's list. */
+  /** Milliseconds since the epoch at which an app was last in the server's list. */
   readonly knownApps: Map<string, number>;
-  /** Runs that continue on the server without a follower here, by session. Aborting one disconnects from it. */
+  /** Cancelled runs that continue on the server, by session. Aborting one closes its connection. */
   readonly orphans: Map<string, AbortController>;
   close(): void;
 }
@@ -50,8 +50,8 @@ export async function connect(config: AdkConfig): Promise<Adk> {
   });
   if (config.dialect !== undefined && !Object.hasOwn(dialects, config.dialect))
     throw invalidArgument(
-      'The dialect of the ADK server is not known.',
-      `Use one of ${Object.keys(dialects).join(', ')}, or leave it out: the server is then asked.`,
+      'The configured dialect of the ADK server does not exist.',
+      `Use one of ${Object.keys(dialects).join(', ')}, or leave it out to have it detected.`,
     );
   const headers = async (): Promise<Record<string, string>> =>
     config.token === undefined ? {} : { authorization: `Bearer ${config.token}` };
@@ -66,7 +66,7 @@ export async function connect(config: AdkConfig): Promise<Adk> {
   const current = () => known.dialect ?? unknownDialect;
 
   async function findOut(): Promise<void> {
-    // One question serves all that wait for it, and belongs to none of their calls.
+    // All waiting calls share one detection, so the deadline of a single call must not end it.
     asking ??= withoutDeadline(ask).then((found) => {
       known = found;
       askedAt = Date.now();

@@ -1,15 +1,15 @@
 import type { DialectName } from './dialects.ts';
 
 export interface AdkConfig {
-  /** Of the API server, for example http://127.0.0.1:8000; Go servers answer below /api. */
+  /** The address of the API server, for example http://127.0.0.1:8000. Go servers answer below /api. */
   baseUrl: string;
-  /** Which implementation answers there. Absent: the server is asked, without side effects. */
+  /** The implementation of the server. Absent: it is detected, without side effects. */
   dialect?: DialectName | undefined;
-  /** Sent as a bearer token, for a server behind a proxy that wants one. */
+  /** Bearer token, for a server behind a proxy that requires one. */
   token?: string | undefined;
-  /** The app of calls that name none. */
+  /** The app that a call without `app` goes to. */
   defaultApp?: string | undefined;
-  /** Plain http to another machine than this one. */
+  /** Allows plain http to another machine. */
   allowHttp?: boolean | undefined;
   /** Milliseconds for one answer. Default 30 s. */
   timeoutMs?: number | undefined;
@@ -18,7 +18,7 @@ export interface AdkConfig {
   /** Milliseconds to wait for the server when the backend is opened. Default 2 s. */
   detectMs?: number | undefined;
   /**
-   * Largest answer that is read, in bytes. A session is answered whole, so this bounds its size. Default 64 MiB.
+   * Largest answer in bytes. Servers send a session only whole, so this limits its size, too. Default 64 MiB.
    */
   maxAnswerBytes?: number | undefined;
 }

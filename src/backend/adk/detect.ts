@@ -12,15 +12,15 @@ export interface Detected {
   reachable: boolean;
 }
 
-/** An app that does not exist: a list of its sessions changes nothing. */
+/** The name of an app and a user that do not exist, so that listing their sessions changes nothing. */
 const nobody = 'agent-sessions-mcp-probe';
 
 /**
- * Finds out which implementation answers, by GET requests that change nothing. `/version` names the language
- * (Python, newer Go) or gives a version alone (TypeScript); where there is no such route, the router's own
- * 404 tells the framework. The shape of an empty list of sessions decides the rest: an object in TypeScript,
- * null in Go. (A TypeScript server on a database makes its tables at that request, which fails when several
- * are its first.)
+ * Detects the implementation of the server with GET requests that change nothing. `/version` names the language
+ * (Python, newer Go) or only a version (TypeScript). Servers without that route answer with the 404 of their web
+ * framework, which tells them apart. The shape of an empty list of sessions decides the rest: an object in
+ * TypeScript, null in Go. The second request waits for the first, because a TypeScript server on a database creates
+ * its tables at its first request, and several at once fail.
  */
 export async function detect(
   options: Pick<HttpClientOptions, 'service' | 'baseUrl' | 'headers'>,
@@ -48,7 +48,7 @@ export async function detect(
   const version = await get('/version');
   const named = version && dialectOfVersion(version.value);
   if (named?.dialect !== undefined) return { ...named, reachable: true };
-  // Nothing listens, or it is too slow to be asked twice.
+  // Nothing listens, or the server is too slow for a second request within the time.
   if (version === undefined && refusals.length === 0) return { reachable: false };
   const list = await get(`/apps/${nobody}/users/${nobody}/sessions`);
   const [first] = refusals;
@@ -70,7 +70,7 @@ function dialectOfVersion(value: unknown): Pick<Detected, 'dialect' | 'version'>
 
 const namedDialects: Record<string, Dialect> = { ...dialects, go: goWithPatch };
 
-/** FastAPI, Spring and Go's mux each write their own 404 for a path that they do not know. */
+/** FastAPI, Spring and Go's mux each have a 404 body of their own for an unknown path. */
 function dialectOfRefusal(status: number, body: unknown, text: string): Dialect | undefined {
   if (status !== 404) return undefined;
   if (isObject(body) && body.detail === 'Not Found') return dialects.python;

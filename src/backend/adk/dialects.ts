@@ -1,7 +1,6 @@
 /**
- * How the four implementations of the ADK API server differ: the only place that knows. Sources: TypeScript
- * 2.0.0 was run; Python (adk-python cli/api_server.py, 2.x), Go (adk-go server/adkrest, v2 and later) and Java
- * (adk-java dev/…/web/controller) were read.
+ * The four implementations of the ADK API server. All their differences are in this file, as data; the sources are
+ * named in docs/protocols/adk.md, "Dialects".
  */
 export type DialectName = 'typescript' | 'python' | 'go' | 'java';
 
@@ -14,41 +13,41 @@ export type CreateWay = 'path' | 'body' | 'raw';
 
 export interface Dialect {
   name: DialectName | 'unknown';
-  /** For people. */
+  /** The name in texts for people. */
   label: string;
   /** Tried in order until the server's answer shows the id and the state that were asked for. */
   createWays: readonly CreateWay[];
-  /** PATCH of a session, with a state delta. */
+  /** Whether PATCH of a session takes a state delta. */
   patchesState: boolean;
-  /** POST of an artifact. */
+  /** Whether POST saves an artifact. */
   savesArtifacts: boolean;
-  /** PATCH of the memory: a session is handed to the memory service. */
+  /** Whether PATCH of a user's memory adds a session to it. */
   addsToMemory: boolean;
   /**
-   * `user:` and `app:` keys of the state that a session is created with are shared; else that session keeps them.
+   * Whether `user:` and `app:` keys of a session's initial state are shared. If not, they stay in that session.
    */
   sharesInitialState: boolean;
-  /** GET of an artifact's version numbers. Without it they are found by trying. */
+  /** Whether GET lists an artifact's version numbers. If not, they are found by trying. */
   listsVersions: boolean;
-  /** Number of an artifact's first version. */
+  /** The number of an artifact's first version. */
   firstVersion: 0 | 1;
-  /** DELETE of a session that is not there says so. */
+  /** Whether DELETE of a missing session answers that it is missing. */
   deleteSaysMissing: boolean;
-  /** A run on a session that is not there is refused before it starts. */
+  /** Whether a run on a missing session is refused before it starts. */
   runSaysMissing: boolean;
-  /** Text of a 500 answer that means "not found" or "already exists". */
+  /** Texts of a 500 answer that mean "not found" and "already exists". */
   missingText?: RegExp;
   existsText?: RegExp;
-  /** A "/" in an id, percent-encoded, reaches the handler; and in an artifact's name. */
+  /** Whether a percent-encoded "/" in an id reaches the handler, and in an artifact's name. */
   slashInIds: boolean;
   slashInArtifacts: boolean;
-  /** State may hold null. */
+  /** Whether state may hold null. */
   nullInState: boolean;
-  /** A client that goes away ends the run. Undefined: not known. */
+  /** Whether the run ends when the client disconnects. Undefined: unknown. */
   disconnectEndsRun: boolean | undefined;
-  /** An event with text and artifacts is streamed as two frames with one id. */
+  /** Whether an event with text and artifacts is streamed as two frames with one id. */
   splitsArtifactFrames: boolean;
-  /** Events carry a time. */
+  /** Whether events have a time. */
   timesEvents: boolean;
 }
 
@@ -85,7 +84,7 @@ export const dialects: Record<DialectName, Dialect> = {
     ...common,
     name: 'python',
     label: 'Python',
-    // Releases of 2025 ignore the id in the body and mint their own.
+    // Releases of 2025 ignore the id in the body and make one of their own.
     createWays: ['body', 'raw'],
     patchesState: true,
     savesArtifacts: true,
@@ -107,7 +106,7 @@ export const dialects: Record<DialectName, Dialect> = {
     ...common,
     name: 'java',
     label: 'Java',
-    // Its event stream reports a missing session by breaking off.
+    // For a missing session its event stream breaks off without an error.
     runSaysMissing: false,
     sharesInitialState: false,
     nullInState: false,
@@ -117,7 +116,7 @@ export const dialects: Record<DialectName, Dialect> = {
 /** Go servers that name their language in /version also take a PATCH of a session. */
 export const goWithPatch: Dialect = { ...dialects.go, patchesState: true };
 
-/** What holds wherever the server turns out to be. */
+/** What is safe to assume until the dialect is detected. */
 export const unknownDialect: Dialect = {
   ...common,
   name: 'unknown',

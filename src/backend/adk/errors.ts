@@ -6,7 +6,7 @@ import type { Dialect } from './dialects.ts';
 
 export const service = 'ADK server';
 
-/** Something that no ADK server, or not this one, can do. */
+/** The error for what ADK servers, or this one, cannot do. `what` completes "An ADK server cannot …". */
 export function unsupported(what: string, hint: string): SessionError {
   return new SessionError('UNIMPLEMENTED', `An ADK server cannot ${what}.`, { hint });
 }
@@ -18,14 +18,14 @@ export function notAdk(cause?: unknown): SessionError {
   });
 }
 
-/** Nothing answers, so nothing is known of the server. */
+/** The error while nothing answers at the address, so that the dialect is unknown. */
 export function notReachable(): SessionError {
   return new SessionError('UNAVAILABLE', 'The ADK server does not answer.', {
     hint: 'Check that it runs and that the configured address is right, then try again.',
   });
 }
 
-/** A server answers, but it is unknown which of the four implementations it is. */
+/** The error while a server answers whose dialect could not be detected. */
 export function unknownServer(): SessionError {
   return new SessionError(
     'FAILED_PRECONDITION',
@@ -34,7 +34,7 @@ export function unknownServer(): SessionError {
   );
 }
 
-/** A run that was given up here and goes on there. */
+/** The error for a session whose cancelled run continues on the server. */
 export function runGoesOn(): SessionError {
   return new SessionError(
     'ABORTED',
@@ -47,7 +47,8 @@ export function runGoesOn(): SessionError {
 }
 
 /**
- * What a refusal means. Bodies are read to tell refusals apart and for the log; no word of theirs is passed on.
+ * Maps an error answer of a server. Its body serves to tell errors apart and goes to the log; callers get no text
+ * from it.
  */
 export function toError(
   dialect: Dialect,
@@ -70,14 +71,14 @@ export function toError(
     });
   if (status < 500) return refused(cause);
   return new SessionError('INTERNAL', 'The ADK server failed on the request.', {
-    hint: 'The log of the ADK server says why.',
+    hint: 'Read the log of the ADK server, which says why.',
     cause,
   });
 }
 
 function refused(cause: unknown): SessionError {
   return new SessionError('INVALID_ARGUMENT', 'The ADK server refused the request.', {
-    hint: 'Check the arguments; the log of the ADK server says what is wrong.',
+    hint: 'Check the arguments, and read the log of the ADK server, which says what is wrong.',
     cause,
   });
 }
@@ -99,19 +100,19 @@ const refusals: Record<number, Refusal> = {
   403: {
     code: 'PERMISSION_DENIED',
     message: 'The ADK server does not allow the request.',
-    hint: 'Check the token and the address of the ADK server; a local one may only accept its own host name.',
+    hint: 'Ask the operator to check ADK_API_TOKEN and the address of the ADK server; a local server may accept only its own host name.',
   },
   405: {
     code: 'UNIMPLEMENTED',
     message: 'This release of the ADK server does not support the request.',
-    hint: 'Use a newer release of ADK.',
+    hint: 'Ask the operator to install a newer release of ADK.',
   },
   408: overloaded,
   409: sessionExists(),
   413: {
     code: 'RESOURCE_EXHAUSTED',
     message: 'The request is larger than the ADK server accepts.',
-    hint: 'Send less at once, for example a file reference in place of a file.',
+    hint: 'Send less at once, for example fileData instead of inlineData.',
   },
   429: {
     code: 'RESOURCE_EXHAUSTED',
@@ -123,7 +124,7 @@ const refusals: Record<number, Refusal> = {
   504: overloaded,
 };
 
-/** A 404 that no ADK handler writes: a web page, or the router's own answer to a path it does not know. */
+/** Whether a 404 comes from no ADK handler: a web page, or the framework's answer to an unknown path. */
 function isOtherServer(body: unknown, headers: Headers, text: string): boolean {
   return (
     (headers.get('content-type') ?? '').startsWith('text/html') ||

@@ -15,13 +15,13 @@ import { checked } from './paths.ts';
 import { readSession } from './read-session.ts';
 import type { WireSession } from './wire.ts';
 
-/** A page ends at this many bytes, though it holds one event at least. */
+/** Bytes of events after which a page ends. A page holds at least one event. */
 const pageBytes = 8 * 1024 * 1024;
 
 const eventAt = (wire: WireSession, index: number): Event =>
   toEvent(wire.events[index] ?? {}, fallbackOf(wire, index));
 
-/** The place of an event, the latest if several have the id. */
+/** The index of an event; of the last one if several have the id. @throws SessionError NOT_FOUND */
 function indexOf(wire: WireSession, eventId: string): number {
   const index = wire.events.findLastIndex(
     (event, i) => String(event.id || fallbackOf(wire, i).id) === eventId,
@@ -37,8 +37,8 @@ export async function getEvent(adk: Adk, ref: SessionRef, eventId: string): Prom
 }
 
 /**
- * A page of a session's events, which the server answers all at once. Only the events of the page are mapped. The
- * order is the server's own: the order in which it accepted the events.
+ * Lists a page of a session's events. The server sends all events at once; only those of the page are mapped. The
+ * order is the server's own.
  */
 export async function listEvents(adk: Adk, ref: SessionRef, query: EventQuery): Promise<Page<Event>> {
   if (query.afterEventId !== undefined) checkId('afterEventId', query.afterEventId);
@@ -46,14 +46,14 @@ export async function listEvents(adk: Adk, ref: SessionRef, query: EventQuery): 
   const recent = query.cursor === undefined ? undefined : adk.sessionCache.find(checked(ref));
   if (recent !== undefined) {
     const page = recentPage(recent, query, later);
-    // At its end there may be more by now.
+    // The last page is read anew, since more events may have come.
     if (page?.cursor !== undefined) return page;
   }
   const wire = await readSession(adk, checked(ref));
   adk.arrivals.note(ref, wire);
   const late =
     query.afterEventId === undefined ? undefined : adk.arrivals.after(ref, wire, query.afterEventId);
-  // Late events are few: such a list is cut from the session itself, page for page.
+  // Late events are rare, so a list with them is not cached: each page reads the session.
   if (late !== undefined)
     return pageOf({ ...wire, events: late }, { ...query, afterEventId: undefined }, later);
   const page = pageOf(wire, query, later);
@@ -77,8 +77,8 @@ function recentPage(
 function pageOf(wire: WireSession, query: EventQuery, later: number | undefined): Page<Event> {
   if (later !== undefined && wire.events.some((event) => msOf(event.timestamp) === undefined))
     throw unsupported(
-      'filter by afterTime, because the events of this server carry no time',
-      'Pass the last event that you know as afterEventId.',
+      'filter by afterTime, because the events of this server have no time',
+      'Leave afterTime out, and pass the id of the last event that you know as afterEventId.',
     );
   const first = query.afterEventId === undefined ? 0 : indexOf(wire, query.afterEventId) + 1;
   const step = query.order === 'desc' ? -1 : 1;

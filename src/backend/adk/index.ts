@@ -20,13 +20,13 @@ const mayRunOn =
  * Sessions of agents behind an ADK API server (`adk api_server`, in TypeScript, Python, Go or Java;
  * docs/protocols/adk.md).
  *
- * The server is asked once here which of them it is, and the backend gets the verbs of that one. A server that does
- * not answer now opens all the same, with the verbs that all four have and that only read; it is asked again, and
- * its further verbs appear then.
+ * Opening detects the server's dialect, and the backend gets the verbs of that dialect. If the server does not
+ * answer, the backend opens with the verbs that all dialects have, of which only reads work. Detection is repeated,
+ * and the other verbs are added when it succeeds.
  *
- * What no ADK server can do is not here: appending, hiding and deleting events, revisions. Answering a tool call is
- * a run (`query` with functionResponse parts), not a verb of `toolCalls`, because it sets the agent going and so
- * wants what runs have: one at a time, progress, cancellation.
+ * No ADK server can append, hide or delete events, or has revisions. Answering a tool call is a run (`query` with
+ * functionResponse parts) and not a verb of `toolCalls`: it runs the agent, so it needs what runs have: one at a
+ * time, progress, cancellation.
  *
  * @throws SessionError INVALID_ARGUMENT when the configuration is wrong
  */
@@ -78,7 +78,7 @@ export async function openAdk(config: AdkConfig): Promise<Backend> {
     };
     adk.onDialect((found) => {
       addVerbs(backend, adk, found);
-      // From now on they stay as they are.
+      // The verbs change only once.
       delete backend.onCapabilitiesChanged;
       for (const listener of listeners) listener();
     });
@@ -86,7 +86,7 @@ export async function openAdk(config: AdkConfig): Promise<Backend> {
   return backend;
 }
 
-/** What only some of the servers can do. */
+/** Adds the verbs that only some dialects have. */
 function addVerbs(backend: Backend, adk: Adk, dialect: Dialect): void {
   if (dialect.disconnectEndsRun !== true) backend.cancelNote = mayRunOn;
   if (dialect.patchesState)
@@ -114,22 +114,22 @@ async function notesOf(adk: Adk): Promise<string[]> {
       : ['No ADK API server answers at this address.']),
     ...(dialect === unknownDialect
       ? [
-          'The implementation of the ADK server is not detected yet: only reading works, and every call tries to detect it again.',
+          'The implementation of the ADK server is not detected yet: only reads work, and every call tries again to detect it.',
         ]
       : []),
-    'Only runs of the agent write events: nobody can append, hide or delete events.',
+    'Only runs of the agent write events: no tool can append, hide or delete them.',
     'To answer a tool call, call query with a functionResponse part in content. classMethod "run" returns all events of a run at once.',
-    'Every call reads the whole session, so long sessions are slow; pages that follow each other within 10 s come from one reading.',
-    'displayName is kept in the state key that the web page of ADK uses; lists may not show it.',
+    'An ADK server sends a session only whole, so calls on long sessions are slow; further pages of a list within 10 s need no new request.',
+    "displayName is kept in the state key that ADK's web page uses; lists may not show it.",
     'ADK keeps no creation time: createTime is the time of the first event, or in lists of the last write.',
     ...(dialect.timesEvents
       ? []
-      : ['Events carry no time; the time shown is the time of the last write to the session.']),
+      : ['Events have no time; the time shown is the time of the last write to the session.']),
     ...(dialect.patchesState ? [] : ['Only runs change state, by their stateDelta.']),
     ...(dialect.sharesInitialState
       ? []
-      : ['user: and app: keys of the state that a session is created with stay in that session.']),
-    'query finds a run by its invocationId from any process, by a mark in the state delta of its message; whether the run has ended is told from its events.',
+      : ["user: and app: keys of a session's initial state are not shared: they stay in that session."]),
+    'query finds a run by its invocationId from any process, by a mark in the state delta of its message; its status is derived from its events.',
     'Deleting a session leaves its artifacts on the server.',
     ...(dialect.disconnectEndsRun === true ? [] : [mayRunOn]),
   ];

@@ -13,15 +13,15 @@ import { timeOf } from './map-time.ts';
 import { withoutMark } from './run-mark.ts';
 
 /**
- * Events as the ADK API servers write them (LlmResponse fields, docs/protocols/adk.md, "Events"), read loosely: a
- * field that is missing, null or of another type is absent; fields that the model has no place for are passed over.
+ * Maps an event of an ADK API server (docs/protocols/adk.md, "Events"). A field that is missing, null or of another
+ * type counts as absent; fields that the common model does not have are dropped.
  */
 export function toEvent(wire: JsonObject, fallback: { id: string; timestamp: string }): Event {
   return compact({
     id: text(wire.id) ?? fallback.id,
     author: text(wire.author) ?? '',
     invocationId: text(wire.invocationId) ?? '',
-    // Go servers write none.
+    // Go servers write no time.
     timestamp: timeOf(wire.timestamp) ?? fallback.timestamp,
     content: toContent(wire.content),
     actions: toActions(wire.actions),
@@ -47,7 +47,7 @@ function toContent(wire: unknown): Content | undefined {
   return parts.length === 0 ? undefined : { ...(role === undefined ? {} : { role }), parts };
 }
 
-/** A part of a kind that the model knows; others, such as a bare thought signature, have no content to show. */
+/** Maps a part. Undefined for a kind that the common model does not have, such as a thought signature alone. */
 export function toPart(wire: unknown): Part | undefined {
   if (!isObject(wire)) return undefined;
   const kind = compact({

@@ -10,20 +10,20 @@ import { timeOf } from './map-time.ts';
 import { withoutMark } from './run-mark.ts';
 import type { WireSession } from './wire.ts';
 
-/** When a session was last written to; the epoch if its server does not say. */
+/** The time of the last write to a session; the epoch when the server does not tell it. */
 function updateTimeOf(wire: WireSession): string {
   return timeOf(wire.lastUpdateTime) ?? timeOf(wire.events.at(-1)?.timestamp) ?? toTime(0);
 }
 
-/** What an event carries that has no id or time of its own. */
+/** The id and the time that an event gets when it has none. */
 export const fallbackOf = (wire: WireSession, index: number): { id: string; timestamp: string } => ({
   id: `#${index}`,
   timestamp: updateTimeOf(wire),
 });
 
 /**
- * A session with its events read. ADK keeps no creation time: it is the time of the oldest event, or that of
- * the last write if there is none.
+ * Maps a session that was read with its events. ADK keeps no creation time: the time of the first event takes its
+ * place, or without events the time of the last write.
  */
 export function toSession(wire: WireSession, owner: Owner): Session {
   const last = wire.events.at(-1);
@@ -40,7 +40,7 @@ export function toSession(wire: WireSession, owner: Owner): Session {
   };
 }
 
-/** A session of a list: servers leave its events out, and some its state. */
+/** Maps a session of a list. Servers list sessions without events, and some without state. */
 export function toListedSession(wire: WireSession, owner: Owner): Session {
   const state = stateOf(wire);
   const updateTime = updateTimeOf(wire);
@@ -57,8 +57,8 @@ export function toListedSession(wire: WireSession, owner: Owner): Session {
 }
 
 /**
- * The state key under which ADK's own web page (adk-web) keeps what it knows of a session: `{displayName}`. A
- * name given here is shown there, and the other way round.
+ * The state key in which ADK's web page (adk-web) keeps a session's `{displayName}`. Using the same key shows the
+ * name in both places.
  */
 const metadataKey = '__session_metadata__';
 
@@ -69,12 +69,12 @@ function metadataOf(state: JsonObject): JsonObject {
   return isObject(metadata) ? metadata : {};
 }
 
-/** The state that sets a session's name; what else is kept beside the name stays. */
+/** The state delta that sets a session's name and keeps what else adk-web stored with it. */
 export function nameState(displayName: string, before: JsonObject): JsonObject {
   return { [metadataKey]: { ...metadataOf(rawState(before)), displayName } };
 }
 
-/** Whether a server's answer shows a state as it was sent, metadata included. */
+/** Whether a server's answer contains the state that was sent, the name included. */
 export function shows(wire: JsonObject, sent: JsonObject): boolean {
   return holds(rawState(wire), sent);
 }
@@ -88,7 +88,7 @@ export function withoutTemp(state: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(state).filter(([key]) => !key.startsWith('temp:')));
 }
 
-/** Whether a state holds what was asked for. A null may have been left out. */
+/** Whether a state contains what was asked for. Servers may leave out a key whose value is null. */
 function holds(state: JsonObject, wanted: JsonObject): boolean {
   return Object.entries(wanted).every(([key, value]) =>
     Object.hasOwn(state, key) ? canonicalJson(state[key]) === canonicalJson(value) : value === null,
@@ -96,8 +96,8 @@ function holds(state: JsonObject, wanted: JsonObject): boolean {
 }
 
 /**
- * The content of an artifact from the Part that holds it. A Part that only names a file elsewhere becomes
- * that address, as `text/uri-list`. Undefined when it holds nothing.
+ * The content of an artifact, from the part that ADK keeps it in. A part that only refers to a file gives that
+ * file's address, as `text/uri-list`. Undefined for a part without content.
  */
 export function toArtifact(wire: unknown, name: string, version: number): ArtifactContent | undefined {
   const part = toPart(wire);
@@ -119,7 +119,7 @@ export function toArtifact(wire: unknown, name: string, version: number): Artifa
 
 export const sha256Of = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
 
-/** The answer to saving an artifact: ArtifactVersion of adk-python. */
+/** Maps the answer to saving an artifact, an ArtifactVersion of adk-python. */
 export function toSavedArtifact(wire: unknown, saved: Omit<Artifact, 'version'>): Artifact | undefined {
   if (!isObject(wire) || !Number.isInteger(wire.version)) return undefined;
   return compact({

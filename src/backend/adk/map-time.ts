@@ -3,12 +3,12 @@ import { toTime } from '../../model/time.ts';
 /** Above this a number counts milliseconds, below it seconds: 1e11 s is the year 5138, 1e11 ms was in 1973. */
 const leastMs = 1e11;
 
-/** Milliseconds of a time that a server wrote as seconds, milliseconds or RFC 3339; undefined for anything else. */
+/** Milliseconds since the epoch, from a time in seconds, in milliseconds or in RFC 3339; undefined for others. */
 export function msOf(value: unknown): number | undefined {
   const parsed = typeof value === 'string' ? Date.parse(value) : value;
   if (typeof parsed !== 'number' || !Number.isFinite(parsed) || parsed <= 0) return undefined;
   const ms = Math.floor(typeof value === 'string' || parsed > leastMs ? parsed : parsed * 1000);
-  // The last instant that a Date can hold.
+  // A Date can hold no later time.
   return ms > 8.64e15 ? undefined : ms;
 }
 

@@ -10,10 +10,10 @@ import { readSession } from './read-session.ts';
 import { markIn } from './run-mark.ts';
 import type { WireSession } from './wire.ts';
 
-/** Milliseconds of silence after which an event that looks like the last is taken for it. */
+/** Milliseconds of silence after which an event that could be a run's last counts as its last. */
 const settleMs = 10_000;
 
-/** The latest run under an id of ours, by its mark. Undefined where no event of the session bears it. */
+/** Finds the latest run that this server began under an id, by the mark in its message (see run-mark.ts). */
 export async function findMarkedRun(
   adk: Adk,
   ref: SessionRef,
@@ -40,7 +40,7 @@ export async function findMarkedRun(
   };
 }
 
-/** Where the events of a run are, its message first. A server may go on with an invocation in a later run. */
+/** The indices of a run's events, its message first. A server may use its invocation id again in a later run. */
 function placesOf(wire: WireSession, start: number, invocationId: unknown): number[] {
   const places: number[] = [];
   for (let place = start; place < wire.events.length; place += 1) {
@@ -53,8 +53,8 @@ function placesOf(wire: WireSession, start: number, invocationId: unknown): numb
 }
 
 /**
- * How a run stands that nobody of this process follows. The server may go on with it, or another process of ours
- * may: it is lost only when it was silent for longer than a run may be.
+ * The status of a run that this process does not follow. The ADK server may still run it, also for another process
+ * of this server, so it counts as interrupted only after it was silent for longer than a run may be.
  */
 function statusOf(events: readonly Event[], silentMs: number, idleMs: number): RunStatus {
   const isSettled = events.at(-1)?.turnComplete === true || silentMs >= Math.min(settleMs, idleMs);
@@ -63,8 +63,8 @@ function statusOf(events: readonly Event[], silentMs: number, idleMs: number): R
 }
 
 /**
- * Whether an agent may have come to its end. Servers store no mark of it: it shows in the last event, as in ADK's
- * own `is_final_response`. https://google.github.io/adk-docs/events/
+ * Whether the last event can be a run's last. Servers do not store that a run has ended, so the rule of ADK's
+ * `is_final_response` decides: https://google.github.io/adk-docs/events/
  */
 function endsWell(events: readonly Event[]): boolean {
   const last = events.at(-1);
@@ -79,7 +79,7 @@ function endsWell(events: readonly Event[]): boolean {
   );
 }
 
-/** When a run was last heard of. Without times in events, only the session's latest events have one. */
+/** The time of a run's last event. Where events have no time, only the session's last event has a known one. */
 function lastSignOf(wire: WireSession, places: readonly number[]): number {
   const last = places.at(-1) ?? -1;
   const own = msOf(wire.events[last]?.timestamp);

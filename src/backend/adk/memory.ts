@@ -7,7 +7,7 @@ import { unsupported } from './errors.ts';
 import { checked, checkSlash } from './paths.ts';
 import { readSession } from './read-session.ts';
 
-/** Hands a session to the server's memory service, which reports nothing of what it makes of it. */
+/** Adds a session to the server's memory service. The service does not tell which memories it made. */
 export async function addSessionToMemory(
   adk: Adk,
   ref: SessionRef,

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Event } from '../../model/event.ts';
 
-/** Milliseconds that an event is held back in case its second half follows; both are sent in one go. */
+/** Milliseconds to wait for an event's second frame. Servers send both frames together. */
 const holdMs = 50;
 
 /**
- * Python servers stream an event that has both content and artifacts as two frames with one id, the first
- * without the artifacts, the second without the content. Makes one event of them again.
+ * Joins the two frames in which Python servers stream an event with both content and artifacts. Both have the same
+ * id; the first lacks the artifacts, the second the content.
  *
- * @param left is aborted when the caller leaves: only that wakes a read that waits for the next frame
+ * @param left is aborted when the caller leaves, which ends a read that waits for the next frame
  */
 export async function* mergeArtifactFrames(
   events: AsyncGenerator<Event, void>,
@@ -16,7 +16,7 @@ export async function* mergeArtifactFrames(
 ): AsyncGenerator<Event, void> {
   const take = () => {
     const next = events.next();
-    // It is awaited below; until then a failure must not count as unhandled.
+    // It is awaited later; without a handler a failure until then would end the process.
     next.catch(() => {});
     return next;
   };

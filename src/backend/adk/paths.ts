@@ -7,7 +7,7 @@ import type { Adk } from './client.ts';
 export function checkSlash(allowed: boolean, what: string, value: string): void {
   if (!allowed && value.includes('/'))
     throw invalidArgument(
-      `${what} holds a "/", which this ADK server does not accept in a path.`,
+      `${what} contains a "/", which this ADK server does not accept in a path.`,
       `Use ${what} without "/".`,
     );
 }

@@ -16,9 +16,9 @@ import { readSession } from './read-session.ts';
 import { markDelta, refuseMark } from './run-mark.ts';
 
 /**
- * Runs the agent by POST /run_sse, with token streaming unless `input.streaming` is false. Told apart: an event of
- * the agent with an errorCode is yielded like any other; an error frame in the stream, a stream without one event,
- * and one that broke off each throw.
+ * Runs the agent by POST /run_sse, with token streaming unless `input.streaming` is false. An event of the agent
+ * with an errorCode is yielded like any other. An error frame, a stream without events and a stream that broke off
+ * throw.
  */
 export async function* streamRun(
   adk: Adk,
@@ -61,7 +61,7 @@ export async function* streamRun(
   try {
     for (;;) {
       const result = await next();
-      // One that had come before the cancellation is of no use to anybody.
+      // An event that arrived just before the cancellation is dropped: nobody reads it any more.
       if (result === undefined || signal.aborted) throw cancelled(dialect);
       if (result.done === true) return;
       yield result.value;
@@ -73,8 +73,8 @@ export async function* streamRun(
 }
 
 /**
- * Ends the connection of a run that nobody wants any more, where that ends the run. A server that runs on keeps its
- * connection until the run is over: only so is it known when the session is free for the next one.
+ * Gives up a run. Where disconnecting ends the run, the connection is closed. Otherwise it stays open and is read to
+ * its end, which shows when the session is free for the next run.
  */
 function leave(
   adk: Adk,
@@ -100,7 +100,7 @@ function giveUp(
   const key = sessionKey(ref);
   if (dialect.disconnectEndsRun === true) connection.abort();
   else adk.orphans.set(key, connection);
-  // However the run ends, it is over.
+  // The run is over, whether it succeeded or failed.
   const over = () => {
     if (adk.orphans.get(key) === connection) adk.orphans.delete(key);
     adk.sessionCache.forget(ref);
@@ -114,7 +114,7 @@ const sessionKey = ({ app, userId, sessionId }: SessionRef): string =>
 /** Checks that a run can begin. @throws SessionError ABORTED while an earlier one goes on, NOT_FOUND */
 async function startable(adk: Adk, ref: SessionRef): Promise<Dialect> {
   const dialect = await adk.dialectToWrite();
-  // Refuses what cannot be in a path, though a run names its session in the body.
+  // A run names its session in the body, but an id that cannot stand in a path could never be read back.
   await sessionPath(adk, checked(ref));
   if (adk.orphans.has(sessionKey(ref))) throw runGoesOn();
   if (!dialect.runSaysMissing) await readSession(adk, ref);
@@ -170,7 +170,7 @@ const runInput = z
   .refine((input) => (input.message === undefined) !== (input.newMessage === undefined));
 
 /**
- * `run`, the one method that answers all events at once, by POST /run.
+ * Calls the class method `run`, which answers all events of a run at once, by POST /run:
  * https://google.github.io/adk-docs/runtime/api-server/
  */
 export async function callMethod(
@@ -230,7 +230,7 @@ async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Even
     const wire = parse(message.data);
     if (message.event === 'error' || (isObject(wire) && 'error' in wire && wire.author === undefined))
       throw new SessionError('INTERNAL', 'The agent failed while it ran.', {
-        hint: 'list_events shows how far the run came, and the log of the ADK server says why it failed; list_apps names the agents of the server.',
+        hint: 'Call list_events to see how far the run came, and read the log of the ADK server, which says why it failed; list_apps names the agents of the server.',
         cause: new Error(message.data.slice(0, 500)),
       });
     if (!isObject(wire)) throw brokenOff();
@@ -240,7 +240,7 @@ async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Even
     yield event;
   }
   if (count === 0) throw noEvents();
-  // Servers send no last frame, but the pieces of a text are always followed by the whole.
+  // Servers mark no last frame, but after the pieces of a text they always send the whole text.
   if (inText) throw brokenOff();
 }
 
@@ -254,7 +254,7 @@ function parse(data: string): unknown {
 
 function noEvents(): SessionError {
   return new SessionError('UNAVAILABLE', 'The run ended without a single event.', {
-    hint: 'The log of the ADK server says why. An agent that said nothing and an agent that failed look the same here.',
+    hint: 'Read the log of the ADK server: an agent that said nothing and an agent that failed look the same here.',
   });
 }
 
@@ -266,10 +266,10 @@ function brokenOff(): SessionError {
 
 function cancelled(dialect: Dialect, cause?: unknown): SessionError {
   const hints = {
-    true: 'The ADK server ends the run; list_events shows how far it came.',
+    true: 'The ADK server ends the run; call list_events to see how far it came.',
     false:
-      'An ADK server in TypeScript goes on with the run: the session takes no message until it is over, and list_events shows what it still adds.',
-    undefined: 'The ADK server may go on with the run; list_events shows what it still adds.',
+      'An ADK server in TypeScript continues the run: send the next message when it is over; list_events shows what it still adds.',
+    undefined: 'The ADK server may continue the run; list_events shows what it still adds.',
   };
   return new SessionError('CANCELLED', 'The run was cancelled.', {
     hint: hints[`${dialect.disconnectEndsRun}`],

@@ -6,7 +6,7 @@ import { sessionPath } from './paths.ts';
 import { belongsTo, toWireSession, type WireSession } from './wire.ts';
 
 /**
- * Reads a session whole: no dialect answers a part of it.
+ * Reads a whole session: no dialect can send a part of it.
  * @throws SessionError NOT_FOUND, also when the answer is about another session or user
  */
 export async function readSession(adk: Adk, ref: SessionRef): Promise<WireSession> {

@@ -1,21 +1,21 @@
 import type { SessionRef } from '../types.ts';
 import type { WireSession } from './wire.ts';
 
-/** Milliseconds for which the pages of one list are cut from one answer. */
+/** Milliseconds for which further pages of a list come from the session that the first page read. */
 const keptMs = 10_000;
 
-/** A session with fewer events is read again for each page, which costs little. */
+/** Sessions with fewer events are not kept: reading them again for each page costs little. */
 const leastEvents = 200;
 
 /**
- * The session that was read last, for the next page of its events: servers answer all events at once, so
- * without it a list of n events costs n² / page size. It serves only pages that lie before its end, as
- * what was accepted does not change.
+ * Keeps the last read session for the next page of its events. Servers send all events at once, so reading all
+ * pages would otherwise cost the square of their number. The kept session serves only pages before its last one:
+ * stored events do not change, but new ones may follow.
  */
 export interface SessionCache {
   keep(ref: SessionRef, wire: WireSession): void;
   find(ref: SessionRef): WireSession | undefined;
-  /** To be called before a write of ours. */
+  /** Drops the session. Call it before every write to it. */
   forget(ref: SessionRef): void;
   forgetAll(): void;
 }

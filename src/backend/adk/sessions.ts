@@ -21,7 +21,7 @@ export async function getSession(adk: Adk, ref: SessionRef): Promise<Session> {
   return toSession(await readSession(adk, checked(ref)), ref);
 }
 
-/** The labels of a session and its end have no place in ADK. */
+/** Refuses what ADK sessions do not have: labels and an expiry time. */
 function checkFields(fields: Pick<SessionChange, 'labels' | 'expireTime'>): void {
   const given = (['labels', 'expireTime'] as const).filter(
     (name) => fields[name] !== undefined && Object.keys(fields[name]).length > 0,
@@ -33,7 +33,7 @@ function checkFields(fields: Pick<SessionChange, 'labels' | 'expireTime'>): void
     );
 }
 
-/** What each way of creating a session under one's own id sends. */
+/** The request of each way to create a session under the caller's own id. */
 const requests: Record<CreateWay, (id: string, state: JsonObject) => { ownPath: boolean; body: JsonObject }> =
   {
     path: (_id, state) => ({ ownPath: true, body: { state } }),
@@ -42,8 +42,8 @@ const requests: Record<CreateWay, (id: string, state: JsonObject) => { ownPath: 
   };
 
 /**
- * Creates a session and checks that the answer shows the id and the state that were asked for, since some
- * servers drop either in silence; a session that came out wrong is deleted again.
+ * Creates a session and checks that the answer has the id and the state that were asked for: some servers ignore
+ * one or the other without an error. A session that was created wrong is deleted again.
  */
 export async function createSession(adk: Adk, owner: Owner, input: NewSession): Promise<Session> {
   checkFields(input);
@@ -84,7 +84,7 @@ export async function createSession(adk: Adk, owner: Owner, input: NewSession): 
 const post = (adk: Adk, path: string, body: JsonObject): Promise<unknown> =>
   adk.http.json({ method: 'POST', path, body, retry: 'quota', lookWith: 'list_sessions' });
 
-/** Servers refuse a taken id as a bad request or as a failure of theirs; looking tells it from others. */
+/** Whether creating failed because the id is taken. Servers answer that with various errors, so the id is read. */
 async function isTaken(adk: Adk, ref: SessionRef, error: unknown): Promise<boolean> {
   if (!(error instanceof SessionError)) return false;
   if (error.code !== 'INVALID_ARGUMENT' && error.code !== 'INTERNAL') return false;
@@ -94,7 +94,7 @@ async function isTaken(adk: Adk, ref: SessionRef, error: unknown): Promise<boole
   );
 }
 
-/** Deletes a session that came out wrong; one with events is not of our making and stays. */
+/** Deletes a session that was created wrong. One that has events was there before and stays. */
 async function dropStray(adk: Adk, owner: Owner, made: WireSession): Promise<void> {
   if (made.events.length > 0) return;
   await adk.http
@@ -110,7 +110,7 @@ function madeWrong(): SessionError {
   return new SessionError(
     'FAILED_PRECONDITION',
     'The ADK server created the session with another id or state than requested, so the session was deleted again.',
-    { hint: 'Configure the dialect of the ADK server, or create the session without sessionId and state.' },
+    { hint: 'Ask the operator to set ADK_DIALECT, or create the session without sessionId and state.' },
   );
 }
 
@@ -123,8 +123,8 @@ export async function deleteSession(adk: Adk, ref: SessionRef, guard?: Guard): P
 }
 
 /**
- * Sets state by a state delta, which is all that PATCH takes. It can set keys and cannot take any away, so a
- * change that would is refused rather than done by half.
+ * Changes state and name by PATCH, which takes a state delta. A delta can set keys but not remove any, so a change
+ * that removes a key is refused as a whole.
  */
 export async function updateSession(
   adk: Adk,
@@ -164,22 +164,22 @@ export async function updateSession(
     retry: 'quota',
     lookWith: 'get_session',
   });
-  // The change is stored: what cannot be read of it now must not look like a failed one.
+  // The change is stored, so a failed read must not make it look like a failed change.
   const after = (await readAfterWrite(() => readSession(adk, ref))) ?? toWireSession(answer);
   if (!shows(after, delta))
-    throw new SessionError('ABORTED', 'Somebody else changed the state at the same time.', {
+    throw new SessionError('ABORTED', 'The state was changed by somebody else at the same time.', {
       hint: 'Read the session with get_session, then repeat the change if it is still wanted.',
     });
   return toSession(after, ref);
 }
 
-/** Servers answer all sessions of a user at once, in no order that is promised: they are sorted and cut here. */
+/** Lists sessions. Servers send all sessions of a user at once, in any order: they are sorted and paged here. */
 export async function listSessions(adk: Adk, query: SessionQuery): Promise<Page<Session>> {
   const { app, userId } = query;
   if (userId === undefined)
     throw unsupported(
       'list the sessions of all users',
-      'Leave allUsers out, and pass userId: an ADK server lists sessions of one user.',
+      'Leave allUsers out, and pass userId: an ADK server lists the sessions of one user.',
     );
   if (query.filter?.some((term) => term.field !== 'userId'))
     throw unsupported('filter sessions by displayName or labels', 'Filter by userId only, or not at all.');

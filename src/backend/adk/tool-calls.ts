@@ -12,6 +12,6 @@ export async function listToolCalls(adk: Adk, ref: SessionRef): Promise<ToolCall
   return toolCallsOf(await readSession(adk, checked(ref)));
 }
 
-/** Calls of a session that wait for an answer, oldest first. */
+/** The tool calls of a session that have no answer yet, oldest first. */
 export const toolCallsOf = (wire: WireSession): ToolCall[] =>
   openCalls(wire.events.map((event, index) => toEvent(event, fallbackOf(wire, index))));

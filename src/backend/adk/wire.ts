@@ -2,7 +2,7 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Owner } from '../types.ts';
 import { notAdk } from './errors.ts';
 
-/** A session as a server wrote it, its events among it. */
+/** A session as a server sends it, with its events. */
 export interface WireSession extends JsonObject {
   id: string;
   events: JsonObject[];
@@ -18,7 +18,10 @@ export function toWireSession(value: unknown): WireSession {
   };
 }
 
-/** The app is not compared: a server started with `--app_name` reports that name for every app. */
+/**
+ * Whether a session is the user's. A server started with `--app_name` reports that name for every app, so the app
+ * is not compared.
+ */
 export function belongsTo(session: JsonObject, owner: Owner): boolean {
   return session.userId === undefined || String(session.userId) === owner.userId;
 }

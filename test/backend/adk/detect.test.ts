@@ -77,7 +77,7 @@ describe('detection', () => {
     });
     expect(backend.sessions?.update).toBeUndefined();
     const owner = { app: 'echo_agent', userId: 'u' };
-    // The second question fails as well: nothing is written while nobody knows what answers.
+    // The second attempt to detect the server fails as well: nothing is written while the dialect is unknown.
     await fails(backend.sessions?.create?.(owner, { sessionId: 'mine' }), 'UNAVAILABLE');
     expect(fake.requests.filter((line) => !line.startsWith('GET'))).toEqual([]);
     await backend.sessions?.create?.(owner, { sessionId: 'mine', state: { a: 1 } });

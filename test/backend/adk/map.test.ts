@@ -42,7 +42,8 @@ describe('events of the wire', () => {
   });
 
   it('Python: seconds with fractions, URL-safe base64', () => {
-    // The first event of the answer to /run in the documentation of the API server, and a file as pydantic writes it.
+    // The first event of the answer to /run in https://google.github.io/adk-docs/runtime/api-server/, and a file as
+    // pydantic writes it.
     const event = toEvent(
       read(
         '{"content":{"parts":[{"functionCall":{"id":"af-e75e","args":{"city":"new york"},"name":"get_weather"}},{"inlineData":{"data":"-_-_AAE=","mimeType":"image/png"}}],"role":"model"},"invocationId":"e-71353f1e","author":"weather_time_agent","actions":{"stateDelta":{},"artifactDelta":{},"requestedAuthConfigs":{}},"longRunningToolIds":[],"id":"2Btee6zW","timestamp":1743712220.385936}',

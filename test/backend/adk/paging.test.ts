@@ -36,7 +36,7 @@ describe('pages of a long session', () => {
   it('after an event show what was stored since, though it is dated and sorted before it', async () => {
     const last = (await list({ order: 'desc', pageSize: 1 })).items[0]?.id;
     expect((await list({ afterEventId: last })).items).toEqual([]);
-    // A session service that sorts by time, and an event that was made before the last one and stored after it.
+    // A session service that sorts by time, and an event that is dated before the last one and stored after it.
     add('made-early');
     session.events.splice(995, 0, ...session.events.splice(-1));
     const late = await list({ afterEventId: last });
@@ -48,7 +48,7 @@ describe('pages of a long session', () => {
       'made-early',
     ]);
     expect((await list({ afterEventId: 'id-m990' })).items).toHaveLength(11);
-    // Another process has seen nothing before, and goes by the order of the server.
+    // Another process has not read the session before, so the order of the server counts.
     const other = await openAdk({ baseUrl: fake.url });
     const page = await other.events?.list?.(ref, { pageSize: 10, afterEventId: last });
     expect(page?.items.map(textOf)).toEqual(['newest']);
@@ -154,7 +154,7 @@ describe('pages of sessions', () => {
     const ids = ({ items }: { items: { id: string }[] }) => items.map((session) => session.id);
     const first = await list({});
     expect(ids(first)).toEqual(['s2', 's4']);
-    // A newer one does not push the rest of the list on.
+    // A newer session does not shift the rest of the list.
     fake.core.create(owner, 'new', {}).updated = 1_796_000_000_000;
     const second = await list({ cursor: first.cursor });
     expect(ids(second)).toEqual(['s1', 's3']);

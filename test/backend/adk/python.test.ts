@@ -49,7 +49,7 @@ describe('what only Python servers have', () => {
     const ref = await create({ state: { a: 1, b: 2, 'user:t': 1 } });
     await fails(backend.sessions?.update?.(ref, { state: { a: 5 } }), 'FAILED_PRECONDITION');
     expect((await backend.sessions?.get?.(ref))?.state).toMatchObject({ a: 1, b: 2 });
-    // A key that is null already counts as gone, and shared keys stay by themselves.
+    // A key whose value is null may be left out, and so may shared keys, which stay.
     await backend.sessions?.update?.(ref, { state: { a: 5, b: null } });
     expect((await backend.sessions?.update?.(ref, { state: { a: 6 } }))?.state).toMatchObject({
       a: 6,

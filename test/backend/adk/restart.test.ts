@@ -33,7 +33,7 @@ describe.each<[string, Voice]>([
     await fake.close();
   });
 
-  /** A process of ours that knows nothing of those before it. */
+  /** A backend without memory of the earlier ones, as after a restart. */
   async function start(more: { runIdleMs?: number } = {}): Promise<Process> {
     const backend = await openAdk({ baseUrl: fake.url, ...more });
     opened.push(backend);
@@ -95,7 +95,7 @@ describe.each<[string, Voice]>([
     if (found !== undefined) await fails(found.cancel(), 'FAILED_PRECONDITION');
     expect((await ask(after, ref, 'fail', 'own')).begun).toBe(false);
 
-    // Go tells times in whole seconds.
+    // Go servers write times in whole seconds.
     await sleep(label === 'Go' ? 1_100 : 120);
     const later = await start({ runIdleMs: 100 });
     const lost = await later.runs.find(later.backend, ref, 'own');
@@ -119,7 +119,7 @@ describe.each<[string, Voice]>([
       text: expect.stringContaining('tick 0') as unknown,
     });
     const all = { status: 'completed', text: 'tick 0\ntick 1\ntick 2' };
-    // Other servers end a run that nobody listens to.
+    // Other servers end the run when the client disconnects.
     if (voice.runsOnAfterDisconnect) expect(await found?.wait(patiently)).toMatchObject(all);
   });
 

@@ -14,7 +14,7 @@ interface Turn {
 
 const say = (text: string): Yielded => ({ content: { role: 'model', parts: [{ text }] } });
 
-/** The same commands as test/peers/adk/agents/echo_agent.mjs obeys on a real server; see there. */
+/** An agent with the commands of test/peers/adk/agents/echo_agent.mjs, which describes them. */
 export async function* runAgent(turn: Turn): AsyncGenerator<Yielded, void> {
   const text = turn.parts.map((part) => part.text ?? '').join('');
   const answer = turn.parts.find((part) => part.functionResponse !== undefined)?.functionResponse;

@@ -6,17 +6,17 @@ import { SessionError } from '../../../src/errors.ts';
 import { type Event, type Part, textOf } from '../../../src/model/event.ts';
 import { openRunManager, type RunManager } from '../../../src/run/manager.ts';
 
-/** What may differ between the servers that the same behaviour is asked of. */
+/** The differences between the servers that the same tests run on. */
 export interface Traits {
   /** As describe() names it. */
   label: string;
-  /** The backend has these beside what all have. */
+  /** Capabilities that the backend has beyond those of all dialects. */
   extra: string[];
   slashInIds: boolean;
   runsOnAfterDisconnect: boolean;
   timesEvents: boolean;
   firstVersion: number;
-  /** The code of a run whose agent throws: some servers say so, some only hang up. */
+  /** The error code of a run whose agent throws: some servers report the failure, some only close the connection. */
   failureCode: string;
 }
 
@@ -41,7 +41,7 @@ export interface AdkSubject {
   close(): Promise<void>;
 }
 
-/** What an ADK server with the echo agent must do, be it a fake or a real one. */
+/** Tests for an ADK server with the echo agent, fake or real. */
 export function adkBehaviour(name: string, traits: Traits, open: () => Promise<AdkSubject>): void {
   describe(`${name}: behaviour`, () => {
     let subject: AdkSubject;
@@ -201,7 +201,7 @@ export function adkBehaviour(name: string, traits: Traits, open: () => Promise<A
       }
       expect((await run(ref, 'parts')).length).toBeGreaterThan(0);
       const texts = (await stored(ref)).map(textOf);
-      // Nothing of the first run stands behind the second message.
+      // No event of the first run follows the second message.
       expect(texts.slice(texts.indexOf('parts')).filter((text) => text.startsWith('tick'))).toEqual([]);
     });
 

@@ -1,7 +1,7 @@
 import type { Backend } from '../../../src/backend/types.ts';
 import type { BackendSubject, ContractOptions } from '../../contract/backend.ts';
 
-/** What no ADK server has, and what some have not. */
+/** What ADK servers lack, with reasons. */
 export function lacksOf(dialect: string): NonNullable<ContractOptions['lacks']> {
   return {
     labels: 'ADK keeps no labels.',

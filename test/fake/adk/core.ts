@@ -26,21 +26,21 @@ export interface Owner {
   userId: string;
 }
 
-/** What the four servers have in common behind their HTTP: sessions, shared state, artifacts, an agent. */
+/** What the four dialects share below HTTP: sessions, shared state, artifacts and an agent. */
 export interface Core {
   apps: string[];
   /** Sessions handed to the memory service. */
   remembered: string[];
-  /** Runs that went to their end although their client had gone. */
+  /** Runs that ended after their client had disconnected. */
   orphans: number;
   find(owner: Owner, id: string): FakeSession | undefined;
   list(owner: Owner): FakeSession[];
-  /** Without `shared`, `user:` and `app:` keys stay in the session. */
+  /** `shared` false: `user:` and `app:` keys stay in the session. */
   create(owner: Owner, id: string | undefined, state: Json, shared?: boolean): FakeSession;
   delete(owner: Owner, id: string): boolean;
   stateOf(session: FakeSession): Json;
   append(session: FakeSession, event: Json): FakeEvent;
-  /** Fields that a server fills in, without storing the event. */
+  /** Adds the fields that a server fills in. Does not store the event. */
   complete(event: Json): FakeEvent;
   artifacts(owner: Owner, sessionId: string): Map<string, Json[]>;
   artifactNames(owner: Owner, sessionId: string): string[];

@@ -1,7 +1,7 @@
 import type { Json } from './core.ts';
 import type { Voice } from './server.ts';
 
-/** Spring Boot's own error body; the reason of a ResponseStatusException is not part of it. */
+/** Spring Boot's own error body, which does not contain the reason of a ResponseStatusException. */
 const spring = (status: number, error: string, path: string) => ({
   status,
   body: { timestamp: '2026-11-21T09:00:00.000+00:00', status, error, path },
@@ -33,7 +33,7 @@ export const java: Voice = {
   },
   deleted: () => ({ status: 204 }),
   versions: (numbers) => ({ status: 200, body: numbers }),
-  // The emitter is completed with the error before anything was sent.
+  // The server ends the stream with the error before it has sent anything.
   missingRun: () => spring(500, 'Internal Server Error', '/run_sse'),
   frames: (event) => [`data:${JSON.stringify(event)}\n\n`],
   errorFrame: () => undefined,

@@ -72,7 +72,7 @@ export const python: Voice = {
   runsOnAfterDisconnect: false,
 };
 
-/** Releases of 2025: no /version, and the id in the body of a create is not looked at. */
+/** Releases of 2025: they have no /version and ignore the id in the body of a create. */
 export const python2025: Voice = {
   ...python,
   version: undefined,

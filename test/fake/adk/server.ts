@@ -7,14 +7,14 @@ import { type Core, type FakeEvent, type FakeSession, type Json, type Owner, ope
 
 interface Answer {
   status: number;
-  /** Sent as JSON; a string as it is. Undefined: nothing. */
+  /** Sent as JSON, a string unchanged. Undefined: an empty body. */
   body?: unknown;
   type?: string;
 }
 
-/** How one dialect speaks. What a voice does not have, its server answers with its unknown-route answer. */
+/** How one dialect answers. A route that a voice lacks gets the dialect's answer to unknown routes. */
 export interface Voice {
-  /** Before every path. */
+  /** Prefix of every path. */
   prefix: string;
   version: Answer | undefined;
   unknownRoute(path: string): Answer;
@@ -41,15 +41,15 @@ export interface Voice {
   runsOnAfterDisconnect: boolean;
 }
 
-/** Something that goes wrong with requests whose `METHOD path` matches. */
+/** A fault for requests whose `METHOD path` matches. */
 interface Fault {
   match: RegExp;
   /** How many requests it hits. Default 1. */
   times?: number;
   delayMs?: number;
-  /** What is answered in place of the right answer; undefined: the connection is cut. */
+  /** Replaces the right answer; undefined: the connection is cut. */
   answer?: Answer | undefined;
-  /** The work is done all the same. */
+  /** Whether the work is done although the answer is wrong. */
   afterWork?: boolean;
 }
 
@@ -102,7 +102,7 @@ async function answer(
     await serve(voice, core, request, response);
     return;
   }
-  // What is written to an answer without a connection goes nowhere.
+  // Writing to a closed connection fails, which is no fault of the test.
   if (fault.afterWork === true) await serve(voice, core, request, new ServerResponse(request));
   if (fault.answer === undefined) response.destroy();
   else send(response, fault.answer);
@@ -226,7 +226,7 @@ async function run(voice: Voice, core: Core, body: Json, response: ServerRespons
   } catch (error) {
     const frame = voice.errorFrame(String(error));
     if (frame === undefined) {
-      // What was written before must have left: a reset would take it along.
+      // A reset discards data that is not sent yet, so what was written before goes out first.
       await sleep(30);
       return response.destroy();
     }

@@ -3,7 +3,7 @@ import type { Voice } from './server.ts';
 const html = (path: string) =>
   `<!DOCTYPE html>\n<html lang="en"><body><pre>Cannot GET ${path.replaceAll('<', '&lt;')}</pre></body></html>`;
 
-/** @google/adk-devtools 2.0.0, as it was seen to answer. */
+/** Answers as recorded from @google/adk-devtools 2.0.0. */
 export const typescript: Voice = {
   prefix: '',
   version: { status: 200, body: { version: '2.0.0' } },
