@@ -17,11 +17,11 @@ import { sessionPath } from './paths.ts';
 import type { SessionEvent } from './wire-types.ts';
 
 /**
- * Stores one event. The service returns no id and takes none, so every event gets one of ours, which travels in
- * its metadata and holds its time: nothing has to be read back, and the id finds the event later. Before an
- * event with a caller's own id is stored, the latest hundred are searched for it, so that a repeated call stores
- * nothing twice; two processes that make the same call at the same moment can still both store it, and
- * describe() says so.
+ * Stores one event. The service takes no id and returns none, so this server gives every event an id, sends it in
+ * the event's metadata and encodes the time in it: nothing has to be read back, and the id finds the event later
+ * (docs/protocols/agent-engine.md, "Events"). Before an event with a caller's own id is stored, the latest hundred
+ * events are searched for that id, so that a repeated call stores nothing twice. Two processes that make the same
+ * call at the same moment can still both store it; describe() says so.
  */
 export async function appendEvent(
   client: AgentEngineClient,
@@ -37,9 +37,9 @@ export async function appendEvent(
 }
 
 /**
- * Stores an event of a copy into a session that the caller has just made: one request, with nothing read before
- * or after it. It waits for its quota for as long as it takes, also when the service itself says that the
- * quota is used up; cancelling ends the waiting, never a request that is on its way.
+ * Stores an event of a copy in a session that the caller has just created: one request, with nothing read before or
+ * after it. Waits for quota for as long as it takes, also after the service has refused a request for quota.
+ * Cancelling ends the waiting, but not a request that was sent.
  */
 export async function copyEvent(
   client: AgentEngineClient,
@@ -54,7 +54,7 @@ export async function copyEvent(
     for (let refused = 1; ; refused += 1) {
       await client.quota.waitForRoom('append', signal);
       try {
-        // The time that the caller has is for the waiting: a request that is on its way has its own.
+        // The caller's deadline ends the waiting only. A request that was sent has a time-out of its own.
         return await withoutDeadline(() => write(client, appendRequest(path, body), client.admittedHttp));
       } catch (error) {
         if (!isCode(error, 'RESOURCE_EXHAUSTED') || refused === mostRefusals) throw error;
@@ -64,7 +64,7 @@ export async function copyEvent(
   });
 }
 
-/** Between two attempts when others use the quota too, and how often: a quota of a minute is free by then. */
+/** Milliseconds between two attempts after a refusal for quota. Quotas are per minute, but others use them too. */
 const restMs = 15_000;
 const mostRefusals = 20;
 
@@ -94,7 +94,7 @@ async function store(client: AgentEngineClient, ref: SessionRef, input: NewEvent
   });
 }
 
-/** Stores an event in a session that was just found to be the caller's. */
+/** Stores an event. The caller has just checked that the session is the user's. */
 export async function storeIn(
   client: AgentEngineClient,
   ref: SessionRef,
@@ -110,13 +110,13 @@ export async function storeIn(
   };
 }
 
-/** A user's message opens a turn; what others say, and answers to tool calls, belong to the one that runs. */
+/** Whether an event belongs to the present turn. Only a user's message opens a new one, unless it answers calls. */
 const joinsTurn = ({ author, content }: NewEvent): boolean =>
   author !== 'user' || (content?.parts.some((part) => part.functionResponse !== undefined) ?? false);
 
 /**
- * The latest event, and with an own id so many that a repetition is found; newest first. An event that this
- * process knows by its id is looked for at its time.
+ * The latest event; for an event with an own id the latest hundred, to find a repetition; newest first. When this
+ * process remembers the time of that id, only that time is searched first.
  */
 async function latestOf(
   client: AgentEngineClient,
@@ -137,7 +137,7 @@ async function latestOf(
   return [];
 }
 
-/** The event with everything that the service requires. */
+/** Completes an event with what the service requires. */
 function draftOf(client: AgentEngineClient, path: string, input: NewEvent, afterMs: number): EventDraft {
   const timestamp =
     input.timestamp === undefined
@@ -163,7 +163,7 @@ const appendRequest = (path: string, body: SessionEvent): HttpRequest & { lookWi
   lookWith: 'list_events',
 });
 
-/** What was sent in the end. */
+/** Sends an event. @returns the body that the service accepted */
 async function send(
   client: AgentEngineClient,
   path: string,
@@ -173,7 +173,7 @@ async function send(
   let body = toWireEvent(draft);
   try {
     await post(body).catch((error: unknown) => {
-      // Refused, so not stored: what it does not know can still travel in rawEvent.
+      // The service refused a field that it does not know, so nothing is stored. rawEvent takes any field.
       if (!isUnknownMetadata(error)) throw error;
       body = toWireEvent(draft, { bare: true });
       return post(body);

@@ -15,10 +15,10 @@ function asAppNotFound(error: unknown): never {
   throw isCode(error, 'NOT_FOUND') ? appNotFound(error) : error;
 }
 
-/** Making an engine without code takes seconds. */
+/** Milliseconds to wait for a new engine. Without code it takes some seconds. */
 const createMs = 60_000;
 
-/** All engines of the project: the service keeps none by user. */
+/** Lists all engines of the project: engines belong to no user. */
 export async function listApps(client: AgentEngineClient, query: PageQuery): Promise<Page<App>> {
   const pages = listPages<ReasoningEngine>(client, {
     path: `${client.endpoint.parent}/reasoningEngines`,
@@ -41,8 +41,8 @@ export async function getApp(client: AgentEngineClient, app: string): Promise<Ap
 }
 
 /**
- * An engine without code: a store for sessions and memories. The service names it; the name that was asked
- * for becomes its display name.
+ * Creates an engine without code, which stores sessions and memories. The service chooses its id; the wanted name
+ * becomes its display name.
  */
 export async function createApp(
   client: AgentEngineClient,
@@ -65,7 +65,7 @@ export async function createApp(
     throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which engine it created.', {
       hint: 'Call list_apps to see whether the app was created.',
     });
-  // It is made, even if it cannot be read yet.
+  // The engine exists, also when it cannot be read yet.
   return (await readAfterWrite(() => getApp(client, id))) ?? toApp({ ...body, name: id });
 }
 
@@ -94,7 +94,7 @@ export async function deleteApp(
 
 const methodsMs = 60_000;
 
-/** What an engine can be asked to do, remembered for a minute: a deployment changes it seldom. */
+/** The class methods of an engine, cached for a minute: only a new deployment changes them. */
 export async function classMethodsOf(
   client: AgentEngineClient,
   app: string,

@@ -1,16 +1,16 @@
 import { SessionError } from '../../errors.ts';
 import { isObject } from '../../model/json.ts';
 
-/** The part of google-auth-library's GoogleAuth that is used. */
+/** The part of google-auth-library's GoogleAuth that this backend uses. */
 export interface HeaderSource {
   getRequestHeaders(url?: string): Promise<Headers>;
   getProjectId(): Promise<string>;
 }
 
-/** `project` where it is known: the library would ask other services for it. */
+/** `project`: the project if it is known, since the library would otherwise ask other services for it. */
 export type LoadHeaderSource = (project: string | undefined) => Promise<HeaderSource>;
 
-/** Loads the library on first use: a server without this backend never does. */
+/** Loads the library on first use, so that a server without this backend does not pay for it. */
 const loadGoogleAuth: LoadHeaderSource = async (projectId) => {
   const { GoogleAuth } = await import('google-auth-library');
   return new GoogleAuth({
@@ -27,9 +27,9 @@ export interface Credentials {
 const waitMs = 20_000;
 
 /**
- * Application Default Credentials: a user's, a service account's, the metadata server's or a workload
- * identity's. Tokens are cached and renewed by the library. After a failure, or when the service refused a
- * token (`fresh`), everything is read again, so that a new login counts in a process that runs on.
+ * Application Default Credentials (https://cloud.google.com/docs/authentication/application-default-credentials).
+ * The library caches and renews tokens. After a failure, or when the service refused a token (`fresh`), the
+ * credentials are read again, so that a new login takes effect without a restart.
  */
 export function defaultCredentials(
   url: string,
@@ -66,7 +66,7 @@ export const apiKeyCredentials = (apiKey: string): Pick<Credentials, 'headers'> 
 
 export const noneNeeded: Pick<Credentials, 'headers'> = { headers: async () => ({}) };
 
-// The library asks other machines, with its own patience.
+// The library waits for other machines longer than a caller would.
 async function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
@@ -92,7 +92,7 @@ function noCredentials(cause: unknown): SessionError {
   );
 }
 
-/** Whether the library failed because of what it asked, not because of what it had to ask with. */
+/** Whether the library failed because of a service or the network, not because of the credentials. */
 function isPassing(cause: unknown): boolean {
   const { status, code, response } = isObject(cause) ? cause : {};
   const http = typeof status === 'number' ? status : isObject(response) ? response.status : undefined;
@@ -105,12 +105,12 @@ const networkCodes =
 
 function tokenServiceFailed(cause: unknown): SessionError {
   return new SessionError('UNAVAILABLE', 'Google’s token service failed to answer.', {
-    hint: 'Nothing was sent to Agent Engine: call again a little later.',
+    hint: 'Call again a little later; nothing was sent to Agent Engine.',
     cause: withoutSecrets(cause),
   });
 }
 
-/** The library's own error holds the request, and its text may quote it: no long run of characters is kept. */
+/** The library's error holds the request and may quote it, so long words, which may be tokens, are removed. */
 function withoutSecrets(cause: unknown): Error {
   const text = cause instanceof Error ? cause.message : '';
   return new Error(text.replace(/[\w.~+/=-]{24,}/g, '…').slice(0, 300));

@@ -10,7 +10,7 @@ import type { ClassMethod } from './map-session.ts';
 import { enginePath } from './paths.ts';
 import type { QueryReasoningEngineRequest } from './wire-types.ts';
 
-/** Class methods that ADK's templates register (docs/protocols/agent-engine.md, Running an engine). */
+/** Class methods that ADK's templates register (docs/protocols/agent-engine.md, "Running an engine"). */
 export const streamMethods: readonly string[] = [
   'async_stream_query',
   'stream_query',
@@ -25,11 +25,11 @@ export const plainMethods: readonly string[] = [
   'async_search_memory',
   'register_feedback',
 ];
-/** Of these, the ones that have no user_id of their own. */
+/** The plain methods without a user_id argument. */
 const userless: readonly string[] = ['async_add_session_to_memory', 'register_feedback'];
 
 const readMethods = /^(async_)?(get_session|list_sessions|search_memory)$/;
-/** Where to look whether a method did what it was called for. */
+/** The tool that shows whether a method took effect. */
 const lookWith: Readonly<Record<string, string>> = {
   create_session: 'list_sessions',
   delete_session: 'get_session',
@@ -50,7 +50,7 @@ export function checkName(classMethod: string): string {
   return classMethod;
 }
 
-/** How the engine wants a method of its own to be called; undefined where it does not say. */
+/** The engine's description of a method; undefined when the engine describes none. */
 async function ownMethod(
   client: AgentEngineClient,
   app: string,
@@ -71,8 +71,8 @@ export const noSuchMethod = (): SessionError =>
 const queryMs = 300_000;
 
 /**
- * Calls a class method that answers one value. The user is put into the input here, and a session named in
- * it must be the user's: the engine itself believes what it is told.
+ * Calls a class method that answers one value. The engine checks no user, so the caller's user is put into the input
+ * here, and a session in the input must be the user's.
  */
 export async function callMethod(
   client: AgentEngineClient,
@@ -117,7 +117,7 @@ interface InputRules {
   signal: AbortSignal | undefined;
 }
 
-/** The input with the user that the call is for, at the top and in the objects that methods take. */
+/** The input with the caller's user, at the top level and in the objects that methods take. */
 async function ownInput(
   client: AgentEngineClient,
   owner: Owner,
@@ -156,7 +156,7 @@ async function checkSession(
   await ownedSession(client, { ...owner, sessionId }, signal);
 }
 
-/** Feedback through the class method of agent-starter-pack's template; other engines have none. */
+/** Sends feedback to the class method that engines of agent-starter-pack have. */
 export async function registerFeedback(
   client: AgentEngineClient,
   ref: SessionRef,

@@ -16,28 +16,28 @@ import { type Endpoint, sessionPath } from './paths.ts';
 import { type QuotaLimiter, quotaLimiter, quotasOf } from './quota-limiter.ts';
 import type * as wire from './wire-types.ts';
 
-/** All that the verbs work with. */
+/** The state that the verbs of this backend share. */
 export interface AgentEngineClient {
   endpoint: Endpoint;
   http: HttpClient;
-  /** The same service with room for a long stream. */
+  /** As `http`, with a limit for long streams. */
   streams: HttpClient;
-  /** For work that has waited for its quota already; nothing is sent twice. */
+  /** As `http`, for requests that have waited for quota already. Repeats none. */
   admittedHttp: HttpClient;
   quota: QuotaLimiter;
   memory: MemorySettings;
   eventTimes: EventTimeCache;
   lateEvents: LateEvents;
   timestamps: EventTimestamps;
-  /** Writes that look before they write, by what they write to: see `inTurn`. */
+  /** The last piece of work on each object: see `inTurn`. */
   turns: Map<string, Promise<unknown>>;
-  /** Class methods of engines that were asked for them, by app. */
+  /** Cached class methods of engines, by app. */
   classMethods: Map<string, { at: number; methods: readonly ClassMethod[] }>;
   now(): number;
   wait(ms: number): Promise<void>;
 }
 
-/** The client of an endpoint; credentials are asked for with the first request. */
+/** Opens a client. The first request loads the credentials. */
 export function openClient(endpoint: Endpoint, config: AgentEngineConfig): AgentEngineClient {
   const maxBytes = config.maxBytes ?? 32 * 1024 * 1024;
   const auth = config.auth ?? (endpoint.loopback ? 'none' : 'adc');
@@ -85,8 +85,8 @@ export const isCode = (error: unknown, code: SessionError['code']): error is Ses
   error instanceof SessionError && error.code === code;
 
 /**
- * An answer that must be an object, as the message that the service promises: readers check what they rely on.
- * An empty answer counts as an empty object, as proto3 JSON has it.
+ * An answer that must be an object, typed as the message that the service documents; readers check the fields that
+ * they use. An empty answer is an empty object, as in proto3 JSON.
  */
 export function objectOf<Message extends JsonObject = JsonObject>(body: unknown): Message {
   if (body === undefined) return {} as Message;
@@ -96,11 +96,11 @@ export function objectOf<Message extends JsonObject = JsonObject>(body: unknown)
 
 function notAnObject(): SessionError {
   return new SessionError('UNAVAILABLE', 'Agent Engine’s answer does not have the expected form.', {
-    hint: 'Check that the configured address is that of the service itself.',
+    hint: 'Ask the operator to check that AGENT_ENGINE_BASE_URL, if it is set, is the address of the service itself.',
   });
 }
 
-/** A write that answers an object. After any other answer the change may have been made. */
+/** Sends a write that answers an object. @throws SessionError after another answer: the change may have been made */
 export async function write<Message extends JsonObject = JsonObject>(
   client: AgentEngineClient,
   request: HttpRequest & { lookWith: string },
@@ -125,7 +125,7 @@ export function pageOf<Item extends JsonObject>(
   return { items, token: typeof token === 'string' && token !== '' ? token : undefined };
 }
 
-/** Runs pieces of work on one object one after the other, so that each sees what the one before it wrote. */
+/** Runs work on one object after all earlier work on it, so that a read before a write sees the earlier writes. */
 export async function inTurn<T>(client: AgentEngineClient, key: string, work: () => Promise<T>): Promise<T> {
   const before = client.turns.get(key);
   const mine = before === undefined ? work() : before.then(work, work);
@@ -137,12 +137,12 @@ export async function inTurn<T>(client: AgentEngineClient, key: string, work: ()
   }
 }
 
-/** Remembers whether a request was sent again after one that may have been carried out. */
+/** Notes whether a request was repeated although the service may have carried out the first one. */
 export function retryWatch(): { onRetry(status: number): void; repeated(): boolean } {
   let repeated = false;
   return {
     onRetry(status) {
-      // 429 is answered before anything is done.
+      // A request that was answered with 429 was not carried out.
       if (status !== 429) repeated = true;
     },
     repeated: () => repeated,
@@ -150,8 +150,8 @@ export function retryWatch(): { onRetry(status: number): void; repeated(): boole
 }
 
 /**
- * The session as the service has it, if it is the caller's. The service checks no owner, so every verb
- * begins here. Nothing is cached: an id can be deleted and made anew by somebody else at any time.
+ * Reads the caller's session. The service checks no owner, so every verb begins here. The answer is not cached:
+ * at any time a session can be deleted and somebody else can create one with the same id.
  * @throws SessionError NOT_FOUND
  */
 export async function ownedSession(
@@ -173,7 +173,7 @@ export async function ownedSession(
 }
 
 /**
- * Reads of a session while its owner is asked for, in one round trip. Nothing of what was read gets out unless
+ * Reads from a session and checks its owner at the same time, in one round trip. What was read is returned only if
  * the session is the caller's.
  */
 export async function ownedWith<T>(

@@ -4,8 +4,8 @@ import { defaultCredentials, type LoadHeaderSource } from './auth.ts';
 import { checkEngineId, type Endpoint } from './paths.ts';
 
 /**
- * Where on Google's side the engines are, as the operator names it (docs/protocols/agent-engine.md,
- * Versions and hosts).
+ * Where the engines are at Google, as the operator configures it (docs/protocols/agent-engine.md, "Versions and
+ * hosts").
  */
 export interface EndpointConfig {
   /** Project id or number. */
@@ -14,37 +14,37 @@ export interface EndpointConfig {
   location?: string | undefined;
   apiKey?: string | undefined;
   apiVersion?: string | undefined;
-  /** Replaces Google's host: an emulator, a proxy, a test. Plain http only on loopback. */
+  /** Replaces Google's host, for an emulator, a proxy or a test. Plain http only to loopback. */
   baseUrl?: string | undefined;
 }
 
 export interface MemorySettings {
-  /** Through the engine's own class methods, where it has them, instead of Memory Bank. */
+  /** `class-methods` uses the engine's own memory methods, where it has them, instead of Memory Bank. */
   via: 'memory-bank' | 'class-methods';
-  /** How sessions are added: `generate` waits for the facts, `ingest` leaves them to the service. */
+  /** How sessions are added: `generate` waits for the facts, `ingest` lets the service extract them later. */
   write: 'generate' | 'ingest';
-  /** The scope of calls that name none: ADK's Python and JavaScript use both keys, its Go only the user. */
+  /** The scope of a call without one: ADK's Python and JavaScript use both keys, its Go only the user. */
   scope: 'app-and-user' | 'user';
-  /** `app_name` of that scope. Default: the engine's id. */
+  /** The `app_name` of that scope. Default: the engine's id. */
   appName: string | undefined;
 }
 
-/** All optional. Without a project, the project of the credentials is used, or none with an API key. */
+/** All optional. Without a project, the credentials tell the project; with an API key none is needed. */
 export interface AgentEngineConfig extends EndpointConfig {
-  /** The engine of calls that name none: its id, or its whole resource name. */
+  /** The engine that a call without `app` goes to: its id, or its whole resource name. */
   engineId?: string | undefined;
-  /** `none` sends no credentials. Default: none to a loopback `baseUrl`, Google's default ones elsewhere. */
+  /** `none` sends no credentials. Default: `none` to a loopback `baseUrl`, else Application Default Credentials. */
   auth?: 'adc' | 'none' | undefined;
-  /** Project that quota is counted on. Default: the one that the credentials name. */
+  /** The project that quota counts against. Default: the one that the credentials name. */
   quotaProject?: string | undefined;
-  /** Keeps to Google's per-minute quotas on this side. Default: on, except to a loopback `baseUrl`. */
+  /** Whether requests wait for Google's per-minute quotas. Default: true, except to a loopback `baseUrl`. */
   rateLimit?: boolean | undefined;
   memory?: Partial<MemorySettings> | undefined;
   /** Milliseconds for one answer. Default 60,000. */
   timeoutMs?: number | undefined;
-  /** Largest answer that is read, in bytes. Default 32 MiB; a stream may have four times as much. */
+  /** Largest answer in bytes. Default 32 MiB; a stream may be four times as large. */
   maxBytes?: number | undefined;
-  /** For tests: where credentials come from, and how to wait between polls. */
+  /** For tests: replaces the loading of credentials, and the waiting between polls. */
   loadAuth?: LoadHeaderSource | undefined;
   wait?: ((ms: number) => Promise<void>) | undefined;
 }
@@ -56,11 +56,11 @@ export function endpointOf(config: EndpointConfig): Endpoint {
   const version = versions.find((v) => v === (config.apiVersion ?? 'v1beta1'));
   if (version === undefined)
     throw invalidArgument(
-      `The API version ${quote(config.apiVersion ?? '')} is not known.`,
+      `The API version ${quote(config.apiVersion ?? '')} does not exist.`,
       'Set AGENT_ENGINE_API_VERSION to v1beta1 or v1.',
     );
   const express = config.project === undefined && config.apiKey !== undefined;
-  // Only v1beta1 has the short names (docs/protocols/agent-engine.md, Versions and hosts).
+  // Only v1beta1 has paths without a project (docs/protocols/agent-engine.md, "Versions and hosts").
   if (express && version === 'v1')
     throw invalidArgument('An API key works only with v1beta1.', 'Leave AGENT_ENGINE_API_VERSION out.');
   const location = config.location ?? 'us-central1';
@@ -91,7 +91,7 @@ function hostOf(location: string): string {
 }
 
 function checkProject(project: string | undefined): string {
-  // Domain-scoped ids hold a colon and dots: example.com:my-project.
+  // Domain-scoped ids contain a colon and dots: example.com:my-project.
   if (project === undefined || !/^[a-z0-9][a-z0-9.:-]{2,62}$/.test(project))
     throw invalidArgument(
       project === undefined
@@ -102,7 +102,7 @@ function checkProject(project: string | undefined): string {
   return project;
 }
 
-/** An engine as operators write it: its id, or its whole resource name. */
+/** Reads an engine as operators write it: its id, or its whole resource name. */
 function engineOf(value: string): { id: string; project?: string; location?: string } {
   const match = /^projects\/([^/]+)\/locations\/([^/]+)\/reasoningEngines\/([^/]+)$/.exec(value);
   const [, project, location, id] = match ?? [];
@@ -112,9 +112,9 @@ function engineOf(value: string): { id: string; project?: string; location?: str
 }
 
 /**
- * The endpoint of a configuration, and the engine of calls that name none.
- * @throws SessionError INVALID_ARGUMENT for a configuration that cannot work, UNAUTHENTICATED when a project
- *   must be taken from credentials that there are not
+ * The endpoint of a configuration, and the engine that calls without `app` go to.
+ * @throws SessionError INVALID_ARGUMENT for a configuration that cannot work; UNAUTHENTICATED when the credentials
+ *   must tell the project and there are none
  */
 export async function resolveConfig(
   config: AgentEngineConfig,

@@ -3,8 +3,8 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import { retryAfterOf } from '../../net/http.ts';
 
 /**
- * What the service said when it refused, for the log and for our own decisions; never shown to a caller.
- * DebugInfo is left out: it repeats the request, user data included.
+ * An error answer of the service, for the log and for decisions in this backend; callers never see it. DebugInfo is
+ * left out because it repeats the request with the user's data.
  */
 export interface Refusal {
   httpStatus: number;
@@ -27,8 +27,8 @@ export interface ErrorContext {
 }
 
 /**
- * google.rpc codes by number: operations that failed carry these, not HTTP's
- * (docs/protocols/agent-engine.md, Operations).
+ * google.rpc codes by number. Failed operations have these instead of an HTTP status
+ * (docs/protocols/agent-engine.md, "Operations").
  */
 const rpcCodes: Record<number, string> = {
   1: 'CANCELLED',
@@ -58,8 +58,8 @@ const httpCodes: Record<number, ErrorCode> = {
 };
 
 /**
- * The google.rpc envelope, or whatever came in its place, as an error for the caller
- * (docs/protocols/agent-engine.md, Errors).
+ * Maps an error answer, in google.rpc's envelope or without it, to an error for the caller
+ * (docs/protocols/agent-engine.md, "Errors").
  */
 export function toError(
   httpStatus: number,
@@ -71,10 +71,20 @@ export function toError(
   const envelope = Array.isArray(body) ? (body[0] as unknown) : body;
   const error = isObject(envelope) && isObject(envelope.error) ? envelope.error : undefined;
   if (httpStatus >= 300 && httpStatus < 400)
-    return new SessionError('UNAVAILABLE', 'Agent Engine answered with a redirect, which is not followed.', {
-      hint: 'Check that AGENT_ENGINE_BASE_URL, if it is set, is the address of the service itself.',
-      cause: { httpStatus, status: undefined, message: '', fields: [], reason: undefined } satisfies Refusal,
-    });
+    return new SessionError(
+      'UNAVAILABLE',
+      'Agent Engine answered with a redirect, which this server does not follow.',
+      {
+        hint: 'Ask the operator to check that AGENT_ENGINE_BASE_URL, if it is set, is the address of the service itself.',
+        cause: {
+          httpStatus,
+          status: undefined,
+          message: '',
+          fields: [],
+          reason: undefined,
+        } satisfies Refusal,
+      },
+    );
   const refusal = readRefusal(httpStatus, error ?? {});
   const code = codeOf(refusal, error !== undefined);
   const retryAfter = retryAfterOf(headers) ?? retryDelayOf(error);
@@ -86,7 +96,7 @@ export function toError(
   });
 }
 
-/** The error of an operation that is done and failed. */
+/** Maps the error of an operation that ended with a failure. */
 export function operationError(error: JsonObject, context: ErrorContext): SessionError {
   const status = rpcCodes[Number(error.code)] ?? 'INTERNAL';
   const refusal = { ...readRefusal(200, error), status };
@@ -117,9 +127,9 @@ function readRefusal(httpStatus: number, error: JsonObject): Refusal {
 function codeOf(refusal: Refusal, hasEnvelope: boolean): ErrorCode {
   const { httpStatus, status } = refusal;
   const known = errorCodes.find((code) => code === status);
-  // INTERNAL is for our own faults; theirs is a service that does not serve.
+  // INTERNAL means a fault of this server; a fault of the service is UNAVAILABLE.
   if (known !== undefined) return known === 'INTERNAL' ? 'UNAVAILABLE' : known;
-  // A page in place of an envelope comes from another server, or from a path that is not the service's.
+  // A 404 without the envelope comes from another server, or from a path that the service does not have.
   if (httpStatus === 404) return hasEnvelope ? 'NOT_FOUND' : 'UNAVAILABLE';
   return httpCodes[httpStatus] ?? 'UNAVAILABLE';
 }
@@ -158,18 +168,18 @@ function hintOf(code: ErrorCode, refusal: Refusal, context: ErrorContext): strin
     return `Run \`gcloud projects add-iam-policy-binding ${project} --member=user:ACCOUNT --role=roles/aiplatform.user\` with the account in use.`;
   }
   const hints: Partial<Record<ErrorCode, string>> = {
-    INVALID_ARGUMENT: 'Check the arguments; describe_server says what this backend cannot take.',
+    INVALID_ARGUMENT: 'Check the arguments; describe_server says what this backend does not accept.',
     NOT_FOUND: 'Call list_apps or list_sessions to see what exists.',
     ALREADY_EXISTS: 'Use the existing one, or choose another id.',
     RESOURCE_EXHAUSTED: 'Quotas are per minute: wait a little and call again.',
     ABORTED: 'Read the session again and repeat the call.',
-    DEADLINE_EXCEEDED: 'Try again later; if it was a write, read first whether it took effect.',
+    DEADLINE_EXCEEDED: 'Try again later; after a write, check first whether it took effect.',
     UNIMPLEMENTED: 'Check the API version and the location; describe_server shows both.',
   };
   if (hints[code] !== undefined) return hints[code];
   return refusal.httpStatus === 404
     ? 'Check the location, the API version and AGENT_ENGINE_BASE_URL.'
-    : 'Try again later; if it was a write, read first whether it took effect.';
+    : 'Try again later; after a write, check first whether it took effect.';
 }
 
 /** google.rpc.RetryInfo: `"retryDelay": "3s"`. */
@@ -184,8 +194,8 @@ function retryDelayOf(error: JsonObject | undefined): number | undefined {
 }
 
 /**
- * FAILED_PRECONDITION is how an agent's own exception comes out (docs/protocols/agent-engine.md, Errors),
- * and what a service inside it answered is written in the text: only its status is taken from there.
+ * Maps FAILED_PRECONDITION, with which the service reports an agent's exception (docs/protocols/agent-engine.md,
+ * "Errors"). The text may quote the answer of a service that the agent called: only its status is taken from there.
  */
 export function agentError(refusal: Refusal): SessionError {
   const inner = /Exception: (\d{3}) ([A-Z_]{4,30})\b/.exec(refusal.message)?.[2];
@@ -195,14 +205,14 @@ export function agentError(refusal: Refusal): SessionError {
       'FAILED_PRECONDITION',
       'Agent Engine refused the request in the present state of the object.',
       {
-        hint: 'If the call ran an agent, the agent failed, or lacks the class method: the logs of the engine say why.',
+        hint: 'If the call ran an agent, the agent failed or lacks the class method: read the logs of the engine.',
         cause: refusal,
       },
     );
   return new SessionError(code, `A service that the agent called answered ${code}.`, {
     hint:
       code === 'NOT_FOUND'
-        ? 'The agent did not find the session: check with get_session that it is in the same engine.'
+        ? 'Call get_session to check that the session is in the same engine: the agent did not find it.'
         : 'Read the logs of the engine for what the agent called.',
     cause: refusal,
   });

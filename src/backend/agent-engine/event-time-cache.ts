@@ -1,7 +1,7 @@
 /**
- * When events were, by their ids. The service finds events only by time, so what a list or an append has
- * shown is kept for a while to save a search. Only a hint: whoever uses it has checked the owner and looks
- * whether the event is really there.
+ * Times of events, by their ids. The service finds events only by time, so the times that lists and appends have
+ * shown are kept to save a search. The cache is only a hint: its user checks the session's owner, and whether the
+ * event is really there.
  */
 export interface EventTimeCache {
   get(session: string, eventId: string): string | undefined;
@@ -10,13 +10,13 @@ export interface EventTimeCache {
 
 export function eventTimeCache(capacity = 5000): EventTimeCache {
   const times = new Map<string, string>();
-  // A session's path holds no blank.
+  // A session's path contains no space, so keys are unique.
   const keyOf = (session: string, eventId: string) => `${session} ${eventId}`;
   return {
     get: (session, eventId) => times.get(keyOf(session, eventId)),
     set(session, eventId, timestamp) {
       const key = keyOf(session, eventId);
-      // The same events are listed over and over.
+      // Lists show the same events many times, and an unchanged time need not be written again.
       if (times.get(key) === timestamp) return;
       times.set(key, timestamp);
       if (times.size <= capacity) return;

@@ -1,18 +1,18 @@
 /**
- * Timestamps for events. The service orders events by them and by nothing else, so appends of one process to
- * one session get strictly growing ones: digits below the millisecond, which the service keeps and our
- * times do not show, tell events of the same millisecond apart and find an event again.
+ * Timestamps for new events. The service orders events by timestamp only, so the appends of one process to one
+ * session get strictly growing timestamps. Events of the same millisecond differ in the digits below it, which the
+ * service keeps and this server does not show.
  */
 export interface EventTimestamps {
-  /** For an event of a given time, in milliseconds: within that millisecond. */
+  /** A timestamp within a given millisecond, for an event whose time the caller set. */
   at(session: string, ms: number): string;
-  /** For an event of now: later than `afterMs` and than every earlier one. */
+  /** A timestamp of now, later than `afterMs` and later than every earlier one. */
   next(session: string, afterMs: number): string;
 }
 
 interface Last {
   ms: number;
-  /** Microseconds; beyond 999 they become nanoseconds after the 999th. */
+  /** Microseconds within the millisecond; above 999, nanoseconds after the last microsecond. */
   count: number;
 }
 
@@ -39,7 +39,7 @@ export function eventTimestamps(now: () => number, capacity = 1000): EventTimest
   };
 }
 
-// Not 0, so that another process that appends in the same millisecond hardly ever takes the same.
+// Random, so that another process that appends in the same millisecond rarely takes the same timestamp.
 const firstCount = (): number => Math.floor(Math.random() * 500);
 
 function write(lasts: Map<string, Last>, session: string, last: Last, capacity: number): string {
@@ -55,7 +55,7 @@ function write(lasts: Map<string, Last>, session: string, last: Last, capacity: 
   return new Date(last.ms).toISOString().replace('Z', `${micros}${nanos}Z`);
 }
 
-/** The same for equal times, whatever their digits and zone; sorts as time does. */
+/** A text that is equal for equal times, whatever their digits and zone, and that sorts by time. */
 export function instant(timestamp: string): string {
   const ms = Date.parse(timestamp);
   if (Number.isNaN(ms)) return '';

@@ -19,8 +19,8 @@ export async function getEvent(client: AgentEngineClient, ref: SessionRef, event
 }
 
 /**
- * Where a list goes on: after an event (`after`), or with the service's token and the bounds that must stay the
- * same from page to page.
+ * Where the next page of a list begins: after an event (`after`), or at the service's token, with the bounds that all
+ * pages of a list share.
  */
 interface Cursor {
   token?: string | undefined;
@@ -33,7 +33,7 @@ interface Cursor {
   after?: AfterCursor | undefined;
 }
 
-/** Events by their timestamps, which is the only order that the service has; ties by its own. */
+/** Lists events by their timestamps, the only order that the service has. */
 export async function listEvents(
   client: AgentEngineClient,
   ref: SessionRef,
@@ -64,7 +64,7 @@ async function startOf(
   afterMs: number | undefined,
   signal: AbortSignal,
 ): Promise<Cursor> {
-  // Times are shown in milliseconds: later than one means from the next on.
+  // Callers see times in milliseconds, so "later than a time" begins at the next millisecond.
   const later = afterMs === undefined ? undefined : toTime(afterMs + 1);
   if (afterEventId === undefined) return { from: later };
   const remembered = client.eventTimes.get(sessionPath(client.endpoint, ref), afterEventId);
@@ -75,7 +75,7 @@ async function startOf(
     : { after: { time: instant(time), anchor: afterEventId } };
 }
 
-/** A list by the service's own pages, which ends at the anchor if there is one. */
+/** Lists by the service's own pages, up to the anchor if there is one. */
 async function listFrom(
   client: AgentEngineClient,
   ref: SessionRef,
@@ -102,7 +102,7 @@ async function listFrom(
   return { items: [] };
 }
 
-/** What a page shows of a session, for telling later which events are new. */
+/** Notes the events of a page, so that late ones can be told from known ones later. */
 function note(
   client: AgentEngineClient,
   ref: SessionRef,

@@ -11,7 +11,7 @@ import { literal } from './map-session.ts';
 import { sessionPath } from './paths.ts';
 import type { SessionEvent } from './wire-types.ts';
 
-/** The service's own default and cap. */
+/** The largest page of events that the service gives, which is also its default. */
 export const fullPage = 100;
 
 export interface EventPages {
@@ -23,7 +23,7 @@ export interface EventPages {
   signal?: AbortSignal | undefined;
 }
 
-/** Pages of a session's events as the service has them (docs/protocols/agent-engine.md, Events), to the end. */
+/** Reads a session's events page by page, as the service sends them (docs/protocols/agent-engine.md, "Events"). */
 export async function* eventPages(
   client: AgentEngineClient,
   ref: SessionRef,
@@ -47,7 +47,7 @@ export async function* eventPages(
   }
 }
 
-/** Keeps the times of events that were shown, by the ids under which they were. */
+/** Caches the times of events under the ids that callers saw. */
 export function rememberEvents(
   client: AgentEngineClient,
   ref: SessionRef,
@@ -62,8 +62,8 @@ export function rememberEvents(
 }
 
 /**
- * An event by any of its ids. The service has no such call: where its time is known or lies in the id, that is
- * looked up, else all events are gone through, the latest first.
+ * Finds an event by any of its ids. The service finds events only by time. When the time is cached or encoded in the
+ * id, that time is searched; otherwise all events are, the latest first.
  * @throws SessionError NOT_FOUND
  */
 export async function findEvent(
@@ -82,7 +82,7 @@ export async function findEvent(
   return found;
 }
 
-/** Looks among the events of one millisecond. */
+/** Searches the events of one millisecond. */
 async function findAt(
   client: AgentEngineClient,
   ref: SessionRef,
@@ -113,11 +113,11 @@ async function search(
   return undefined;
 }
 
-/** Times as the service writes them, for comparing. @throws SessionError UNAVAILABLE for a text that is not a time */
+/** An event's time as a text that sorts by time. @throws SessionError UNAVAILABLE when the event has no valid time */
 export function instantOf(wire: SessionEvent): string {
   const time = instant(String(wire.timestamp));
   if (time !== '') return time;
   throw new SessionError('UNAVAILABLE', 'Agent Engine returned an event without a time.', {
-    hint: 'Check that the configured address is that of the service itself.',
+    hint: 'Ask the operator to check that AGENT_ENGINE_BASE_URL, if it is set, is the address of the service itself.',
   });
 }

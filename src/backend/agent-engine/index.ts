@@ -12,10 +12,10 @@ import { createSession, deleteSession, getSession, listSessions, updateSession }
 import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
 
 /**
- * The backend on Google's Agent Engine: Sessions, Memory Bank and deployed agents. An app is a
- * reasoningEngine, named by its id.
- * @throws SessionError INVALID_ARGUMENT for a configuration that cannot work, UNAUTHENTICATED when a project
- *   must be taken from credentials that there are not
+ * Google's Agent Engine as a backend: Sessions, Memory Bank and deployed agents. An app is the id of a
+ * reasoningEngine.
+ * @throws SessionError INVALID_ARGUMENT for a configuration that cannot work; UNAUTHENTICATED when the credentials
+ *   must tell the project and there are none
  */
 export async function openAgentEngine(config: AgentEngineConfig): Promise<Backend> {
   const { endpoint, defaultApp } = await resolveConfig(config);
@@ -24,7 +24,7 @@ export async function openAgentEngine(config: AgentEngineConfig): Promise<Backen
 
 function backendOf(client: AgentEngineClient, defaultApp: string | undefined): Backend {
   const { endpoint } = client;
-  // Engines run in regions only (docs/protocols/agent-engine.md, Versions and hosts); elsewhere there are
+  // Only regions run engines (docs/protocols/agent-engine.md, "Versions and hosts"); the other locations have
   // sessions and memories.
   const runs = endpoint.express || !/^(global|us|eu)$/.test(endpoint.location);
   const backend: Backend = {

@@ -1,16 +1,16 @@
 import { instant } from './event-timestamps.ts';
 
 /**
- * Events that were stored after later-dated ones. The service orders events by their timestamps, which its
- * clients set: ADK dates an event when it makes it and stores it when it is whole, so an event can appear
- * before one that a caller has read. Whoever asks for what came after an event would never see it. So each
- * look reaches back a little, and what this process saw before tells which of those events are new.
+ * Finds events that were stored after events with a later date. The service orders events by their timestamps, which
+ * its clients set: ADK dates an event when it makes it and stores it when it is whole. So a new event can stand
+ * before one that a caller has read already, and a list of what came after that one would never show it. Each look
+ * therefore begins a little earlier, and the events that this process saw before tell which ones are new.
  */
 export interface LateEvents {
-  /** Notes a stretch of a session: all its events later than `from`, up to the last of `events` (ascending). */
+  /** Notes that `events` (ascending) are all events of a session that are later than `from`, up to the last of them. */
   note(session: string, from: string, events: readonly SeenEvent[]): void;
   get(session: string, eventId: string): LateEvent | undefined;
-  /** From when to look for events that came late, by those who know a session up to a time. */
+  /** The time from which to look for late events, for a caller who knows the session up to `until`. */
   reach(session: string, until: string): string;
 }
 
@@ -21,19 +21,19 @@ interface SeenEvent {
 }
 
 interface LateEvent {
-  /** Grows with each late event. */
+  /** A number that grows with each late event. */
   order: number;
-  /** The latest time up to which the session was known when this event appeared. */
+  /** The time up to which the session was known when this event appeared. */
   knownUntil: string;
 }
 
-/** How far a look reaches back. An agent's event is stored within seconds after it was dated. */
+/** Milliseconds by which a look begins earlier. An agent's event is stored within seconds after it was dated. */
 const overlapMs = 60_000;
-/** Of the events that are known, so many are read again at most: fewer than a page holds. */
+/** Most known events that a look reads again. It is less than a page. */
 const mostAgain = 60;
 
 interface Stretch {
-  /** Everything between the two was seen; what lies at them may not have been. */
+  /** All events between `from` and `until` were seen, but perhaps not those at exactly these times. */
   from: string;
   until: string;
   seen: Map<string, string>;
@@ -57,7 +57,7 @@ export function lateEvents(sessions = 500, eventsEach = 500): LateEvents {
     if (until > stretch.until) stretch.until = until;
   }
 
-  /** Forgets what lies so far back that no look reaches it. */
+  /** Drops the older half of the events when there are too many. */
   function prune(stretch: Stretch): void {
     if (stretch.seen.size <= eventsEach) return;
     const instants = [...stretch.seen.values()].sort();

@@ -7,34 +7,34 @@ import { idsOf, toEvent } from './map-event.ts';
 import { sessionPath } from './paths.ts';
 import type { SessionEvent } from './wire-types.ts';
 
-/** The event after which a list goes on. */
+/** The event after which the next page begins. */
 export interface AfterCursor {
-  /** Its time, as `instant` writes it. */
+  /** The event's time, as `instant` writes it. */
   time: string;
   anchor: string;
-  /** Late events up to this one were shown on earlier pages. */
+  /** The number of the last late event that earlier pages have shown. */
   late?: number | undefined;
-  /** More late events are to be shown. */
+  /** Whether more late events follow. */
   moreLate?: boolean | undefined;
 }
 
 export interface ListAfter {
   start: AfterCursor;
   pageSize: number;
-  /** Only events later than this, which is not after the event. */
+  /** Only events later than this time, which is not after the event's own. */
   afterMs: number | undefined;
   signal: AbortSignal;
-  /** Where the look begins. Default: as far back as late events are looked for, on the first page. */
+  /** Where the look begins. Default: on the first page `before`, later `event`. */
   from?: Look | undefined;
 }
 
-/** A little before the event; so that the latest events are seen; or at the event. */
+/** `before`: a little before the event. `latest`: at the last page of the session. `event`: at the event. */
 type Look = 'before' | 'latest' | 'event';
 
 /**
- * What was stored after an event: first what came late and is dated before it, then what is dated after it. The
- * service knows no "after this event", so the look begins a little before it and leaves out what was known.
- * @throws SessionError NOT_FOUND when the event is not there
+ * Lists what was stored after an event: first late events with an earlier date, then events with a later date. The
+ * service cannot list by an event, so the look begins a little before it and leaves out what was known.
+ * @throws SessionError NOT_FOUND when the event does not exist
  */
 export async function listAfter(
   client: AgentEngineClient,
@@ -43,10 +43,10 @@ export async function listAfter(
 ): Promise<{ items: Event[]; next?: AfterCursor | undefined }> {
   const { start, pageSize, afterMs, signal } = options;
   const session = sessionPath(client.endpoint, ref);
-  // A late event was shown together with everything that was known then, later-dated as it is.
+  // A caller who knows a late event knows all that was known when it appeared, also events with a later date.
   const lateStart = client.lateEvents.get(session, start.anchor);
   const known = lateStart?.knownUntil ?? start.time;
-  // Pages after the first have looked back already.
+  // Only the first page looks back, and pages that still have late events to show.
   const look = options.from ?? (start.late === undefined || start.moreLate === true ? 'before' : 'event');
   const back = earlier(client.lateEvents.reach(session, known), start.time);
   const from = look === 'before' ? back : start.time;
@@ -78,16 +78,16 @@ export async function listAfter(
       }
     }
     whole = page.token === undefined;
-    // A short page costs less than another request.
+    // Without late events to look for, a page with one event is enough: it saves another request.
     if (later.length >= (look === 'event' ? 1 : pageSize)) break;
     if (anchored || look === 'latest') continue;
-    // So much lies in the time that is looked back over that it cannot be read each time.
+    // The minute before the event holds more than a page, which is too much to read each time.
     if (look === 'before' && !whole && seenUntil < start.time)
       return listAfter(client, ref, { ...options, from: 'latest' });
     if (whole || seenUntil > start.time) break;
   }
   if (!anchored && look === 'latest') return listAfter(client, ref, { ...options, from: 'event' });
-  // It is not where it was: somebody deleted the session and made it anew.
+  // The event is not at its time: the session was deleted, and another one has its id.
   if (!anchored) throw eventNotFound();
   late.sort((a, b) => a.order - b.order);
   const first = late.slice(0, pageSize);
@@ -104,7 +104,7 @@ export async function listAfter(
 
 const earlier = (a: string, b: string): string => (a < b ? a : b);
 
-/** The latest events as a page in their order, with nothing after it. */
+/** The latest events as the only page of a list, in ascending order. */
 async function* latestPage(client: AgentEngineClient, ref: SessionRef, signal: AbortSignal) {
   for await (const { events } of eventPages(client, ref, { pageSize: fullPage, reverse: true, signal })) {
     yield { events: events.toReversed(), token: undefined };

@@ -3,12 +3,12 @@ import type { JsonObject } from '../../model/json.ts';
 import { queryString } from '../../net/url.ts';
 import { type AgentEngineClient, pageOf } from './client.ts';
 
-/** Pages in a row without an item, after which a list counts as endless. A filter may leave some empty. */
+/** Empty pages in a row after which a list counts as endless. Some are normal, since a filter may empty a page. */
 const mostEmpty = 50;
 
 export interface ListRequest {
   path: string;
-  /** Of the items in the answer. */
+  /** The field of the answer that holds the items. */
   field: string;
   params: Record<string, string | number | undefined>;
   token?: string | undefined;
@@ -16,9 +16,9 @@ export interface ListRequest {
 }
 
 /**
- * The pages of a list, to its end.
- * @throws SessionError UNAVAILABLE when the list goes round in circles: a broken service or proxy must not hold
- *   a caller for ever, nor make a list look complete that is not
+ * Yields the pages of a list, to its end.
+ * @throws SessionError UNAVAILABLE when pages repeat or stay empty, so that a broken service or proxy neither keeps
+ *   a caller waiting for ever nor makes a list look complete
  */
 export async function* listPages<Item extends JsonObject>(
   client: AgentEngineClient,
@@ -44,7 +44,7 @@ function endless(): SessionError {
     'UNAVAILABLE',
     'Agent Engine keeps returning empty or repeated pages of this list.',
     {
-      hint: 'Try again later; check that the configured address is that of the service itself.',
+      hint: 'Try again later; if it stays so, ask the operator to check AGENT_ENGINE_BASE_URL.',
     },
   );
 }

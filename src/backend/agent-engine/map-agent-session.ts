@@ -5,9 +5,9 @@ import { timeOf } from './map-event.ts';
 import { fieldOf, textOf } from './wire.ts';
 
 /**
- * A session as an agent's class methods tell of it: every field as the agent wrote it, and beside these the
- * owner and the time under the names and in the units that all other tools use. Runtimes write snake_case or
- * camelCase, and times as numbers (docs/protocols/agent-engine.md, Running an engine).
+ * Maps a session that an agent's class method answered. All fields stay as the agent wrote them; the owner and the
+ * time are added under the names and in the units that all other tools use. Runtimes write snake_case or camelCase,
+ * and times as numbers (docs/protocols/agent-engine.md, "Running an engine").
  */
 export function toAgentSession(wire: JsonObject, owner: Owner): JsonObject {
   return {
@@ -18,13 +18,13 @@ export function toAgentSession(wire: JsonObject, owner: Owner): JsonObject {
   };
 }
 
-/** Such a session, or one that the agent wrote, as the agent takes it: without what `toAgentSession` added. */
+/** The session for an agent's class method, without the fields that `toAgentSession` added. */
 export function fromAgentSession(session: JsonObject): JsonObject {
   const { app: _app, updateTime: _updateTime, userId, ...wire } = session;
   return userId === undefined || Object.hasOwn(wire, 'user_id') ? wire : { ...wire, userId };
 }
 
-/** What a class method answered, of sessions only the owner's. */
+/** The answer of a class method. Sessions in it are only the owner's. @throws SessionError NOT_FOUND */
 export function toAgentOutput(classMethod: string, output: unknown, owner: Owner): unknown {
   const verb = /^(?:async_)?(create_session|get_session|list_sessions)$/.exec(classMethod)?.[1];
   if (verb === undefined || !isObject(output)) return output ?? null;

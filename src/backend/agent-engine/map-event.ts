@@ -11,8 +11,8 @@ import type {
 } from './wire-types.ts';
 
 /**
- * SessionEvent ↔ our event (docs/protocols/agent-engine.md, Events). The service gives an event its id. A
- * caller's own id is kept in customMetadata under this key, which no reader of ours shows there.
+ * The key in customMetadata under which this server keeps an event's id, since the service gives each event an id of
+ * its own (docs/protocols/agent-engine.md, "Events"). Results do not show the key.
  */
 const ownIdKey = 'agentSessionsEventId';
 /** Where ADK's Python and JavaScript keep the usage of an event without a rawEvent. */
@@ -23,7 +23,7 @@ const innerObject = (source: JsonObject, name: string): JsonObject | undefined =
   return isObject(value) && Object.keys(value).length > 0 ? value : undefined;
 };
 
-/** Every id by which a caller may ask for this event: ours, the service's, and the one its agent gave it. */
+/** All ids that find this event: this server's, the service's, and the one that the agent gave it. */
 export function idsOf(wire: SessionEvent): string[] {
   const metadata = innerObject(wire, 'eventMetadata');
   const custom = metadata === undefined ? undefined : innerObject(metadata, 'customMetadata');
@@ -40,7 +40,7 @@ export function toEvent(wire: SessionEvent): Event {
     invocationId: textOf(wire, 'invocationId') ?? '',
     timestamp: timeOf(wire.timestamp),
   };
-  // The verbatim event knows more; who spoke, when, and in which turn, the envelope says.
+  // rawEvent has more fields. Author, time and invocation always come from the envelope.
   readFields(raw ?? wire, event);
   const metadata = raw === undefined ? innerObject(wire, 'eventMetadata') : undefined;
   if (metadata !== undefined) readFields(metadata, event);
@@ -55,18 +55,18 @@ export function toEvent(wire: SessionEvent): Event {
 
 const serviceTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,9}Z$/;
 
-/** RFC 3339 with milliseconds, of RFC 3339 with any digits or of ADK's epoch numbers. */
+/** A time with milliseconds, from RFC 3339 with any number of digits or from ADK's epoch numbers. */
 export function timeOf(value: unknown): string {
-  // The service's own form, in which nearly all times come, is only cut.
+  // Nearly all times have the service's own form, which is only cut: that is faster than parsing.
   if (typeof value === 'string' && serviceTime.test(value)) return `${value.slice(0, 23)}Z`;
-  // Seconds in Python and Go, milliseconds in JavaScript; between the two lies the year 5138.
+  // Python and Go write seconds, JavaScript milliseconds. 1e11 seconds is the year 5138, 1e11 milliseconds 1973.
   const number = typeof value === 'number' ? Math.round(value > 1e11 ? value : value * 1000) : Number.NaN;
   const ms = typeof value === 'string' ? Date.parse(value) : number;
-  // JavaScript dates end there.
+  // A Date can hold no later time.
   return toTime(Math.abs(ms) <= 8.64e15 ? ms : 0);
 }
 
-/** An event of a running agent's stream, in ADK's own form. */
+/** Maps an event of a running agent's stream, which has ADK's own form. */
 export function toStreamEvent(wire: JsonObject, fallback: { id: string; invocationId: string }): Event {
   return readFields<Event>(wire, {
     id: textOf(wire, 'id') ?? fallback.id,
@@ -76,13 +76,13 @@ export function toStreamEvent(wire: JsonObject, fallback: { id: string; invocati
   });
 }
 
-/** An event to append, with all that the service requires. */
+/** An event to append, with all fields that the service requires. */
 export interface EventDraft extends NewEvent {
   invocationId: string;
   timestamp: string;
 }
 
-/** Part fields that SessionEvent has no place for. */
+/** Whether a part has fields that SessionEvent does not have. */
 const rawPart = (part: Part): boolean =>
   part.mediaResolution !== undefined ||
   part.partMetadata !== undefined ||
@@ -92,8 +92,8 @@ const rawPart = (part: Part): boolean =>
   part.functionResponse?.scheduling !== undefined;
 
 /**
- * The body of appendEvent. What only ADK knows goes along in rawEvent, as ADK's services do. `bare` leaves
- * the loosely typed metadata to rawEvent too, for a service that knows fewer of its fields than the agent.
+ * The body of appendEvent. Fields that only ADK has go into rawEvent, as ADK's own clients send them. `bare` puts the
+ * loosely typed metadata only there, too, for a service that refused one of its fields.
  */
 export function toWireEvent(event: EventDraft, options: { bare: boolean } = { bare: false }): SessionEvent {
   const { id, author, invocationId, timestamp, content, actions, ...metadata } = event;
@@ -132,7 +132,7 @@ function toWirePart(part: Part): WirePart {
   return compact<WirePart>({
     ...rest,
     inlineData: inlineData && { mimeType: inlineData.mimeType, data: inlineData.data },
-    // The service requires a type; a reader can do no better than to guess it again.
+    // The service requires a MIME type. This one means "unknown".
     fileData: fileData && {
       mimeType: fileData.mimeType ?? 'application/octet-stream',
       fileUri: fileData.fileUri,
@@ -152,7 +152,7 @@ function toWirePart(part: Part): WirePart {
   });
 }
 
-/** The event as ADK writes it. Id and time are left out: ADK's readers take both from the envelope. */
+/** The event in ADK's form. Id and time are left out: ADK's readers take both from the envelope. */
 function toRaw(event: EventDraft): JsonObject {
   const { id: _id, timestamp: _timestamp, actions, ...fields } = event;
   const metadata: EventMetadata & JsonObject = { ...fields };

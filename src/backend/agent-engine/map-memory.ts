@@ -10,7 +10,7 @@ import type {
   Memory as WireMemory,
 } from './wire-types.ts';
 
-/** Memory of Memory Bank as ours (docs/protocols/agent-engine.md, Memory Bank). */
+/** Maps a memory of Memory Bank (docs/protocols/agent-engine.md, "Memory Bank"). */
 export function toMemory(wire: WireMemory, distance?: unknown): Memory {
   const scope = scopeOf(wire);
   return {
@@ -30,7 +30,7 @@ export function scopeOf(wire: WireMemory): MemoryScope | undefined {
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
-/** RetrieveMemoriesResponse. */
+/** Maps a RetrieveMemoriesResponse. */
 export function toRetrieved(body: RetrieveMemoriesResponse): Memory[] {
   const found = Array.isArray(body.retrievedMemories) ? body.retrievedMemories : [];
   return found
@@ -38,7 +38,7 @@ export function toRetrieved(body: RetrieveMemoriesResponse): Memory[] {
     .flatMap((hit) => (isObject(hit.memory) ? [toMemory(hit.memory, hit.distance)] : []));
 }
 
-/** GenerateMemoriesResponse: what was made or changed; a memory may hold no more than its name. */
+/** Maps a GenerateMemoriesResponse: the created and changed memories, some of which may have only a name. */
 export function toGenerated(response: GenerateMemoriesResponse | undefined): Memory[] {
   const made = Array.isArray(response?.generatedMemories) ? response.generatedMemories : [];
   return made
@@ -47,8 +47,8 @@ export function toGenerated(response: GenerateMemoriesResponse | undefined): Mem
 }
 
 /**
- * A MemoryEntry of the class method async_search_memory. It has no id, so one is made from what it
- * says: the same entry has the same one, and no other verb takes it.
+ * Maps a MemoryEntry of the class method async_search_memory. An entry without an id gets a hash of its content, so
+ * that the same entry always has the same id; no other verb accepts that id.
  */
 export function toFoundEntry(entry: JsonObject): Memory {
   const { content, timestamp } = entry;

@@ -10,7 +10,8 @@ const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
 
 /**
- * Session of the REST API as ours (docs/protocols/agent-engine.md, Sessions). `app` as the caller wrote it.
+ * Maps a session of the REST API (docs/protocols/agent-engine.md, "Sessions").
+ * @param app the app as the caller wrote it
  */
 export function toSession(wire: WireSession, app: string, view: 'whole' | 'listed' = 'whole'): Session {
   const labels = Object.entries(isObject(wire.labels) ? wire.labels : {}).filter(
@@ -30,13 +31,13 @@ export function toSession(wire: WireSession, app: string, view: 'whole' | 'liste
   };
 }
 
-/** State to send: `temp:` keys live for one invocation only and are never stored. */
+/** The state to send, without `temp:` keys, which live for one invocation only. */
 export const toWireState = (state: JsonObject): JsonObject =>
   Object.fromEntries(Object.entries(state).filter(([key]) => !key.startsWith('temp:')));
 
 const filterFields = { displayName: 'display_name', userId: 'user_id' } as const;
 
-/** The filter of sessions.list (docs/protocols/agent-engine.md, Sessions). */
+/** The filter of sessions.list (docs/protocols/agent-engine.md, "Sessions"). */
 export function toFilter(userId: string | undefined, terms: readonly FilterTerm[] = []): string | undefined {
   const all: FilterTerm[] = [
     ...(userId === undefined ? [] : [{ field: 'userId' as const, key: '', value: userId }]),
@@ -49,7 +50,7 @@ export function toFilter(userId: string | undefined, terms: readonly FilterTerm[
   return written.length === 0 ? undefined : written.join(' AND ');
 }
 
-/** A string in a filter. */
+/** A string as it is written in a filter. */
 export const literal = (value: string): string => `"${value.replace(/\\/g, '\\\\').replace(/"/g, '\\"')}"`;
 
 const orders: Record<SessionOrder, string> = {
@@ -61,7 +62,7 @@ const orders: Record<SessionOrder, string> = {
 
 export const toOrderBy = (order: SessionOrder): string => orders[order];
 
-/** ReasoningEngine as an app, named by its id. */
+/** Maps a ReasoningEngine to an app. Its name is the engine's id. */
 export function toApp(wire: ReasoningEngine): App {
   return {
     name: lastSegment(wire.name),
@@ -76,12 +77,12 @@ export interface ClassMethod {
   name: string;
   /** "", async, stream, async_stream, bidi_stream or a2a_extension. */
   mode: string;
-  /** Names of its arguments, where the engine lists them. */
+  /** The names of its arguments, if the engine lists them. */
   parameters: readonly string[] | undefined;
 }
 
 /**
- * `spec.classMethods` of an engine (docs/protocols/agent-engine.md, Running an engine). Names that are no
+ * Maps `spec.classMethods` of an engine (docs/protocols/agent-engine.md, "Running an engine"). Names that are not
  * identifiers are left out.
  */
 export function toClassMethods(engine: ReasoningEngine): ClassMethod[] {

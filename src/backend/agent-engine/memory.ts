@@ -23,16 +23,16 @@ import type {
   Memory as WireMemory,
 } from './wire-types.ts';
 
-/** Below the 60 s after which most clients give a call up. */
+/** Milliseconds to wait for the facts of a session: less than the 60 s after which most clients give up a call. */
 const generateMs = 45_000;
-/** Memories that an addition shows. */
+/** Most memories that an addition shows. */
 const shown = 20;
-/** Events of one ingest request. */
+/** Events in one ingest request. */
 const ingestPage = 100;
 
 /**
- * The scope of a call. A scope is all that keeps one user's memories from another's, so it always holds the
- * caller's own user_id: filled in where it is missing, refused where it names somebody else.
+ * The scope of a call. Only the scope keeps one user's memories from another's, so it always contains the caller's
+ * user_id. A missing user_id is filled in; another user's is refused.
  */
 function ownScope(client: AgentEngineClient, owner: Owner, scope: MemoryScope | undefined): MemoryScope {
   checkOwner(owner);
@@ -50,7 +50,7 @@ function ownScope(client: AgentEngineClient, owner: Owner, scope: MemoryScope | 
   return own;
 }
 
-/** Whether the engine's own class method is to be used: the operator prefers it, and the engine has it. */
+/** Whether to use the engine's own class method: the operator chose that, and the engine has the method. */
 async function byClassMethod(client: AgentEngineClient, app: string, classMethod: string): Promise<boolean> {
   if (client.memory.via !== 'class-methods') return false;
   return (await classMethodsOf(client, app)).some((method) => method.name === classMethod);
@@ -83,7 +83,7 @@ export async function searchMemory(
     } satisfies RetrieveMemoriesRequest,
     retry: 'read',
   });
-  // Checked again: nothing of another user's comes out, however the service reads a scope.
+  // Checked here again, so that another user's memory is never shown, however the service matches scopes.
   return toRetrieved(objectOf(body)).filter((memory) => isOwn(memory.scope, owner));
 }
 
@@ -91,7 +91,7 @@ const isOwn = (scope: MemoryScope | undefined, owner: Owner): boolean => scope?.
 
 function refuseScope(scope: MemoryScope | undefined): void {
   if (scope !== undefined)
-    throw new SessionError('UNIMPLEMENTED', 'The engine’s own memory methods take no scope.', {
+    throw new SessionError('UNIMPLEMENTED', 'The engine’s own memory methods do not accept a scope.', {
       hint: 'Leave the scope out, or ask the operator to set agentEngine.memory.via to memory-bank.',
     });
 }
@@ -107,7 +107,7 @@ async function callAgent(client: AgentEngineClient, app: string, classMethod: st
   return output;
 }
 
-/** Makes memories of a session: by Memory Bank's generate or ingest, or by the engine's own method. */
+/** Adds a session to memory: by Memory Bank's generate or ingest, or by the engine's own method. */
 export async function addSession(
   client: AgentEngineClient,
   ref: SessionRef,
@@ -143,18 +143,18 @@ export async function addSession(
     return {
       memories: [],
       count: 0,
-      note: 'Memory Bank is still working on the session: list_memories shows the result a little later.',
+      note: 'Memory Bank is still extracting facts from the session: call list_memories a little later to see them.',
     };
   const made = toGenerated(response);
   const memories = await Promise.all(made.slice(0, shown).map((memory) => whole(client, ref.app, memory)));
   return {
     memories,
     count: made.length,
-    note: 'A model of Memory Bank extracted the facts and merged them with what was known.',
+    note: 'A model of Memory Bank extracted the facts and merged them with known ones.',
   };
 }
 
-/** A generated memory may hold no more than its name. */
+/** Reads a memory of which the answer holds only the name. */
 async function whole(client: AgentEngineClient, app: string, memory: Memory): Promise<Memory> {
   if (memory.fact !== '' && memory.createTime !== undefined) return memory;
   const path = memoryPath(client.endpoint, app, memory.id);
@@ -162,7 +162,7 @@ async function whole(client: AgentEngineClient, app: string, memory: Memory): Pr
   return isObject(read) ? toMemory(read) : memory;
 }
 
-/** Hands the session's events over; each has an id, so that what is handed over again counts once. */
+/** Sends the session's events to Memory Bank. Each has an id, so that an event that is sent again counts once. */
 async function ingest(
   client: AgentEngineClient,
   ref: SessionRef,
@@ -188,7 +188,7 @@ async function ingest(
   return {
     memories: [],
     count: 0,
-    note: 'Memory Bank accepted the session’s events and makes memories of them later; list_memories shows them then.',
+    note: 'Memory Bank accepted the session’s events and extracts facts from them later: call list_memories then.',
   };
 }
 
@@ -215,7 +215,7 @@ export async function createMemory(
   return { ...made, fact: made.fact || input.fact, scope: made.scope ?? scope };
 }
 
-/** Newest first, of one scope: the service lists no others (docs/protocols/agent-engine.md, Memory Bank). */
+/** Lists the memories of one scope, newest first (docs/protocols/agent-engine.md, "Memory Bank"). */
 export async function listMemories(
   client: AgentEngineClient,
   owner: Owner,

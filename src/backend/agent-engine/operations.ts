@@ -9,30 +9,30 @@ import { operationPath } from './paths.ts';
 
 export interface Outcome {
   done: boolean;
-  /** The name of the operation, which names what it works on; empty where there is nothing to wait for. */
+  /** The operation's name, which contains the name of the object; empty when there was no operation. */
   name: string;
-  /** What the operation made; absent for deletions and where nothing was made. */
+  /** The created object; undefined for deletions, and when nothing was created. */
   response: JsonObject | undefined;
 }
 
 interface OperationRequest extends HttpRequest {
   lookWith: string;
-  /** Milliseconds. Default 30,000. */
+  /** Milliseconds to wait for the end. Default 30,000. */
   waitMs?: number | undefined;
 }
 
-/** Left of the deadline for telling the caller how things stand. */
+/** Milliseconds of the deadline that are kept for the answer to the caller. */
 const tellingMs = 1000;
 
 /**
- * Begins an operation and waits until it is done, polling it by the name it came with. Newer answers are done
- * at once, older ones are not (docs/protocols/agent-engine.md, Operations).
- * @throws SessionError what the operation failed with; when it gets out of sight, that the change may have been
- *   made and where to look
+ * Begins an operation and polls it until it is done (docs/protocols/agent-engine.md, "Operations"). Operations of the
+ * present service are done at once, older ones were not.
+ * @throws SessionError the operation's own error; or, when polling failed, that the change may have been made, and
+ *   which tool shows it
  */
 export async function runOperation(client: AgentEngineClient, request: OperationRequest): Promise<Outcome> {
   const body = await client.http.json(request);
-  // What was to be deleted is gone: the answer that said so was lost, or is empty.
+  // An empty answer to a deletion: an attempt whose answer was lost has deleted the object.
   if (body === undefined) return { done: true, name: '', response: undefined };
   const { done, operation } = await follow(client, body, request.waitMs ?? 30_000).catch((error: unknown) => {
     throw error instanceof SessionError ? lostAnswer(error, request.lookWith) : error;
@@ -66,7 +66,7 @@ async function follow(
     try {
       operation = objectOf(await client.http.json({ method: 'GET', path, retry: 'read' }));
     } catch (error) {
-      // Operations are forgotten soon after their end; what they made, the thing itself tells.
+      // The service drops operations soon after their end; the caller reads the object itself.
       if (!isCode(error, 'NOT_FOUND')) throw error;
       return { done: true, operation: { name } };
     }
@@ -74,7 +74,7 @@ async function follow(
   return { done: true, operation };
 }
 
-/** Like `runOperation`, for changes that a caller cannot use before they are done. */
+/** As `runOperation`, for changes of which the caller needs the end. @throws SessionError DEADLINE_EXCEEDED */
 export async function finishOperation(
   client: AgentEngineClient,
   request: OperationRequest,

@@ -1,18 +1,18 @@
 import { invalidArgument } from '../../errors.ts';
 import { path } from '../../net/url.ts';
 
-/** Where the API is reached, as every path and every quota depends on it. */
+/** The address of the API. Paths and quotas depend on it. */
 export interface Endpoint {
   /** Scheme and host, and the path of `baseUrl` if it has one. */
   origin: string;
   version: 'v1' | 'v1beta1';
-  /** Path below which engines are: `/v1beta1/projects/P/locations/L`, or `/v1beta1` in express mode. */
+  /** The path above the engines: `/v1beta1/projects/P/locations/L`, or `/v1beta1` in express mode. */
   parent: string;
   project: string | undefined;
   location: string;
-  /** With an API key and short names, without project and location. */
+  /** Express mode: an API key, and paths without project and location. */
   express: boolean;
-  /** On this machine: an emulator that has neither quotas nor a use for real credentials. */
+  /** Whether the address is on this machine: an emulator, which has no quotas and needs no credentials. */
   loopback: boolean;
 }
 
@@ -29,8 +29,8 @@ export function checkEngineId(app: string): string {
 const resourceId = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /**
- * The service's own rule (docs/protocols/agent-engine.md, Sessions), checked here so that no other text ever
- * gets into a path.
+ * Checks an id by the service's own rule (docs/protocols/agent-engine.md, "Sessions"), so that no other text gets
+ * into a path.
  * @throws SessionError INVALID_ARGUMENT
  */
 export function checkSessionId(sessionId: string): string {
@@ -61,7 +61,7 @@ export const sessionPath = (endpoint: Endpoint, ref: { app: string; sessionId: s
 export const memoryPath = (endpoint: Endpoint, app: string, memoryId: string): string =>
   enginePath(endpoint, app) + path`/memories/${checkMemoryId(memoryId)}`;
 
-/** A path as the resource name that requests hold. */
+/** The resource name of a path, as requests contain it. */
 export const nameOf = (endpoint: Endpoint, resourcePath: string): string =>
   resourcePath.slice(endpoint.version.length + 2);
 
@@ -69,13 +69,13 @@ export const nameOf = (endpoint: Endpoint, resourcePath: string): string =>
 export const lastSegment = (name: unknown): string =>
   typeof name === 'string' ? name.slice(name.lastIndexOf('/') + 1) : '';
 
-/** The id of what an operation works on, in the operation's name; empty where that does not say. */
+/** The id of the object that an operation changes, from the operation's name; empty when the name has none. */
 export const idIn = (operation: string, collection: 'sessions' | 'memories' | 'reasoningEngines'): string =>
   new RegExp(`/${collection}/([^/]+)/operations/`).exec(operation)?.[1] ?? '';
 
 /**
- * The path to poll an operation by the name it came with. Names are the service's, yet no more than what
- * looks like one is put into a path (docs/protocols/agent-engine.md, Operations).
+ * The path to poll an operation (docs/protocols/agent-engine.md, "Operations"). Undefined for a name that is not an
+ * operation's, so that an answer cannot put another text into a path.
  */
 export function operationPath(endpoint: Endpoint, name: unknown): string | undefined {
   const shape =

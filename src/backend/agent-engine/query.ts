@@ -11,13 +11,13 @@ import { enginePath } from './paths.ts';
 import { inputOf, streamMethodOf } from './stream-method.ts';
 import type { QueryReasoningEngineRequest } from './wire-types.ts';
 
-/** An agent may think for a while before its first word, and between two. */
+/** Milliseconds of silence allowed in a stream: an agent may think for a while before and between its words. */
 const streamIdleMs = 600_000;
 
 /**
- * Runs the engine's agent and yields its events as they come. The session must be there before: an engine
- * that is called without one makes one that nobody learns of. The state that a run brings is stored as an
- * event of its own, since no streaming method takes it.
+ * Runs the engine's agent and yields its events as they come. The session must exist: an engine that is called
+ * without one creates one whose id the caller never gets. The state delta of a run is stored as an event of its own,
+ * since no streaming method accepts one.
  */
 export async function* streamQuery(
   client: AgentEngineClient,
@@ -63,7 +63,7 @@ export async function* streamQuery(
     });
 }
 
-/** A line of the stream is an event, or holds several; what other frameworks send becomes a text. */
+/** The events in one line of the stream: one, or a list. What other frameworks send becomes the text of an event. */
 function eventsOf(item: unknown): JsonObject[] {
   if (isObject(item)) {
     if (Array.isArray(item.events)) return (item.events as unknown[]).filter(isObject);
@@ -79,8 +79,7 @@ function eventsOf(item: unknown): JsonObject[] {
 }
 
 /**
- * Both forms in which an error comes after the stream has begun (docs/protocols/agent-engine.md, Running an
- * engine).
+ * The error in a line of the stream, in either of its forms (docs/protocols/agent-engine.md, "Running an engine").
  */
 function streamError(item: unknown): SessionError | undefined {
   if (!isObject(item)) return undefined;

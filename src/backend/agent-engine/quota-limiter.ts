@@ -16,8 +16,7 @@ export type QuotaGroup =
 export type Quotas = { readonly [G in QuotaGroup]?: number | undefined };
 
 /**
- * Requests a minute (docs/protocols/agent-engine.md, Quotas). What is not listed there has no number here
- * and is not held.
+ * Requests a minute (docs/protocols/agent-engine.md, "Quotas"). Requests of other groups are not limited here.
  */
 const regional: Quotas = {
   engineWrite: 10,
@@ -43,7 +42,7 @@ export function quotasOf(endpoint: Endpoint): Quotas {
   return /^(global|us|eu)$/.test(endpoint.location) ? multiRegion : regional;
 }
 
-/** Which quota a request counts against; undefined for what has none, such as polling an operation. */
+/** The quota that a request counts against; undefined for requests without one, such as polling an operation. */
 export function quotaGroupOf(method: string, path: string): QuotaGroup | undefined {
   const [bare = ''] = path.split('?');
   if (/\/operations\/[^/]+$/.test(bare)) return undefined;
@@ -70,22 +69,22 @@ const minute = 60_000;
 
 export interface QuotaLimiter {
   /**
-   * Lets a request pass when its group has room in the running minute, in the order in which requests came.
-   * One that would wait longer than a caller stays is refused at once, so that the caller hears of it in time.
+   * Waits until a request's group has room in the last minute; requests pass in the order in which they came.
+   * @throws SessionError RESOURCE_EXHAUSTED at once when the wait would be longer than a caller stays
    */
   admit(method: string, path: string, signal: AbortSignal | undefined): Promise<void>;
-  /** For work that goes on for as long as it takes, such as a copy: waits until the group has room. */
+  /** Waits until the group has room, for as long as it takes. For long work such as a copy. */
   waitForRoom(group: QuotaGroup, signal: AbortSignal | undefined): Promise<void>;
-  /** For such work, when the service says that the quota is used up all the same. */
+  /** Waits before such work tries again a request that the service itself refused for quota. */
   rest(ms: number, signal: AbortSignal | undefined): Promise<void>;
 }
 
 /**
- * Google counts requests by calendar minutes that nobody sees, so no sixty seconds get more than a minute's
- * number. Kept by hand: token buckets of libraries let twice the number pass around the turn of a minute.
+ * Limits requests in every period of sixty seconds, since nobody knows when Google's minutes begin. It is our own
+ * code because the token buckets of libraries let up to twice the number pass within a minute.
  */
 export function quotaLimiter(quotas: Quotas, maxWaitMs = 20_000, clock: Clock = realClock): QuotaLimiter {
-  /** Admissions of the last minute, oldest first; some may lie ahead, held by requests that wait. */
+  /** Times of admissions, oldest first: of the last minute, and in the future for requests that wait. */
   const admitted = new Map<QuotaGroup, number[]>();
 
   async function pass(group: QuotaGroup, mostMs: number, signal: AbortSignal | undefined): Promise<void> {
@@ -108,7 +107,7 @@ export function quotaLimiter(quotas: Quotas, maxWaitMs = 20_000, clock: Clock = 
     try {
       await clock.wait(wait, signal);
     } catch (cause) {
-      // The place in the queue is free again.
+      // The request will not be sent, so its place is free for others.
       const place = times.lastIndexOf(time);
       if (place >= 0) times.splice(place, 1);
       throw endOf(signal, cause);
@@ -129,7 +128,7 @@ export function quotaLimiter(quotas: Quotas, maxWaitMs = 20_000, clock: Clock = 
   };
 }
 
-/** Deadlines say why they end a wait; any other signal is a caller's. */
+/** The error of a wait that a signal ended. A deadline's signal carries its error; others mean cancellation. */
 function endOf(signal: AbortSignal | undefined, cause: unknown): SessionError {
   if (signal?.reason instanceof SessionError) return signal.reason;
   return new SessionError('CANCELLED', 'The call was cancelled.', {

@@ -20,7 +20,7 @@ import { finishOperation, runOperation } from './operations.ts';
 import { checkSessionId, enginePath, idIn, lastSegment, sessionPath } from './paths.ts';
 import type { Session as WireSession } from './wire-types.ts';
 
-/** The service allows 128 characters for a user id (docs/protocols/agent-engine.md, Sessions). */
+/** Checks a user id by the service's own limit of 128 characters. @throws SessionError INVALID_ARGUMENT */
 export function checkOwner(owner: Owner): void {
   if (checkId('userId', owner.userId).length > 128)
     throw invalidArgument('userId is longer than 128 characters.', 'Use a shorter userId.');
@@ -55,7 +55,7 @@ export async function createSession(
       method: 'POST',
       path: path + query,
       body,
-      // Without an id of its own a repeated request could make a second session.
+      // Without an id in the request, repeating it could create a second session.
       retry: sessionId === undefined ? 'quota' : 'idempotent',
       onRetry: retries.onRetry,
       lookWith: sessionId === undefined ? 'list_sessions' : 'get_session',
@@ -67,7 +67,7 @@ export async function createSession(
     const own = retries.repeated() ? await createdBefore(client, { ...owner, sessionId }, begun) : undefined;
     if (own !== undefined) return own;
     throw new SessionError('ALREADY_EXISTS', 'A session with this sessionId already exists.', {
-      hint: 'Ids are unique in an engine, for all its users: create the session under another id or without an id.',
+      hint: 'Create the session under another id or without an id: ids are unique across all users of an engine.',
       cause: error,
     });
   }
@@ -76,21 +76,21 @@ export async function createSession(
       hint: 'Call list_sessions to see whether the session was created.',
     });
   const ref = { ...owner, sessionId: id };
-  // The operation's own copy lacks the merged state and the expiry (docs/protocols/agent-engine.md, Sessions).
+  // The session in the operation lacks the merged state and the expiry (docs/protocols/agent-engine.md, "Sessions").
   const made = await readAfterWrite(() => readNew(client, ref));
-  // It is made, even if it cannot be read yet.
+  // The session exists, also when it cannot be read yet.
   return toSession(made ?? { ...body, name: `sessions/${id}`, createTime: toTime(begun) }, owner.app);
 }
 
 /**
- * A taken id is refused as an invalid argument, with the reason in the text
- * (docs/protocols/agent-engine.md, Sessions).
+ * Whether an id was refused because it is taken. The service answers INVALID_ARGUMENT and says so only in the text
+ * (docs/protocols/agent-engine.md, "Sessions").
  */
 const isTaken = (error: unknown): boolean =>
   isCode(error, 'ALREADY_EXISTS') ||
   (isCode(error, 'INVALID_ARGUMENT') && /already exists/.test(refusalOf(error)?.message ?? ''));
 
-/** A new session can be unknown for some seconds (docs/protocols/agent-engine.md, Sessions). */
+/** Reads a new session, which may be unknown for some seconds (docs/protocols/agent-engine.md, "Sessions"). */
 async function readNew(client: AgentEngineClient, ref: SessionRef): Promise<WireSession> {
   for (let attempt = 1, pause = 300; ; attempt += 1, pause *= 1.5) {
     try {
@@ -102,7 +102,7 @@ async function readNew(client: AgentEngineClient, ref: SessionRef): Promise<Wire
   }
 }
 
-/** The session that an earlier attempt of this very call made before its answer was lost. */
+/** The session that an earlier attempt of the same call created, if its answer was lost. */
 async function createdBefore(
   client: AgentEngineClient,
   ref: SessionRef,
@@ -110,7 +110,7 @@ async function createdBefore(
 ): Promise<Session | undefined> {
   try {
     const session = toSession(await ownedSession(client, ref), ref.app);
-    // A minute for clocks that differ.
+    // The clocks of the two machines may differ by up to a minute.
     return Date.parse(session.createTime) > begun - 60_000 ? session : undefined;
   } catch (error) {
     if (isCode(error, 'NOT_FOUND')) return undefined;
@@ -132,7 +132,7 @@ export async function getSession(client: AgentEngineClient, ref: SessionRef): Pr
   return toSession(await ownedSession(client, ref), ref.app);
 }
 
-/** Sessions of a user, or of the whole engine, without their state. The service's page tokens are the cursors. */
+/** Lists the sessions of a user, or of the whole engine, without their state. */
 export async function listSessions(client: AgentEngineClient, query: SessionQuery): Promise<Page<Session>> {
   const terms = query.filter ?? [];
   const pages = listPages<WireSession>(client, {
@@ -147,7 +147,7 @@ export async function listSessions(client: AgentEngineClient, query: SessionQuer
   });
   try {
     for await (const { items: found, token } of pages) {
-      // Checked again: a filter that a service reads otherwise must not show one user another's sessions.
+      // Checked here again, so that another user's session is never shown, however the service reads the filter.
       const items = found
         .map((wire) => toSession(wire, query.app, 'listed'))
         .filter((s) => (query.userId === undefined || s.userId === query.userId) && matchesFilter(s, terms));
@@ -181,7 +181,7 @@ export async function updateSession(
     retry: 'idempotent',
     lookWith: 'get_session',
   }).catch(asSessionNotFound);
-  // Answers of writes may lack the merged state, which comes together with the expiry.
+  // The answer to a PATCH may lack the merged state. An answer that has the expiry has the state, too.
   const after =
     typeof patched.expireTime === 'string'
       ? patched
@@ -196,7 +196,10 @@ export async function updateSession(
   );
 }
 
-/** An event is known to carry shared keys to the other sessions; for PATCH that was never verified. */
+/**
+ * Sets shared keys by an event, which is known to change them for all sessions. Whether PATCH does is unverified
+ * (docs/protocols/agent-engine.md, "Not verified").
+ */
 async function setSharedState(
   client: AgentEngineClient,
   ref: SessionRef,
@@ -214,7 +217,7 @@ function asSessionNotFound(error: unknown): never {
   throw isCode(error, 'NOT_FOUND') ? sessionNotFound() : error;
 }
 
-/** The shared keys of a state that a session does not show as they were set. */
+/** The shared keys whose values in the session differ from what was set. */
 function notTaken(state: JsonObject | undefined, wire: JsonObject): JsonObject | undefined {
   const { user, app } = splitState(state ?? {});
   const shown = isObject(wire.sessionState) ? wire.sessionState : {};

@@ -8,8 +8,8 @@ import type { AgentEngineClient } from './client.ts';
 import type { ClassMethod } from './map-session.ts';
 
 /**
- * The streaming method to call: the one that is asked for, or the engine's usual one. An engine that does not
- * tell its methods is called as ADK's template is.
+ * The streaming method to call: the wanted one, or the first that the engine has of ADK's. An engine that does not
+ * list its methods is called like ADK's template.
  * @throws SessionError INVALID_ARGUMENT, FAILED_PRECONDITION when the engine has no such method
  */
 export async function streamMethodOf(
@@ -19,7 +19,7 @@ export async function streamMethodOf(
 ): Promise<ClassMethod> {
   if (wanted !== undefined && plainMethods.includes(checkName(wanted))) throw answersOneValue();
   const methods = await classMethodsOf(client, app).catch((error: unknown) => {
-    // Reading an engine may not be allowed where calling it is.
+    // The credentials may allow to call an engine but not to read it.
     if (wanted === undefined || streamMethods.includes(wanted)) return [];
     throw error;
   });
@@ -44,8 +44,8 @@ const answersOneValue = (): SessionError =>
   invalidArgument('This class method answers with one value.', 'Call it with query.');
 
 /**
- * The input of a streaming method (docs/protocols/agent-engine.md, Running an engine). User and session are
- * those of the call, whatever the further arguments say: the engine believes what it is told.
+ * The input of a streaming method (docs/protocols/agent-engine.md, "Running an engine"). User and session are always
+ * the caller's, since the engine does not check them.
  * @throws SessionError INVALID_ARGUMENT
  */
 export function inputOf(method: ClassMethod, ref: SessionRef, run: RunInput): JsonObject {
@@ -64,7 +64,7 @@ export function inputOf(method: ClassMethod, ref: SessionRef, run: RunInput): Js
   const takes = (name: string) => method.parameters === undefined || method.parameters.includes(name);
   const { userId: _userId, sessionId: _sessionId, ...rest } = more;
   const own: JsonObject = { user_id: ref.userId, session_id: ref.sessionId };
-  // LangChain's engines call it so.
+  // Engines of LangChain name the message "input".
   const messageName = !takes('message') && takes('input') ? 'input' : 'message';
   return {
     ...rest,
@@ -73,7 +73,7 @@ export function inputOf(method: ClassMethod, ref: SessionRef, run: RunInput): Js
   };
 }
 
-/** The request as the engine takes it: a JSON text in the input. */
+/** Reads the JSON text that a caller passed as `request_json`. */
 function requestOf(text: unknown): JsonObject {
   if (text === undefined) return {};
   let value: unknown;
@@ -100,14 +100,14 @@ function refuseOthers(input: JsonObject, ref: SessionRef): void {
   for (const [name, value] of Object.entries(own))
     if (Object.hasOwn(input, name) && input[name] !== value)
       throw invalidArgument(
-        `input.${name} is not the one of this call.`,
+        `input.${name} differs from the one of this call.`,
         `Leave ${name} out of the input: the server fills it in.`,
       );
 }
 
 const contentOf = (message: Content): Content => ({ role: message.role ?? 'user', parts: message.parts });
 
-/** Every runtime takes a plain text; not every custom method takes a content. */
+/** The text of a message that is only text. Every runtime accepts a text, but not every method a Content. */
 function plainText({ parts: [part, ...more] }: Content): string | undefined {
   return more.length === 0 && part !== undefined && Object.keys(part).join() === 'text'
     ? part.text

@@ -14,7 +14,7 @@ export async function listToolCalls(client: AgentEngineClient, ref: SessionRef):
   return (await lookAt(client, ref)).open;
 }
 
-/** The service knows no tool calls; they are in the events, so all of these are read. */
+/** Reads all events of a session for its open tool calls: the service keeps no list of calls. */
 async function lookAt(
   client: AgentEngineClient,
   ref: SessionRef,
@@ -33,8 +33,8 @@ const concernsCalls = ({ content, longRunningToolIds }: Event): boolean =>
     false);
 
 /**
- * Answers calls in one event. Of two answers to one call that come at the same moment through this process the
- * second is refused; through two processes both are stored, since the service has no condition for a write.
+ * Answers calls in one event. When two callers answer one call at the same moment, the second is refused within one
+ * process. Through two processes both answers are stored, since the service has no conditional writes.
  */
 export async function submitToolOutputs(
   client: AgentEngineClient,

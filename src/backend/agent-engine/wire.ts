@@ -10,26 +10,26 @@ import {
 } from '../shared/wire.ts';
 
 /**
- * Reads the fields of an event from any of the forms in which they come: SessionEvent of the REST API,
- * ADK events in camelCase (rawEvent, written by ADK's JavaScript) and in snake_case (the stream of a running
- * agent, and Python's rawEvent). Loose: what is unknown or of the wrong kind is passed over, and proto3's
- * way of leaving out what is empty is followed (docs/protocols/agent-engine.md, Events).
+ * The fields of an event, read from any of its forms: SessionEvent of the REST API, ADK's events in camelCase
+ * (rawEvent of ADK's JavaScript) and in snake_case (the stream of a running agent, and rawEvent of ADK's Python).
+ * Unknown fields and values of another type are skipped; empty values count as absent, as in proto3 JSON
+ * (docs/protocols/agent-engine.md, "Events").
  */
 export interface EventFields extends EventMetadata {
   content?: Content | undefined;
   actions?: EventActions | undefined;
 }
 
-/** undefined: not there. */
+/** Reads one value; undefined when it is absent or of another type. */
 type Read = (value: unknown) => unknown;
 
-/** A table of fields. It is walked by what an object has, since most have few of the fields there are. */
+/** Readers by field name. Reading walks the fields of the object, since most objects have few of all fields. */
 type Table = ReadonlyMap<string, Read>;
 const table = (fields: Record<string, Read>): Table => new Map(Object.entries(fields));
 
 const camelNames = new Map<string, string>();
 
-/** Names come from a handful of schemas; what else turns up is not kept for ever. */
+/** The camelCase form of a name. Names come from few schemas and are cached; the limit bounds memory for others. */
 function camelOf(name: string): string {
   if (!name.includes('_')) return name;
   const known = camelNames.get(name);
@@ -49,7 +49,7 @@ function readBy(fields: Table, source: JsonObject, into: JsonObject = {}): JsonO
 }
 
 const text: Read = (value) => (typeof value === 'string' && value !== '' ? value : undefined);
-/** An empty text is a text: it says which kind of part this is. */
+/** A text that may be empty: the field's presence says which kind of part this is. */
 const anyText: Read = (value) => (typeof value === 'string' ? value : undefined);
 const flag: Read = (value) => (typeof value === 'boolean' ? value : undefined);
 const message =
@@ -84,7 +84,7 @@ const actionFields = table({
   stateDelta: object,
   artifactDelta: versions,
   transferAgent: text,
-  // ADK's name for it.
+  // ADK's name of transferAgent.
   transferToAgent: text,
   escalate: flag,
   skipSummarization: flag,
@@ -108,7 +108,7 @@ const eventFields = table({
   outputTranscription: object,
 });
 
-/** Puts the event's fields of a source into an object that has not got them yet, and returns that. */
+/** Copies the event's fields of `source` into `into`, except those that `into` has already. Returns `into`. */
 export function readFields<T extends EventFields>(source: JsonObject, into: T): T {
   readBy(eventFields, source, into as T & JsonObject);
   return into;
@@ -142,10 +142,10 @@ function snakeOf(name: string): string {
   return snake;
 }
 
-/** A field of a known name by its camelCase form, or else by its snake_case one. */
+/** A field by its camelCase name, or by the snake_case form of that name. */
 export const fieldOf = (source: JsonObject, name: string): unknown => source[name] ?? source[snakeOf(name)];
 
-/** Like `fieldOf`, for a text that is not empty. Numbers are ids that somebody did not quote. */
+/** As `fieldOf`, for a text that is not empty. A number counts as an id that was written without quotes. */
 export function textOf(source: JsonObject, name: string): string | undefined {
   return id(fieldOf(source, name));
 }

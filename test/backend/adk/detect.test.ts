@@ -55,7 +55,7 @@ describe('detection', () => {
     const { port } = free.address() as AddressInfo;
     await new Promise((resolve) => free.close(resolve));
     const backend = await openAdk({ baseUrl: `http://127.0.0.1:${port}` });
-    expect((await backend.describe()).notes.join(' ')).toContain('only reading works');
+    expect((await backend.describe()).notes.join(' ')).toContain('only reads work');
     await start(python, port);
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 6000 });
     const owner = { app: 'echo_agent', userId: 'u' };

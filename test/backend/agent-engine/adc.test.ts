@@ -8,7 +8,7 @@ import { defaultCredentials } from '../../../src/backend/agent-engine/auth.ts';
 import { startAgentEngine } from '../../fake/agent-engine/server.ts';
 import { fails, open } from './setup.ts';
 
-/** A security token service that gives for each subject token what its name says. */
+/** A security token service whose access tokens contain the name of the subject token. */
 async function tokenService(): Promise<string> {
   const server = createServer(async (request, response) => {
     let body = '';
@@ -33,7 +33,7 @@ async function tokenService(): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/token`;
 }
 
-/** Default credentials of a workload identity, logged in as one subject or another, until the test ends. */
+/** Sets default credentials of a workload identity until the test ends; `login` changes the subject. */
 function workloadIdentity(tokenUrl: string): { login(subject: string): void } {
   const dir = mkdtempSync(path.join(tmpdir(), 'adc '));
   const kept = { ...process.env };
@@ -72,7 +72,7 @@ it('a workload identity is used, and a new login counts while the process runs',
   fake.token = 'access-for-first';
   const { id } = await backend.sessions.create(owner, {});
   expect(fake.requests[0]?.headers['x-goog-user-project']).toBe('paying-project');
-  // The service takes the old token no more; whoever runs this logs in anew.
+  // The service no longer accepts the old token, and the user logs in again.
   fake.token = 'access-for-second';
   await fails(backend.sessions.get({ ...owner, sessionId: id }), 'UNAUTHENTICATED');
   login('revoked');
@@ -84,7 +84,7 @@ it('a workload identity is used, and a new login counts while the process runs',
 });
 
 it('a token service in trouble is no lack of credentials', async () => {
-  // As the library throws it: a GaxiosError of the token service, or of the network.
+  // Errors as the library throws them: a GaxiosError of the token service, or of the network.
   const failing = (error: object) => async () => {
     throw Object.assign(new Error('Request failed'), error);
   };

@@ -128,7 +128,7 @@ describe('events on Agent Engine', () => {
     const { event: stored } = await backend.events.append(ref, event);
     expect(stored.id).toBe('mine-1');
     expect(stored).not.toHaveProperty('customMetadata');
-    // A process that knows nothing of it finds it just so.
+    // A process that has not seen the event finds it, too.
     const other = await open(fake);
     expect((await other.events.append(ref, event)).event).toEqual(stored);
     expect(await other.events.get(ref, 'mine-1')).toEqual(stored);
@@ -149,7 +149,7 @@ describe('events on Agent Engine', () => {
     expect(rpcs.toSorted()).toEqual(['GetSession', 'ListEvents']);
     expect(it.fake.engine.sessions.get(ref.sessionId)?.events).toHaveLength(100);
     fill(it, ref, 2000);
-    // Farther back this process finds what it stored or showed.
+    // Beyond the latest hundred, this process finds events that it stored or showed.
     expect((await other.events.append(ref, said('first', { id: 'early' }))).event.id).toBe('early');
     expect(it.fake.engine.sessions.get(ref.sessionId)?.events).toHaveLength(2100);
     const stored = await rpcsOf(it.fake, () => other.events.append(ref, said('new', { id: 'fresh' })));
@@ -232,7 +232,7 @@ describe('events on Agent Engine', () => {
     await other.events.append(ref, said('later still', { timestamp: ago(45) }));
     const late = (await read(known?.id)).items;
     expect(textsOf(late).toSorted()).toEqual(['late', 'later still']);
-    // Page by page none comes twice, and after the last there are no others.
+    // No event comes twice, and none comes after the last page.
     const one = await read(known?.id, 1);
     expect(textsOf(one.items)).toEqual(textsOf(late.slice(0, 1)));
     const two = await it.backend.events.list(ref, {
@@ -245,7 +245,7 @@ describe('events on Agent Engine', () => {
     await other.events.append(ref, said('next'));
     expect(textsOf((await read(late.at(-1)?.id)).items)).toEqual(['next']);
     expect(textsOf((await read(known?.id)).items)).toEqual([...textsOf(late), 'next']);
-    // Who has seen none of it takes them for what they are dated.
+    // A process that has not read the session before goes by the dates.
     const fresh = await open(it.fake);
     const after = await fresh.events.list(ref, { pageSize: 20, afterEventId: known?.id });
     expect(textsOf(after.items)).toEqual(['next']);
@@ -277,12 +277,12 @@ describe('events on Agent Engine', () => {
       );
       expect(rpcs.length).toBeLessThanOrEqual(look === 0 ? 3 : 2);
     }
-    // What comes late into it is found all the same.
+    // An event that is stored late among them is found.
     const timestamp = new Date(Date.parse(last?.timestamp ?? '') - 20).toISOString();
     await (await open(it.fake)).events.append(ref, said('late', { timestamp }));
     const { items } = await it.backend.events.list(ref, { pageSize: 20, afterEventId: last?.id });
     expect(textsOf(items)).toEqual(['late']);
-    // An event far from the latest is gone on from just so.
+    // A list after an event far from the latest goes on as well.
     const middle = (await it.backend.events.list(ref, { pageSize: 100 })).items[50];
     const after = await (await open(it.fake)).events.list(ref, { pageSize: 3, afterEventId: middle?.id });
     expect(textsOf(after.items)).toEqual(['m51', 'm52', 'm53']);
@@ -311,7 +311,7 @@ describe('events on Agent Engine', () => {
     const theirs = await make({ sessionId: 'chat-1' }, 'eve');
     await fails(backend.events.append(ref, said('intruder')), 'NOT_FOUND');
     await fails(backend.events.list(ref, { pageSize: 5 }), 'NOT_FOUND');
-    // Also its own user, made anew: what is remembered of the old one finds nothing in the new.
+    // The same user creates the session again: cached times of the old one find nothing in the new one.
     const { event } = await backend.events.append(theirs, said('old'));
     await backend.sessions.delete(theirs);
     await make({ sessionId: 'chat-1' }, 'eve');

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type FakeAgentEngine, startAgentEngine } from '../../fake/agent-engine/server.ts';
 
-/** The fake itself: it is worth as much as what it refuses. */
+/** Tests of the fake itself: it is worth as much as what it refuses. */
 async function start() {
   const fake = await startAgentEngine();
   onTestFinished(() => fake.close());
@@ -250,7 +250,7 @@ describe('the fake behaves as recorded', () => {
     );
     expect(second.body.sessions).toHaveLength(1);
     expect(second.body).not.toHaveProperty('nextPageToken');
-    // The token is for this list only.
+    // A page token is valid only for its own list.
     const other = await ask(
       'GET',
       `ENGINE/sessions?filter=user_id%3D%22u%22&pageToken=${encodeURIComponent(String(first.body.nextPageToken))}`,

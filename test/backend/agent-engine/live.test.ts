@@ -3,7 +3,7 @@ import { openAgentEngine } from '../../../src/backend/agent-engine/index.ts';
 import { drain, fails, said, textsOf, type Whole } from './setup.ts';
 
 /**
- * Against the real service, with the credentials of this machine, on a new engine that is deleted again:
+ * Runs against the real service, with the credentials of this machine, on a new engine that is deleted at the end:
  *   AGENT_ENGINE_LIVE_TEST=1 GOOGLE_CLOUD_PROJECT=… npx vitest run test/backend/agent-engine/live.test.ts
  */
 const env = process.env;

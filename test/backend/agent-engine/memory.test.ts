@@ -95,7 +95,7 @@ describe('memories on Agent Engine', () => {
       },
       scope: { app_name: fake.engine.id, user_id: 'ada' },
     });
-    // Again: nothing new is made.
+    // A second addition makes no new memory.
     await backend.memory.addSession(ref, {});
     expect(fake.engine.memories.size).toBe(1);
   });

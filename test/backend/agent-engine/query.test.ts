@@ -21,7 +21,7 @@ async function run(
   return events;
 }
 
-/** What the stream's reader makes of these bytes. */
+/** The objects that the reader of the stream finds in these bytes. */
 async function read(it: World, chunks: readonly (string | Buffer)[], cut = false): Promise<Event[]> {
   const ref = await it.make();
   it.fake.agent = async function* () {
@@ -48,7 +48,7 @@ describe('streamed queries', () => {
       expect(events.map((event) => event.partial ?? false)).toEqual([true, true, false]);
       expect(events[2]).not.toHaveProperty('actions');
       expect(events[2]?.timestamp).toMatch(/^\d{4}-.*Z$/);
-      // The session has it, and the stream's id finds it there.
+      // The session contains the event, and the id of the stream finds it.
       const stored = await it.backend.events.get(ref, events[2]?.id ?? '');
       expect(stored).toMatchObject({ author: 'echo_agent', invocationId: events[2]?.invocationId });
       expect(it.fake.requests.at(-1)?.rpc).toBe('ListEvents');
@@ -297,7 +297,7 @@ describe('class methods that answer one value', () => {
       id: sessionId,
       events: [{ author: 'user', content: { parts: [{ text: 'hi' }] } }],
     });
-    // What came out goes in again, as the agent knows it.
+    // The session of an answer can be passed back, in the form that the agent expects.
     const session = read as Record<string, unknown>;
     const add = { classMethod: 'async_add_session_to_memory', input: { session } };
     await it.backend.query.call(owner, add, signal);
@@ -362,7 +362,7 @@ describe('class methods that answer one value', () => {
   it('what a service inside the agent answered is read out of the failure', async () => {
     const it = await world();
     const ref = await it.make();
-    // The session goes between our look and the agent's.
+    // The session is deleted between this server's check and the agent's read.
     it.fake.fail({
       match: /POST .*:query/,
       status: 400,

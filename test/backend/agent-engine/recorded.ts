@@ -1,6 +1,6 @@
 /**
- * Answers of the service as they were recorded in 2026: gRPC traffic rendered as proto3 JSON, the shapes of
- * docs/protocols/agent-engine.md.
+ * Answers of the service, recorded in 2026 by adk-go as gRPC traffic (docs/protocols/agent-engine.md) and written
+ * here as proto3 JSON.
  */
 const engine = 'projects/69593958020/locations/us-central1/reasoningEngines/1490000000000000001';
 const home = 'type.googleapis.com/google.cloud.aiplatform.v1beta1';
@@ -74,7 +74,7 @@ export const emptyEvent = {
   eventMetadata: {},
 };
 
-/** What ADK for JavaScript stores: the envelope rules over id, time, turn and author; times are milliseconds. */
+/** An event as ADK for JavaScript stores it. Id, time, turn and author come from the envelope; times are milliseconds. */
 export const rawEventJs = {
   name: `${engine}/sessions/1/events/3`,
   author: 'agent',
@@ -95,7 +95,7 @@ export const rawEventJs = {
   },
 };
 
-/** What ADK for Python stores: snake_case, times in seconds. */
+/** An event as ADK for Python stores it: snake_case, times in seconds. */
 export const rawEventPython = {
   name: `${engine}/sessions/1/events/4`,
   author: 'agent',
@@ -142,7 +142,7 @@ export const generated = {
 
 export const retrieved = { retrievedMemories: [{ memory, distance: 0.61 }] };
 
-/** The answer that seed 002 shows for an inner session that is not there. */
+/** The answer of an engine whose agent cannot find its session, as users have reported it. */
 export const innerNotFound = {
   error: {
     code: 400,

@@ -5,15 +5,15 @@ import type { SeenRequest } from '../../fake/agent-engine/server.ts';
 import { open, said, type Whole, type World, world } from './setup.ts';
 
 /**
- * What each verb costs on the network: the requests that it makes, and in how many round trips. A round trip
- * takes 50 to 200 ms to a real region, so these numbers are what a caller waits for.
+ * The cost of each verb on the network: its requests, and the number of round trips. A round trip to a real region
+ * takes 50 to 200 ms, so these numbers are what a caller waits for.
  */
 const signal = new AbortController().signal;
 
 interface Cost {
   requests: string[];
   roundTrips: number;
-  /** Makes ready what the verb needs, and returns the call. */
+  /** Prepares what the verb needs, and returns the call. */
   call(it: World, ref: SessionRef): Promise<(backend: Whole) => Promise<unknown>>;
 }
 
@@ -193,7 +193,7 @@ it.each(Object.entries(costs))('%s', async (_name, { requests, roundTrips, call 
   const it = await world();
   const ref = await it.make();
   const work = await call(it, ref);
-  // Another process: nothing is remembered that a caller cannot count on.
+  // A new backend, as in another process: caches that a caller cannot count on are empty.
   const other = await open(it.fake);
   it.fake.requests.length = 0;
   it.fake.latencyMs = 40;
@@ -202,7 +202,7 @@ it.each(Object.entries(costs))('%s', async (_name, { requests, roundTrips, call 
   expect(tripsOf(it.fake.requests)).toBe(roundTrips);
 });
 
-/** Requests that were under way at the same time took one round trip. */
+/** The number of round trips; requests that were under way at the same time count as one. */
 function tripsOf(requests: readonly SeenRequest[]): number {
   let trips = 0;
   let end = Number.NEGATIVE_INFINITY;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SessionError } from '../../../src/errors.ts';
 import { open, said, type Whole, world } from './setup.ts';
 
-/** Ids that mean something to paths, queries, filters, headers or JavaScript. */
+/** Ids that have a meaning in paths, queries, filters, headers or JavaScript. */
 const hostile = [
   '',
   '.',
@@ -74,10 +74,10 @@ const calls: Record<string, (backend: Whole, id: string, app: string) => Promise
 };
 
 const prefix = '/v1beta1/projects/my-proj/locations/us-central1/reasoningEngines';
-/** What may follow the prefix: segments of harmless characters, and at most one verb. */
+/** The rest of an allowed path: segments of harmless characters, and at most one verb. */
 const shape = /^(\/[A-Za-z0-9_-]+(\/(sessions|memories)(\/[a-z0-9-]+(\/events)?)?)?)?(:[A-Za-z]+)?$/;
 
-/** Any UTF-16 unit, half characters included. */
+/** Any UTF-16 unit, lone surrogates included. */
 const unit = fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code));
 
 describe('hostile ids', () => {
@@ -121,7 +121,7 @@ describe('credentials', () => {
     const shown: unknown[] = [await it.backend.describe(), await it.backend.sessions.get(ref)];
     const statuses = [301, 400, 401, 403, 404, 409, 429, 500, 503];
     for (const status of statuses) {
-      // A service, or somebody in its place, that repeats what it was sent.
+      // A service, or a proxy in front of it, that repeats the request in its answer.
       fake.fail({
         match: /./,
         times: 5,
@@ -201,7 +201,7 @@ describe('two users on one engine', () => {
     const { apps: _apps, ...rest } = backend;
     return {
       ...rest,
-      // An engine belongs to the operator: who may delete it is for the tools to say.
+      // An engine belongs to the operator; the tools decide who may delete it.
       apps: { ...backend.apps, delete: async () => {} },
       sessions: wrap(backend.sessions),
       events: wrap(backend.events),

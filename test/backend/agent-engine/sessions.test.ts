@@ -89,7 +89,7 @@ describe('sessions on Agent Engine', () => {
     });
     expect(await make({ sessionId: 'chat-1' })).toMatchObject({ sessionId: 'chat-1' });
     expect(fake.engine.sessions.size).toBe(1);
-    // Another user's session under the id is no trace of our own call.
+    // Another user's session with the id is not the result of an earlier attempt.
     fake.fail({ match: /POST .*\/sessions\?/, status: 503, headers: { 'retry-after': '0' } });
     await fails(
       backend.sessions.create({ app: fake.engine.id, userId: 'eve' }, { sessionId: 'chat-1' }),
@@ -181,7 +181,7 @@ describe('sessions on Agent Engine', () => {
   it('shared keys that PATCH does not take are set by an event', async () => {
     const { fake, make, backend } = await world();
     const ref = await make();
-    // A service that keeps a patched key to the session it was patched in, or drops it.
+    // A service that keeps a patched shared key in the one session, or drops it.
     fake.fail({ match: /^PATCH/, raw: '{}' });
     const after = await backend.sessions.update(ref, { state: { 'user:u': 2 } });
     expect(after.state).toEqual({ 'user:u': 2 });

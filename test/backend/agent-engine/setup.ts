@@ -13,7 +13,7 @@ type Group<G extends 'apps' | 'toolCalls' | 'memory' | 'query' | 'feedback'> = R
   NonNullable<Backend[G]>
 >;
 
-/** The backend with every verb that it has. */
+/** The backend, typed as having all of its optional verbs. */
 export type Whole = Omit<
   Backend,
   'apps' | 'sessions' | 'events' | 'toolCalls' | 'memory' | 'query' | 'feedback' | 'transfer'
@@ -50,7 +50,7 @@ export async function world(config: Partial<AgentEngineConfig> = {}): Promise<Wo
   };
 }
 
-/** A backend on the fake; waits between polls are cut short. */
+/** A backend on the fake, with short waits between polls. */
 export async function open(fake: FakeAgentEngine, config: Partial<AgentEngineConfig> = {}): Promise<Whole> {
   const backend = await openAgentEngine({
     project: projectId,
@@ -62,7 +62,7 @@ export async function open(fake: FakeAgentEngine, config: Partial<AgentEngineCon
   return backend as Whole;
 }
 
-/** The RPCs that a piece of work needed. */
+/** The RPCs that a piece of work sent. */
 export async function rpcsOf(
   fake: FakeAgentEngine,
   work: () => Promise<unknown>,

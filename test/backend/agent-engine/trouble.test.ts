@@ -5,7 +5,7 @@ import { fails, open, said, type World, world } from './setup.ts';
 
 const owner = (it: World) => ({ app: it.fake.engine.id, userId: 'ada' });
 
-/** Every write, the request that makes the change, and the tool that shows it. */
+/** Every write, with the request that makes the change and the tool that shows it. */
 const writes: Record<
   string,
   { match: RegExp; tool: string; run(it: World): Promise<() => Promise<unknown>> }
@@ -88,7 +88,7 @@ describe.each(Object.entries(writes))('%s, when its answer is lost', (_name, { m
     const call = await run(it);
     it.fake.fail({ match, afterwards: true, ...fault });
     const error: unknown = await call().catch((reason: unknown) => reason);
-    // A deletion whose second attempt finds nothing has taken place.
+    // A deletion whose second attempt finds nothing has succeeded.
     if (error === undefined) return expect(match.source).toBe('DELETE');
     expect(error).toMatchObject({ details: { outcome: 'unknown' } });
     expect((error as Error).message).toContain('may have been made');
@@ -208,7 +208,7 @@ describe('a deadline', () => {
     const ref = await it.make();
     it.fake.operations.polls = 10_000;
     const added = await withDeadline({ ms: 1500 }, () => it.backend.memory.addSession(ref, {}));
-    expect(added.note).toContain('still working');
+    expect(added.note).toContain('still extracting facts');
     const error = await fails(
       withDeadline({ ms: 1500 }, () => it.backend.memory.create(owner(it), { fact: 'Likes tea.' })),
       'DEADLINE_EXCEEDED',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { target, wireTypes } from '../../../scripts/wire-types.ts';
 
-/** What the formatter may change: where lines break, and commas before a bracket that ends a line. */
+/** Removes what the formatter may change: line breaks, and commas before a closing bracket. */
 const unformatted = (source: string): string =>
   source
     .replace(/\s+/g, '')

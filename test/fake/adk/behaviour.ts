@@ -178,7 +178,7 @@ export function adkBehaviour(name: string, traits: Traits, open: () => Promise<A
         }
       })();
       const error = await fails(ended, 'CANCELLED');
-      expect(error.hint).toContain(traits.runsOnAfterDisconnect ? 'goes on' : 'ends the run');
+      expect(error.hint).toContain(traits.runsOnAfterDisconnect ? 'continues' : 'ends the run');
       expect(seen).toEqual(['tick 0']);
       await sleep(900);
       const after = (await stored(ref)).map(textOf);

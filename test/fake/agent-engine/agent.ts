@@ -36,7 +36,7 @@ export const adkMethods: JsonObject[] = [
 const troubleshooting =
   'Reasoning Engine Execution failed.\nPlease refer to our documentation (https://cloud.google.com/vertex-ai/generative-ai/docs/agent-engine/troubleshooting/use) for checking logs and other troubleshooting tips.\nError Details: ';
 
-/** An exception in the agent, as seed 002 shows it. */
+/** An exception in the agent, as the service reports it. */
 function agentFailure(exception: string, input: unknown): GoogleError {
   const detail = `Agent Engine Error: An error occurred during invocation. Exception: ${exception}\nRequest Data: ${JSON.stringify(input)}`;
   return new GoogleError('FAILED_PRECONDITION', troubleshooting + JSON.stringify({ detail }));
@@ -54,7 +54,7 @@ function owned(engine: StoredEngine, input: JsonObject): StoredSession {
 
 const seconds = (time: string): number => Date.parse(time) / 1000;
 
-/** In snake_case, as Python's and Go's runtimes answer. */
+/** A session in snake_case, as the runtimes of Python and Go answer it. */
 function sessionData(engine: StoredEngine, session: StoredSession): JsonObject {
   return {
     user_id: session.userId,
@@ -72,7 +72,7 @@ function sessionData(engine: StoredEngine, session: StoredSession): JsonObject {
   };
 }
 
-/** What an engine of ADK's template answers to :query. */
+/** The answers of ADK's template to :query. */
 export function callMethod(engine: StoredEngine, classMethod: string, input: JsonObject): unknown {
   if (!(engine.classMethods ?? []).some((method) => method.name === classMethod))
     throw new GoogleError('FAILED_PRECONDITION', `${troubleshooting}{"detail":"Invalid class_method"}`);
@@ -117,7 +117,7 @@ export function callMethod(engine: StoredEngine, classMethod: string, input: Jso
   }
 }
 
-/** What add_session_to_memory and register_feedback were given. */
+/** The inputs of add_session_to_memory and register_feedback. */
 export const remembered = new WeakMap<StoredEngine, JsonObject[]>();
 export const feedback = new WeakMap<StoredEngine, JsonObject[]>();
 
@@ -128,7 +128,7 @@ function entries(engine: StoredEngine, userId: string): JsonObject[] {
     .map((event) => ({ content: event.content, author: event.author, timestamp: event.timestamp }));
 }
 
-/** An agent that says back what it was told: two pieces, then the whole; both sides go into the session. */
+/** An echo agent: it streams two pieces, then the whole text, and stores the message and the answer. */
 export function* echo(engine: StoredEngine, classMethod: string, input: JsonObject): Generator<string, void> {
   if (classMethod === 'countdown') {
     for (const n of [3, 2, 1]) yield `${JSON.stringify({ output: n })}\n`;

@@ -3,11 +3,11 @@ import { badField, GoogleError } from './google-error.ts';
 import { type Field, liveExtras, schema } from './schema.ts';
 
 export interface CheckOptions {
-  /** What is accepted and dropped is told here. */
+  /** Collects the fields that are accepted and dropped. */
   note(text: string): void;
-  /** PATCH bodies may lack what is required: the mask says what counts. */
+  /** For PATCH, whose mask says which fields count: required fields may be missing. */
   partial?: boolean;
-  /** A message that the fake sends: nothing is required, and output-only fields are kept. */
+  /** For messages that the fake sends: no field is required, and output-only fields are kept. */
   output?: boolean;
 }
 
@@ -127,7 +127,7 @@ const int64 = (json: unknown): string | undefined =>
 const number = (json: unknown) => (typeof json === 'number' ? json : undefined);
 const text = (json: unknown) => (typeof json === 'string' ? json : undefined);
 
-/** undefined: not a value of this type. */
+/** The value in its stored form; undefined when it is not of this type. */
 const leaves: Record<string, (json: unknown) => unknown> = {
   string: text,
   bool: (json) => (typeof json === 'boolean' ? json : undefined),

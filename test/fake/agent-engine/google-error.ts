@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../src/model/json.ts';
 
-/** A refusal in Google's own form. Texts are those that adk-go recorded. */
+/** An error answer in Google's form, with the texts that adk-go recorded. */
 export class GoogleError extends Error {
   readonly http: number;
   readonly status: string;
@@ -43,7 +43,7 @@ export function envelope(error: GoogleError): JsonObject {
   return { error: { code: error.http, message: error.message, status: error.status, details } };
 }
 
-/** What Google's front end says of a path that is none. */
+/** The answer of Google's front end to an unknown path. */
 export const notFoundPage = (path: string): string =>
   `<!DOCTYPE html>\n<html lang=en>\n<title>Error 404 (Not Found)!!1</title>\n<p><b>404.</b> <ins>That’s an error.</ins>\n<p>The requested URL <code>${path.replace(/[&<>]/g, '')}</code> was not found on this server.\n`;
 

@@ -88,7 +88,7 @@ export function deleteMemory(engine: StoredEngine, call: Call, operations: Opera
   return operations.begin(name, 'Delete', undefined, undefined);
 }
 
-/** Without a model: every text that a user said, and every direct memory, is a fact as it stands. */
+/** Makes facts without a model: every text of a user and every direct memory is a fact. */
 export function generateMemories(engine: StoredEngine, call: Call, operations: Operations): JsonObject {
   const { body } = call;
   const { facts, scope } = sourceOf(engine, body);
@@ -97,7 +97,7 @@ export function generateMemories(engine: StoredEngine, call: Call, operations: O
     made.length === 0
       ? undefined
       : {
-          // Only the name, as the live service may answer: the rest is to be read.
+          // Only the name, as the live service may answer; clients read the rest.
           generatedMemories: made.map(({ memory, action }) => ({
             memory: { name: memoryName(engine, memory), fact: memory.fact },
             action,
@@ -138,7 +138,7 @@ function textsOf(events: readonly JsonObject[]): string[] {
   });
 }
 
-/** Nearness by shared words stands in for the embedding. */
+/** A distance by shared words replaces the embedding. */
 export function retrieveMemories(engine: StoredEngine, call: Call): JsonObject {
   const { body } = call;
   const scope = canonicalJson(checkScope(body.scope));

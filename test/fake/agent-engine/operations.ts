@@ -5,7 +5,7 @@ import { nowTime } from './store.ts';
 export interface OperationOptions {
   /** Polls after which an operation is done; 0 is the form of June 2026 and later, done at once. */
   polls: number;
-  /** What the next operation fails with: a google.rpc.Status. */
+  /** The google.rpc.Status with which the next operation fails. */
   failure?: { code: number; message: string } | undefined;
 }
 
@@ -14,7 +14,7 @@ export interface Operations {
   poll(name: string): JsonObject;
 }
 
-/** Long-running operations in the two recorded forms (docs/protocols/agent-engine.md, Operations). */
+/** Long-running operations in the two recorded forms (docs/protocols/agent-engine.md, "Operations"). */
 export function operations(options: OperationOptions): Operations {
   const pending = new Map<string, { left: number; done: JsonObject; waiting: JsonObject }>();
   return {

@@ -30,7 +30,7 @@ const routes: Route[] = Object.entries(schema.methods).flatMap(([rpc, method]) =
     verb: binding.verb,
     pattern: patternOf(binding.path),
     variable: /\{([^=]+)=/.exec(binding.path)?.[1] ?? '',
-    // Written in snake_case there.
+    // The descriptors write the name in snake_case.
     body: binding.body?.replace(/_([a-z])/g, (_all, c: string) => c.toUpperCase()),
   })),
 );
@@ -47,7 +47,7 @@ function patternOf(template: string): RegExp {
 /** Parameters that every Google API takes. */
 const systemParams = new Set(['alt', '$alt', 'key', 'fields', 'prettyPrint', '$.xgafv', 'quotaUser']);
 
-/** The RPC that a request is for, checked; undefined where Google has no route. @throws GoogleError */
+/** The RPC of a request, after its checks; undefined where Google has no route. @throws GoogleError */
 export function matchCall(
   verb: string,
   url: URL,
@@ -95,7 +95,7 @@ function bodyOf(route: Route, json: unknown, name: string, options: CheckOptions
     const type = schema.messages[route.method.request]?.fields[route.body]?.type ?? '';
     return checkMessage(type, json ?? {}, snake(route.body), { ...options, partial });
   }
-  // What the path holds counts as set.
+  // Fields that the path contains count as set.
   const whole = isObject(json) ? { ...json, [route.variable]: name } : json;
   return checkMessage(route.method.request, whole ?? { [route.variable]: name }, '', { ...options, partial });
 }

@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 /** The vendored form of Google's descriptors; see NOTICE.md beside them. */
 export interface Field {
   type: string;
-  /** Type of the keys: the field is a map. */
+  /** The type of the keys, for a map. */
   map?: string;
   repeated?: boolean;
-  /** Told apart from its default. */
+  /** Whether an unset field differs from one with its default. */
   presence?: boolean;
   behavior?: string;
 }
@@ -39,8 +39,8 @@ export const schema = JSON.parse(
 ) as Schema;
 
 /**
- * What the live service takes beyond the descriptors, which are older than it
- * (docs/protocols/agent-engine.md, Memory Bank). Accepted, dropped, and noted, so that tests see when our own client leans on it.
+ * Fields that the live service accepts but its older descriptors do not have (docs/protocols/agent-engine.md, "Memory
+ * Bank"). The fake accepts, drops and notes them, so that tests see whether our own client depends on them.
  */
 export const liveExtras: Record<string, readonly string[]> = {
   Memory: [

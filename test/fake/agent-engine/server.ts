@@ -30,19 +30,19 @@ import {
 } from './sessions.ts';
 import { newEngine, projectId, type StoredEngine } from './store.ts';
 
-/** A request as it came in; `url` is what stood in the request line. */
+/** A request as it came in; `url` is the text of the request line. */
 export interface SeenRequest {
   method: string;
   url: string;
   headers: IncomingMessage['headers'];
   body: unknown;
   rpc: string | undefined;
-  /** When it came, and when its answer was ready; `performance.now()`. */
+  /** When it came, and when its answer was ready, by `performance.now()`. */
   begun: number;
   ended: number;
 }
 
-/** A way to fail, on command, in place of an answer or after the work is done. */
+/** A fault that a test orders: instead of an answer, or after the work is done. */
 export interface Fault {
   /** Tested against "METHOD path?query". */
   match: RegExp;
@@ -50,14 +50,14 @@ export interface Fault {
   times?: number;
   status?: number;
   headers?: Record<string, string>;
-  /** Sent as it is; default: Google's envelope for the status. */
+  /** The body, sent unchanged. Default: Google's envelope for the status. */
   raw?: string;
   delayMs?: number;
   /** Closes the connection instead of answering. */
   cut?: boolean;
-  /** Does the work first: the answer is lost, not the change. */
+  /** Whether to do the work first, so that only the answer is lost. */
   afterwards?: boolean;
-  /** Answers with a beginning, and never with an end. */
+  /** Sends the beginning of an answer and never its end. */
   hang?: boolean;
 }
 
@@ -70,10 +70,10 @@ export interface FakeAgentEngine {
   url: string;
   port: number;
   engines: Engines;
-  /** The engine that is there from the start, with ADK's class methods. */
+  /** The engine that exists from the start, with ADK's class methods. */
   engine: StoredEngine;
   requests: SeenRequest[];
-  /** What was accepted although the descriptors do not have it. */
+  /** Fields that were accepted although the descriptors do not have them. */
   notes: string[];
   operations: OperationOptions;
   sessions: SessionOptions;
@@ -83,10 +83,10 @@ export interface FakeAgentEngine {
   agent: AgentStream | undefined;
   /** Milliseconds that every answer takes. */
   latencyMs: number;
-  /** Streams whose reader went away before their end. */
+  /** The number of streams whose reader disconnected before the end. */
   abandoned: number;
   fail(fault: Fault): void;
-  /** Forgets faults that have not come up. */
+  /** Drops faults that no request has met yet. */
   heal(): void;
   close(): Promise<void>;
 }
@@ -96,7 +96,7 @@ export async function startAgentEngine(): Promise<FakeAgentEngine> {
   const faults: Fault[] = [];
   const server = createServer((request, response) => {
     serve(request, response).catch((error: unknown) => {
-      // A fault of the fake itself must not look like an answer.
+      // An error in the fake itself must not look like an answer of the service.
       fake.notes.push(`fault of the fake: ${String(error)}`);
       response.destroy();
     });
@@ -194,7 +194,7 @@ export async function startAgentEngine(): Promise<FakeAgentEngine> {
     const handler = handlers[call.rpc];
     if (handler === undefined) throw new Error(`The fake does not do ${call.rpc}.`);
     const body = handler(call);
-    // What the fake says must be a message of the service, too.
+    // Answers of the fake must conform to the descriptors, too.
     if (method.response.includes('.')) return body;
     return checkMessage(method.response, body, '', { note: () => {}, output: true });
   }
@@ -272,7 +272,7 @@ export async function startAgentEngine(): Promise<FakeAgentEngine> {
 
 const inputOf = (call: Call): JsonObject => (isObject(call.body.input) ? call.body.input : {});
 
-/** Whether the fault answered; a mere delay does not. */
+/** Whether the fault replaced the answer; one that only delays does not. */
 async function answerFault(fault: Fault, response: ServerResponse): Promise<boolean> {
   if (fault.cut === true) {
     response.destroy();

@@ -44,7 +44,7 @@ function showSession(engine: StoredEngine, session: StoredSession): JsonObject {
 export interface SessionOptions {
   /** How many reads of a new session answer 404, as recorded in March 2026. */
   hiddenReads: number;
-  /** How many lists of a session's events a new event is not in yet. */
+  /** How many lists of events do not show a new event yet. */
   hiddenEventReads: number;
 }
 
@@ -83,7 +83,7 @@ export function createSession(
   };
   engine.sessions.set(id, session);
   setState(engine, session, (body.sessionState ?? {}) as JsonObject);
-  // The operation's own copy has neither the merged state nor the expiry, and another time.
+  // The session in the operation lacks the merged state and the expiry, and has another time.
   const response = {
     name: sessionName(engine, session),
     createTime: nowTime(10),

@@ -7,7 +7,7 @@ export interface StoredEvent {
   /** With nine digits, so that it sorts as text. */
   instant: string;
   wire: JsonObject;
-  /** Lists that do not show it yet. */
+  /** The number of further lists that do not show it yet. */
   hiddenReads?: number;
 }
 
@@ -20,9 +20,9 @@ export interface StoredSession {
   createTime: string;
   updateTime: string;
   expireTime: string;
-  /** By timestamp, then as they came. */
+  /** By timestamp, then by arrival. */
   events: StoredEvent[];
-  /** Reads that still answer that there is no such session. */
+  /** The number of further reads that answer 404. */
   hiddenReads: number;
 }
 
@@ -44,7 +44,7 @@ export interface StoredEngine {
   appState: JsonObject;
   userStates: Map<string, JsonObject>;
   memories: Map<string, StoredMemory>;
-  /** Ids of the events that memories:ingestEvents has seen. */
+  /** Ids of the events that memories:ingestEvents has received. */
   ingested: Set<string>;
 }
 
@@ -52,13 +52,13 @@ export const projectNumber = '69593958020';
 export const projectId = 'my-proj';
 export const location = 'us-central1';
 
-/** Ids as the service makes them: decimal, longer than a JavaScript number is exact. */
+/** An id as the service makes it: decimal, and too long for a JavaScript number. */
 export const newId = (): string =>
   `${randomInt(1, 9)}${Array.from({ length: 18 }, () => randomInt(0, 10)).join('')}`;
 
 let lastMicros = 0;
 
-/** Now, with microseconds, never the same twice. */
+/** The present time with microseconds, never the same twice. */
 export function nowTime(offsetMs = 0): string {
   lastMicros = Math.max(Date.now() * 1000 + randomInt(0, 500), lastMicros + 1);
   return timeOf(lastMicros + offsetMs * 1000);
@@ -69,14 +69,14 @@ const timeOf = (micros: number): string => {
   return `${iso.slice(0, -1)}${String(micros % 1000).padStart(3, '0')}Z`;
 };
 
-/** Nine digits, UTC: equal times are equal texts, and sort as time does. */
+/** A time with nine digits in UTC: texts of equal times are equal, and texts sort by time. */
 export function instantOf(time: string): string {
   const ms = Date.parse(time);
   const digits = /\.(\d{1,9})/.exec(time)?.[1] ?? '';
   return `${new Date(ms).toISOString().slice(0, 19)}.${digits.padEnd(9, '0')}`;
 }
 
-/** Names in answers hold the number of the project, whatever was asked for. */
+/** Names in answers contain the project's number, also when the request had its id. */
 export const engineName = (engine: { id: string }): string =>
   `projects/${projectNumber}/locations/${location}/reasoningEngines/${engine.id}`;
 
@@ -115,7 +115,7 @@ export function checkSessionId(sessionId: string): void {
     });
 }
 
-/** Sorts a state by scope as the service does; `temp:` keys are nobody's. */
+/** Splits a state by scope as the service does; `temp:` keys are dropped. */
 export function setState(engine: StoredEngine, session: StoredSession, delta: JsonObject): void {
   for (const [key, value] of Object.entries(delta)) {
     if (key.startsWith('temp:')) continue;
@@ -132,14 +132,14 @@ export const mergedState = (engine: StoredEngine, session: StoredSession): JsonO
   ...session.state,
 });
 
-/** Keeps events by timestamp; of equal ones the later comes after. */
+/** Inserts an event by timestamp; of equal ones the later comes after. */
 export function insertEvent(session: StoredSession, event: StoredEvent): void {
   let at = session.events.length;
   while (at > 0 && (session.events[at - 1]?.instant ?? '') > event.instant) at -= 1;
   session.events.splice(at, 0, event);
 }
 
-/** A page of a sorted list, and the token of the next, which holds the place and what it belongs to. */
+/** A page of a sorted list, and the token of the next, which holds the position and the query. */
 export function pageOf<T>(
   items: readonly T[],
   keyOf: (item: T) => string,
