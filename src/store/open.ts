@@ -2,7 +2,6 @@ import { existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { invalidArgument, quote } from '../errors.ts';
-import { openSqlite } from './sqlite/index.ts';
 import type { Store } from './types.ts';
 
 export interface StoreOptions {
@@ -16,32 +15,65 @@ export interface StoreOptions {
   dataDir: string;
 }
 
-const forms = 'memory: or sqlite:PATH';
-
 /** Where a store is, before it is opened. */
 export type StorePlace = { engine: 'memory' } | { engine: 'sqlite'; path: string };
+
+/** What a scheme stands for. Its module is loaded when a store is opened with it, and not before. */
+interface Engine<Place extends StorePlace> {
+  /** How its address is written, for hints. */
+  form: string;
+  /** `rest` is what follows the scheme's colon. Throws INVALID_ARGUMENT; shows nothing that may be a password. */
+  placeOf(rest: string, url: string): Place;
+  open(place: Place, options: StoreOptions): Promise<Store>;
+}
+
+type PlaceOf<Name extends StorePlace['engine']> = Extract<StorePlace, { engine: Name }>;
+
+const engines: { [Name in StorePlace['engine']]: Engine<PlaceOf<Name>> } = {
+  memory: {
+    form: 'memory:',
+    placeOf(rest) {
+      if (rest !== '') throw invalidArgument('The store "memory:" takes no path.', 'Write memory:.');
+      return { engine: 'memory' };
+    },
+    async open(_, { durability }) {
+      const { openSqlite } = await import('./sqlite/index.ts');
+      return openSqlite({ path: ':memory:', durability });
+    },
+  },
+  sqlite: {
+    form: 'sqlite:PATH',
+    placeOf: (rest) => ({ engine: 'sqlite', path: resolve(sqlitePath(rest)) }),
+    async open({ path }, { durability }) {
+      const { openSqlite } = await import('./sqlite/index.ts');
+      return openSqlite({ path, durability });
+    },
+  },
+};
+
+/** Other names of the same. */
+const aliases: Readonly<Record<string, StorePlace['engine']>> = {};
+
+const forms = Object.values(engines)
+  .map((engine) => engine.form)
+  .join(', ');
 
 /** @throws SessionError INVALID_ARGUMENT for a URL that names no store */
 export function placeOf({ url, dataDir }: Pick<StoreOptions, 'url' | 'dataDir'>): StorePlace {
   if (url === undefined) return { engine: 'sqlite', path: join(dataDir, 'sessions.db') };
-  const [, scheme = '', rest = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):(.*)$/s.exec(url) ?? [];
-  switch (scheme.toLowerCase()) {
-    case 'memory':
-      if (rest !== '') throw invalidArgument('The store "memory:" takes no path.', `Write ${forms}.`);
-      return { engine: 'memory' };
-    case 'sqlite':
-      return { engine: 'sqlite', path: resolve(sqlitePath(rest)) };
-    // The rest is not shown: it may hold a password.
-    case '':
-      throw invalidArgument('The store has no scheme.', `Write ${forms}.`);
-    default:
-      throw invalidArgument(`Unknown kind of store: ${quote(scheme)}.`, `Write ${forms}.`);
-  }
+  const [, written, rest = ''] = /^([A-Za-z][A-Za-z0-9+.-]*):(.*)$/s.exec(url) ?? [];
+  // The rest is not shown: it may hold a password.
+  if (written === undefined) throw invalidArgument('The store has no scheme.', `Write one of ${forms}.`);
+  const scheme = written.toLowerCase();
+  const name = Object.keys(engines).find((one) => one === (aliases[scheme] ?? scheme));
+  if (name === undefined)
+    throw invalidArgument(`Unknown kind of store: ${quote(written)}.`, `Write one of ${forms}.`);
+  return engines[name as StorePlace['engine']].placeOf(rest, url);
 }
 
 /** Whether opening it would make a file. */
 export function isNewFile(place: StorePlace): boolean {
-  if (place.engine === 'memory') return false;
+  if (place.engine !== 'sqlite') return false;
   if (!existsSync(place.path)) return true;
   // A server that is killed at its first start leaves an empty file, and the next one fills it.
   const stats = statSync(place.path);
@@ -49,13 +81,14 @@ export function isNewFile(place: StorePlace): boolean {
 }
 
 /** @throws SessionError INVALID_ARGUMENT for a URL that names no store; else see the engine. */
-export async function openStore({ url, durability, dataDir }: StoreOptions): Promise<Store> {
-  const place = placeOf({ url, dataDir });
-  return openSqlite({ path: place.engine === 'memory' ? ':memory:' : place.path, durability });
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const place = placeOf(options);
+  const engine = engines[place.engine] as Engine<StorePlace>;
+  return engine.open(place, options);
 }
 
 function sqlitePath(rest: string): string {
-  if (rest === '') throw invalidArgument('The store "sqlite:" needs a path.', `Write ${forms}.`);
+  if (rest === '') throw invalidArgument('The store "sqlite:" needs a path.', 'Write sqlite:PATH.');
   // sqlite://name would be a host in a URL, and the folder /name for a path: neither is meant.
   if (/^\/\/[^/]/.test(rest) || rest.includes('\0'))
     throw invalidArgument('The path of the store cannot be read.', 'Write sqlite:PATH, without "//".');

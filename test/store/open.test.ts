@@ -32,8 +32,7 @@ test('memory: is there for one opener alone', async () => {
 });
 
 test.each([
-  ['postgres://user:hunter2@host/db', 'Unknown kind of store: "postgres".'],
-  ['redis://:hunter2@host', 'Unknown kind of store: "redis".'],
+  ['mysql://user:hunter2@host/db', 'Unknown kind of store: "mysql".'],
   ['hunter2.db', 'The store has no scheme.'],
   ['', 'The store has no scheme.'],
   ['sqlite:', 'The store "sqlite:" needs a path.'],
