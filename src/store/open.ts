@@ -33,7 +33,7 @@ const engines: { [Name in StorePlace['engine']]: Engine<PlaceOf<Name>> } = {
   memory: {
     form: 'memory:',
     placeOf(rest) {
-      if (rest !== '') throw invalidArgument('The store "memory:" takes no path.', 'Write memory:.');
+      if (rest !== '') throw invalidArgument('The store "memory:" takes no path.', 'Write memory: or sqlite:PATH.');
       return { engine: 'memory' };
     },
     async open(_, { durability }) {
