@@ -33,7 +33,8 @@ const engines: { [Name in StorePlace['engine']]: Engine<PlaceOf<Name>> } = {
   memory: {
     form: 'memory:',
     placeOf(rest) {
-      if (rest !== '') throw invalidArgument('The store "memory:" takes no path.', 'Write memory: or sqlite:PATH.');
+      if (rest !== '')
+        throw invalidArgument('The store "memory:" takes no path.', 'Write memory: or sqlite:PATH.');
       return { engine: 'memory' };
     },
     async open(_, { durability }) {
