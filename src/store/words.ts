@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { stemmer } from 'stemmer';
+import { cached } from './cached.ts';
 import { functionWords } from './function-words.ts';
 
 /**
@@ -38,8 +39,10 @@ export function indexTerms(text: string): string[] {
  * The term of a tag. No text has such a term: the sign in front is no letter, but to an index that cuts ASCII at
  * its punctuation it belongs to the word.
  */
-export const tagTerm = (tag: string): string =>
-  `§${createHash('sha256').update(tag).digest('hex').slice(0, 16)}`;
+export const tagTerm = cached(
+  (tag) => `§${createHash('sha256').update(tag).digest('hex').slice(0, 16)}`,
+  1000,
+);
 
 /**
  * The words of a query, each once. A word is found where all of its terms are. Function words are left out,
@@ -78,18 +81,24 @@ function mostTelling(found: readonly string[][]): string[][] {
  */
 function fold(text: string): string {
   const small = text.toUpperCase().toLowerCase();
-  if (/^[\0-\x7f]*$/.test(small)) return small;
+  if (isAscii(small)) return small;
   // Back to composed forms at the end: a Korean syllable is one character, not three.
   return small.normalize('NFKD').toLowerCase().replace(accents, '').replaceAll('ς', 'σ').normalize('NFC');
 }
+
+const isAscii = (text: string): boolean => /^[\0-\x7f]*$/.test(text);
 
 /**
  * "running" → "run". The digit in front counts as a consonant, as the prefix of a scope did when FTS5 stemmed:
  * stores of that time go on finding their words, and "use" stays apart from "us".
  */
-const stem = (text: string): string => stemmer(`0${text}`).slice(1);
+const stem = cached((text) => stemmer(`0${text}`).slice(1), 20_000);
 
 function* runs(text: string): Generator<{ dense: boolean; text: string }> {
+  if (isAscii(text)) {
+    for (const found of text.match(/[a-z0-9]+/g) ?? []) yield { dense: false, text: found.slice(0, maxWord) };
+    return;
+  }
   for (const [found] of text.matchAll(word)) {
     let rest = 0;
     for (const match of found.matchAll(dense)) {

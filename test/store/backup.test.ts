@@ -167,7 +167,7 @@ test.each<[string, string, (file: string) => Promise<void> | void]>([
     async (file) => {
       await closedStore(2000, file);
       const bytes = readFileSync(file);
-      bytes.fill(0xa5, 4096 * 30, 4096 * 60);
+      bytes.fill(0xa5, 4096 * 25, 4096 * 50);
       writeFileSync(file, bytes);
     },
   ],

@@ -97,7 +97,10 @@ test('kill -9 at any moment loses nothing acknowledged and tears no update', asy
 
   const db = new DatabaseSync(path);
   expect(db.prepare('pragma integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
-  expect(db.prepare('select count(*) as n from term_index_docsize').get()).toEqual({ n: a.size });
+  const indexed = 'select id from term_index_docsize union all select id from unmerged';
+  const ids = 'select id from kv where term_list is not null';
+  expect(db.prepare(`select count(*) as n from (${indexed})`).get()).toEqual({ n: a.size });
+  expect(db.prepare(`${ids} except select * from (${indexed})`).all()).toEqual([]);
   db.close();
 }, 600_000);
 

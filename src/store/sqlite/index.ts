@@ -36,6 +36,9 @@ export interface SqliteOptions {
 /** Milliseconds that a call waits for other processes before it gives up with UNAVAILABLE. */
 const patience = 20_000;
 
+/** So many entries go into the index of words at once. Until then a search reads their lists one by one. */
+const mergeEvery = 256;
+
 /** Pages of 4 KiB that deleted entries leave behind and new ones soon fill; what is more goes back to the disk. */
 const sparePages = 1024;
 
@@ -76,6 +79,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   });
   const sweeps = slices();
   let closed: Promise<void> | undefined;
+  /** Entries with text that this process has written since it last moved their terms into the index. */
+  let indexed = 0;
   // What a process that was killed had deleted may still be in the log.
   log.erased();
 
@@ -108,6 +113,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
           const values = new Map(Array.from(keys, (key) => [key, read(key, at)]));
           const decided = decideAll(jobs, values, at);
           const erased = decided.writes.filter(apply).length > 0;
+          indexed += decided.writes.filter((write) => 'text' in write && write.text !== undefined).length;
+          if (indexed >= mergeEvery) mergeTerms();
           return { ...decided, erased };
         }),
       deadline,
@@ -126,6 +133,13 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       writes.flatMap((write) => ('dropPrefix' in write ? write.dropPrefix : [])),
     );
     return outcomes;
+  }
+
+  /** Moves the terms of new entries into the index. In a transaction that fails it is done anew. */
+  function mergeTerms(): void {
+    sql.mergeTerms.run();
+    sql.forgetUnmerged.run();
+    indexed = 0;
   }
 
   /** Whether the write deleted a value; entries of lists have none. */
@@ -170,6 +184,11 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     });
     if (dropped > 0) log.erased();
     return dropped === limit;
+  }
+
+  /** So that searches of a quiet store need not read the lists of its last entries. */
+  async function mergeRest(): Promise<void> {
+    if (sql.anyUnmerged.all().length > 0) await whenFree(() => transaction(sql.beginWrite, mergeTerms));
   }
 
   /** Cuts some free pages off the file. Resolves to whether there are more than it should keep. */
@@ -217,6 +236,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       // Whoever calls it in a loop must not keep everybody else waiting until the last slice.
       await new Promise<void>((resolve) => setImmediate(resolve));
       await turns.begin();
+      await mergeRest();
       const more = (await dropExpired()) || (await giveRoomBack());
       file.check();
       return more;

@@ -13,6 +13,12 @@ const indexText = (row: 'old' | 'new') =>
 const addToIndex = `insert into term_index (rowid, terms) select new.id, ${indexText('new')}`;
 const takeFromIndex = `insert into term_index (term_index, rowid, terms) select 'delete', old.id, ${indexText('old')}`;
 
+const isMerged = 'not exists (select 1 from unmerged where id = old.id)';
+
+/** Adds the lists of all rows to the index that are not in it yet; `unmerged` is to be emptied with it. */
+export const addUnmerged = `insert into term_index (rowid, terms)
+  select new.id, ${indexText('new')} from unmerged join kv as new using (id) order by id`;
+
 /**
  * The schema, as the steps that lead to it. A file's `user_version` is the number of steps that it has taken.
  * Steps are only ever added.
@@ -71,6 +77,28 @@ const steps: readonly string[] = [
    begin
      ${takeFromIndex} where old.term_list is not null;
      ${addToIndex} where new.term_list is not null;
+   end;`,
+
+  // FTS5 writes several pages whenever a transaction adds to it, and with triggers for every single row. New rows
+  // are noted here instead, and searches read their lists from the rows until some hundred go into the index at
+  // once. What is dropped or replaced still goes out of the index at once.
+  `create table unmerged (id integer primary key);
+   drop trigger kv_added;
+   drop trigger kv_dropped;
+   drop trigger kv_changed;
+   create trigger kv_added after insert on kv when new.term_list is not null begin
+     insert into unmerged (id) values (new.id);
+   end;
+   create trigger kv_dropped after delete on kv when old.term_list is not null begin
+     ${takeFromIndex} where ${isMerged};
+     delete from unmerged where id = old.id;
+   end;
+   create trigger kv_changed after update on kv
+     when old.term_list is not null or new.term_list is not null
+   begin
+     ${takeFromIndex} where old.term_list is not null and ${isMerged};
+     delete from unmerged where id = old.id;
+     insert into unmerged (id) select new.id where new.term_list is not null;
    end;`,
 ];
 

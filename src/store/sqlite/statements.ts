@@ -1,4 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { addUnmerged } from './schema.ts';
 
 /** Prepared once: parsing takes longer than running them. */
 export function statements(db: DatabaseSync) {
@@ -24,6 +25,9 @@ export function statements(db: DatabaseSync) {
        on conflict (key) do update set value = excluded.value, expires = excluded.expires,
        scope = excluded.scope, terms = excluded.terms, term_list = excluded.term_list`,
     ),
+    anyUnmerged: db.prepare('select 1 from unmerged limit 1'),
+    mergeTerms: db.prepare(addUnmerged),
+    forgetUnmerged: db.prepare('delete from unmerged'),
     drop,
     dropBetween: db.prepare('delete from kv where key >= ? and key < ?'),
     dropExpired: db.prepare(

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
+import { cached } from '../cached.ts';
 import type { IdList, IndexedRow, ListRequest, SyncIndexReader } from '../ranking.ts';
 
 interface Row {
@@ -11,11 +12,17 @@ interface Row {
   expires: number | null;
 }
 
+/** A row that the index does not hold yet. */
+interface Unmerged {
+  id: number;
+  terms: ReadonlySet<string>;
+}
+
 /**
- * FTS5 as a plain inverted index: it keeps the lists of entries and merges them; the triggers of the schema fill
- * it from the term lists of the rows. Every term is prefixed with its scope, so that a scope's lists are its own
- * and other scopes, however large, cost nothing. Ranking is not FTS5's: `bm25()` would walk the whole list of
- * every word. Read within one transaction.
+ * FTS5 as a plain inverted index: it keeps the lists of entries and merges them, and holds the term lists of all
+ * rows but those that the schema notes as unmerged. Every term is prefixed with its scope, so that a scope's
+ * lists are its own and other scopes, however large, cost nothing. Ranking is not FTS5's: `bm25()` would walk the
+ * whole list of every word. Read within one transaction.
  */
 export function textIndex(db: DatabaseSync): SyncIndexReader {
   const newest = db.prepare(
@@ -23,20 +30,34 @@ export function textIndex(db: DatabaseSync): SyncIndexReader {
   );
   const oldest = db.prepare('select rowid from term_index where term_index match ? order by rowid limit 1');
   const rowOf = db.prepare('select id, key, value, scope, terms, expires from kv where id = ?');
+  const unmerged = db.prepare(
+    `select id, term_list from unmerged join kv using (id) where substr(term_list, 1, ${scopeDigits}) = ?`,
+  );
   newest.setReturnArrays(true);
   oldest.setReturnArrays(true);
+  unmerged.setReturnArrays(true);
 
-  function list(prefix: string, request: ListRequest): IdList {
+  const unmergedOf = (prefix: string): Unmerged[] =>
+    (unmerged.all(prefix) as unknown as [number, string][]).map(([id, list]) => ({
+      id,
+      terms: new Set(list.slice(scopeDigits + 1).split(' ')),
+    }));
+
+  function list(prefix: string, request: ListRequest, recent: readonly Unmerged[]): IdList {
     const match = matchOf(prefix, request);
-    const ids = (newest.all(match, request.limit) as unknown as [number][]).map(([id]) => id);
+    let ids = (newest.all(match, request.limit) as unknown as [number][]).map(([id]) => id);
+    const added = recent.filter((row) => holds(row.terms, request)).map((row) => row.id);
+    if (added.length > 0) ids = [...ids, ...added].sort((a, b) => b - a).slice(0, request.limit);
     if (request.oldest !== true) return { ids };
-    return { ids, oldest: (oldest.get(match) as unknown as [number] | undefined)?.[0] };
+    const least = (oldest.get(match) as unknown as [number] | undefined)?.[0];
+    return { ids, oldest: [...(least === undefined ? [] : [least]), ...added].sort((a, b) => a - b)[0] };
   }
 
   return {
     lists(scope, requests) {
       const prefix = prefixOf(scope);
-      return requests.map((request) => list(prefix, request));
+      const recent = unmergedOf(prefix);
+      return requests.map((request) => list(prefix, request, recent));
     },
     rows: (ids) =>
       ids.flatMap((id): IndexedRow[] => {
@@ -47,6 +68,13 @@ export function textIndex(db: DatabaseSync): SyncIndexReader {
       }),
   };
 }
+
+const holds = (terms: ReadonlySet<string>, { groups, beginnings }: ListRequest): boolean =>
+  groups.every((group, i) =>
+    beginnings === true && i === 0
+      ? group.some((start) => [...terms].some((term) => term.startsWith(start)))
+      : group.some((term) => terms.has(term)),
+  );
 
 /** Terms hold neither quotes nor anything else that FTS5 reads as syntax. */
 function matchOf(prefix: string, { groups, beginnings }: ListRequest): string {
@@ -66,7 +94,7 @@ export const scopeDigits = 16;
 export const termList = (scope: string, terms: readonly string[]): string =>
   [prefixOf(scope), ...terms].join(' ');
 
-function prefixOf(scope: string): string {
+const prefixOf = cached((scope) => {
   const digest = createHash('sha256').update(scope).digest().readBigUInt64BE();
   return (digest % 10n ** BigInt(scopeDigits)).toString().padStart(scopeDigits, '0');
-}
+}, 1000);
