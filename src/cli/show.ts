@@ -1,8 +1,8 @@
 import { required } from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
 import type { Session } from '../model/session.ts';
+import { counted } from '../transfer/plural.ts';
 import { pagesOf } from '../transfer/source.ts';
-import { counted } from '../transfer/words.ts';
 import type { Call } from './command.ts';
 import { eventLines } from './event-lines.ts';
 import { withOutput } from './output.ts';

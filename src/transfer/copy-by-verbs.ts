@@ -16,40 +16,40 @@ import { countLosses } from './losses.ts';
 import { pagesOf } from './source.ts';
 
 /**
- * Label of a copy that is not complete, with what it is a copy of. It lets a later call go on with it, and
- * goes when the copy is complete.
+ * The label of an incomplete copy. Its value identifies the source, so that a later call can continue the copy. The
+ * label is removed when the copy is complete.
  */
 const partialLabel = 'agent-sessions-partial-copy';
 
-/** Fewer than a backend tells apart within a millisecond. */
+/** Most events of a copy within one millisecond. Backends can order about a thousand (see event-timestamps.ts). */
 const mostPerMillisecond = 900;
 
-/** A copy that grows in the sight of all, since its backend has nothing better. */
+/** A copy that others can see while it grows, because its backend cannot stage sessions. */
 export interface GrowingCopy extends StagedSession {
   ref: SessionRef;
-  /** Events that are in it. */
+  /** The number of events in it. */
   count(): number;
-  /** Whether a later call can go on with it. */
+  /** Whether a later call can continue it. */
   resumable: boolean;
-  /** What its backend could not keep, one sentence each. */
+  /** What the backend could not keep, one sentence each. */
   losses(): string[];
 }
 
 export interface CopyOptions {
-  /** Names what is copied, the same in every attempt: 32 hexadecimal digits. */
+  /** Identifies the source; the same in every attempt. 32 hexadecimal digits. */
   fingerprint: string;
   /** Whether events follow. */
   hasEvents: boolean;
-  /** Ends the waiting for quota. */
+  /** Ends waiting for quota. */
   signal: AbortSignal;
 }
 
 /**
- * Copies by the verbs that callers have too, for a backend that cannot stage: create, append, update. Appending
- * applies an event's state delta, so the state is set whole at the end, and changes of shared state are taken
- * out of the events: old values must not come back for all other sessions.
+ * Copies into a backend that cannot stage sessions, by the verbs create, append and update. Appending applies an
+ * event's state delta. Therefore the state is set as a whole at the end, and changes of shared state are removed
+ * from the events, since they would bring back old values for all other sessions.
  *
- * A session that an earlier attempt left under this id is gone on with; events that it has are not stored again.
+ * If an earlier attempt left a session under this id, it is continued: events that it has are not stored again.
  */
 export async function copyByVerbs(
   backend: Backend,
@@ -76,7 +76,7 @@ export async function copyByVerbs(
       sessionId,
       displayName,
       expireTime: session.expireTime,
-      // Without a way to set them later, labels and state are given at once.
+      // A backend without update cannot set labels and state later.
       ...(update === undefined
         ? { labels: session.labels, state: session.state }
         : { labels: { [partialLabel]: options.fingerprint } }),
@@ -87,7 +87,7 @@ export async function copyByVerbs(
     } catch (error) {
       const taken = error instanceof SessionError && error.code === 'ALREADY_EXISTS';
       const earlier = taken && sessionId !== undefined ? { ...owner, sessionId } : undefined;
-      // Somebody else's session cannot be looked at: then its id is taken, and no more is told.
+      // Reading another user's session fails; the caller then learns only that the id is taken.
       const marked =
         earlier === undefined ? undefined : await backend.sessions?.get?.(earlier).catch(() => undefined);
       if (earlier === undefined || marked?.labels?.[partialLabel] !== options.fingerprint) throw error;
@@ -117,7 +117,7 @@ export async function copyByVerbs(
       if (saved.version !== version) losses.renumbered();
     },
     async commit(state) {
-      // Labels and state change in one request: a copy is complete when it no longer says that it is not.
+      // One request sets the state and removes the label of an incomplete copy, so both happen or neither.
       if (update !== undefined)
         return update(ref, { state, ...(losses.keepsLabels() ? { labels: session.labels ?? {} } : {}) });
       return required(backend.sessions?.get, backend, 'get a session')(ref);
@@ -128,7 +128,7 @@ export async function copyByVerbs(
   };
 }
 
-/** Creates a session, if need be without the fields for which the service has no place. */
+/** Creates a session, if necessary without the fields that the service does not have. */
 async function createWithout(
   create: (owner: Owner, session: NewSession) => Promise<Session>,
   owner: Owner,
@@ -150,7 +150,7 @@ async function createWithout(
   return create(owner, session);
 }
 
-/** What an earlier attempt stored. */
+/** The events that an earlier attempt stored. */
 async function eventsIn(
   backend: Backend,
   ref: SessionRef,
@@ -165,7 +165,7 @@ async function eventsIn(
   return { known, lastTime };
 }
 
-/** Times that never fall: services may order events by them alone. */
+/** Gives events times that never decrease, because services may order events by time alone. */
 function risingTimes(after: number | undefined) {
   let last = after === undefined ? Number.NEGATIVE_INFINITY : after + 1;
   let within = 0;

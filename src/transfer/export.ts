@@ -3,8 +3,8 @@ import { SessionError } from '../errors.ts';
 import type { Session } from '../model/session.ts';
 import { splitState } from '../model/state.ts';
 import { type Contents, lineWriter } from './json-lines.ts';
+import { counted } from './plural.ts';
 import { artifactsOf, latestArtifacts, pagesOf } from './source.ts';
-import { counted } from './words.ts';
 
 export interface ExportOptions {
   /** Puts `user:` and `app:` keys into the session's state. */
@@ -14,8 +14,8 @@ export interface ExportOptions {
 }
 
 /**
- * Writes a session as JSON Lines (docs/export-import.md). `write` resolves when it can take more: no more than
- * a page of events or one artifact is held at a time.
+ * Writes a session as JSON Lines (docs/export-import.md). `write` resolves when it can take more, so that memory
+ * holds at most a page of events or one artifact.
  * @throws SessionError ABORTED when the session was changed meanwhile
  */
 export async function exportSession(
@@ -41,14 +41,14 @@ export async function exportSession(
     );
   };
   for await (const event of events()) {
-    // What was appended since the export began is not part of it.
+    // Events that were appended since the export began are not part of it.
     if (lines.counts().event === contents.events) break;
     if (options.signal?.aborted) throw cancelled();
     await lines.event(event);
     if (lines.counts().event % 100 === 0) tell();
   }
   if (lines.counts().event < contents.events) throw changedMeanwhile();
-  // An export that announces no artifacts has none, whatever was saved since it began.
+  // An export whose first line announces no artifacts must not contain any that were saved since it began.
   if (contents.artifacts > 0)
     for await (const content of artifactsOf(backend, ref)) {
       if (options.signal?.aborted) throw cancelled();
@@ -70,9 +70,11 @@ async function countOf(items: AsyncIterable<unknown>): Promise<number> {
 }
 
 const cancelled = (): SessionError =>
-  new SessionError('CANCELLED', 'The export was stopped.', { hint: 'What was written so far is not whole.' });
+  new SessionError('CANCELLED', 'The export was stopped.', {
+    hint: 'Export again: the file that was written so far is incomplete.',
+  });
 
 const changedMeanwhile = (): SessionError =>
   new SessionError('ABORTED', 'Events of the session were deleted while it was exported.', {
-    hint: 'What was written so far is not whole: export again.',
+    hint: 'Export again: the file that was written so far is incomplete.',
   });

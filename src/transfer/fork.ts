@@ -2,21 +2,21 @@ import { createHash } from 'node:crypto';
 import { type Backend, type ForkOptions, type Owner, required, type SessionRef } from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
 import type { Session } from '../model/session.ts';
+import { counted } from './plural.ts';
 import { type ReplayOptions, type ReplayResult, replay } from './replay.ts';
 import { openSource, pagesOf } from './source.ts';
-import { counted } from './words.ts';
 
 export interface ForkResult extends Pick<ReplayResult, 'status' | 'session'> {
-  /** What the copy differs in, and how to go on with it, one sentence each. */
+  /** How the copy differs from its source, and how to continue it, one sentence each. */
   notes: string[];
 }
 
 type Options = ForkOptions & Pick<ReplayOptions, 'signal' | 'pause' | 'progress'>;
 
 /**
- * Copies a session into a new one on another backend or in another app: its visible events under their ids, its
- * own state and its artifacts. Shared state stays behind, since it belongs to all sessions there. Where the
- * copy grows event by event, the same call with `newSessionId` goes on with one that was left half-way.
+ * Copies a session to another backend or another app: its visible events under their ids, its own state and its
+ * artifacts. Shared state is not copied, since it belongs to all sessions there. On a backend that cannot stage
+ * sessions, the same call with `newSessionId` continues an incomplete copy.
  */
 export async function forkSession(
   from: { backend: Backend; ref: SessionRef },
@@ -30,7 +30,7 @@ export async function forkSession(
       const taken = error instanceof SessionError && error.code === 'ALREADY_EXISTS';
       const done = taken ? await finishedCopy(from, to, options, newSessionId) : undefined;
       if (done === undefined) throw error;
-      return { status: 'completed', session: done, notes: ['An earlier call had completed this copy.'] };
+      return { status: 'completed', session: done, notes: ['An earlier call completed this copy.'] };
     }),
   );
 }
@@ -72,7 +72,7 @@ async function copy(
     notes.unshift(
       `The copy has ${progress} so far and waits for the quota of the ${to.backend.name} backend: call fork_session again with the same arguments and the id of this session as newSessionId.`,
     );
-  } else notes.push(`createTime is that of the copy; the source was created at ${header.createTime}.`);
+  } else notes.push(`createTime is the time of the copy; the source was created at ${header.createTime}.`);
   return { status: copied.status, session: copied.session, notes };
 }
 
@@ -81,7 +81,7 @@ function fingerprintOf(backend: string, ref: SessionRef, upToEventId: string | u
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 
-/** Copies under way, so that an impatient second call does not store what the first is about to store. */
+/** Copies under way, so that a repeated call does not store events that the first is about to store. */
 const underWay = new WeakMap<Backend, Set<string>>();
 
 async function alone<T>(backend: Backend, ref: SessionRef, work: () => Promise<T>): Promise<T> {
@@ -89,8 +89,8 @@ async function alone<T>(backend: Backend, ref: SessionRef, work: () => Promise<T
   const keys = underWay.get(backend) ?? new Set();
   underWay.set(backend, keys);
   if (keys.has(key))
-    throw new SessionError('ABORTED', 'A copy into this session is under way.', {
-      hint: 'Call again in a minute; it goes on where the copy is by then.',
+    throw new SessionError('ABORTED', 'Another call is copying into this session.', {
+      hint: 'Call again in a minute: the call then continues the copy where it is.',
       retryAfter: 60,
     });
   keys.add(key);
@@ -101,7 +101,7 @@ async function alone<T>(backend: Backend, ref: SessionRef, work: () => Promise<T
   }
 }
 
-/** The session that an earlier call completed before its answer was lost: it has exactly the source's events. */
+/** The complete copy of an earlier call whose answer was lost. It has exactly the source's events. */
 async function finishedCopy(
   from: { backend: Backend; ref: SessionRef },
   to: { backend: Backend; owner: Owner },
@@ -109,7 +109,7 @@ async function finishedCopy(
   sessionId: string,
 ): Promise<Session | undefined> {
   const ref = { ...to.owner, sessionId };
-  // The source itself is no copy of it, and somebody else's session cannot be looked at.
+  // The source is not a copy of itself. Reading another user's session fails, so it never counts as a copy.
   const isSource =
     to.backend === from.backend && to.owner.app === from.ref.app && sessionId === from.ref.sessionId;
   const session = isSource ? undefined : await to.backend.sessions?.get?.(ref).catch(() => undefined);

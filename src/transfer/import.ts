@@ -7,19 +7,19 @@ import { numberedLines } from './numbered-lines.ts';
 import { type ReplayResult, replay } from './replay.ts';
 
 export interface ImportOptions {
-  /** In place of the id in the file. */
+  /** Replaces the id in the file. */
   sessionId?: string | undefined;
   /** Also sets the `user:` and `app:` keys of the file, for all sessions that share them. */
   withSharedState?: boolean | undefined;
-  /** Ends the import; nothing of it stays. */
+  /** Ends the import and removes what it stored. */
   signal: AbortSignal;
   progress?(message: string): void;
 }
 
 /**
- * Reads what `exportSession` wrote and makes the session anew, whole or not at all: what fails half-way is
- * deleted again. Refused before anything is made when the backend cannot hold what the file says it has.
- * @throws SessionError INVALID_ARGUMENT that names the line at fault
+ * Creates a session from a file of `exportSession`, as a whole or not at all: an import that fails half-way is
+ * deleted again. If the backend cannot hold what the file announces, nothing is created.
+ * @throws SessionError INVALID_ARGUMENT that names the wrong line, UNIMPLEMENTED
  */
 export async function importSession(
   backend: Backend,
@@ -53,7 +53,7 @@ async function openFile(input: AsyncIterable<Uint8Array>) {
   const reader = lineReader();
   const first = await lines.next();
   const header: Header = first.done === true ? reader.empty() : reader.first(first.value);
-  /** The line whose content is being stored. */
+  /** The number of the line that is being stored. */
   let storing: number | undefined;
 
   async function* read(): AsyncGenerator<Entry, void> {
@@ -72,7 +72,7 @@ async function openFile(input: AsyncIterable<Uint8Array>) {
   return {
     header,
     firstLine: first.done === true ? '' : first.value.text,
-    /** What the next line brings, for a file that does not say in its first what follows. */
+    /** The kind of the next line, for a file of format 1, whose first line does not announce what follows. */
     async peek(): Promise<Contents> {
       peeked ??= await entries.next();
       const kind = peeked.done === true ? undefined : peeked.value.kind;
@@ -82,7 +82,7 @@ async function openFile(input: AsyncIterable<Uint8Array>) {
       if (peeked?.done === false) yield peeked.value;
       if (peeked?.done !== true) yield* entries;
     },
-    /** An error with the line that it is about. */
+    /** Adds the number of the line to an error that is about its content. */
     placed(error: unknown): unknown {
       const about = ['INVALID_ARGUMENT', 'RESOURCE_EXHAUSTED', 'UNIMPLEMENTED'];
       if (storing === undefined || !(error instanceof SessionError) || !about.includes(error.code))
@@ -116,9 +116,13 @@ function checkCapable(backend: Backend, { events, artifacts }: Contents): void {
   const { transfer, sessions } = backend;
   if (transfer?.stage !== undefined) return;
   const refuse = (what: string): never => {
-    throw new SessionError('UNIMPLEMENTED', `The ${backend.name} backend cannot take ${what} of a session.`, {
-      hint: 'Nothing was imported. Import into a backend that can, such as local.',
-    });
+    throw new SessionError(
+      'UNIMPLEMENTED',
+      `The ${backend.name} backend cannot import ${what} of a session.`,
+      {
+        hint: 'Import into a backend that can, such as local. Nothing was imported.',
+      },
+    );
   };
   if (events > 0 && (backend.events?.append === undefined || sessions?.update === undefined))
     refuse('the events');

@@ -10,21 +10,21 @@ import { type Session, sessionSchema } from '../model/session.ts';
 import { parseTime, toTime } from '../model/time.ts';
 import { badLine, type NumberedLine } from './numbered-lines.ts';
 
-/** What follows the first line, so that a reader knows before it begins whether it can keep it. */
+/** What follows the first line, so that an import knows before it begins whether its backend can hold it. */
 const contentsSchema = z.object({
   events: z.int().min(0),
-  /** Names, not versions. */
+  /** The number of names, not of versions. */
   artifacts: z.int().min(0),
 });
 export type Contents = z.infer<typeof contentsSchema>;
 
-/** Lines of each kind before the last line. */
+/** The number of lines of each kind before the last line. */
 const countsSchema = z.object({ session: z.literal(1), event: z.int().min(0), artifact: z.int().min(0) });
 
 /**
- * A session as JSON Lines, one object a line, each with its kind: the session, its events in order of
- * acceptance, hidden ones included, its artifacts with all versions, and the end. Format 1, which was written
- * before, has neither `contents` nor an end. docs/export-import.md describes both.
+ * A line of an export. An export has the session, its events in order of acceptance with the hidden ones, all versions
+ * of its artifacts, and the end. The older format 1 has neither `contents` nor an end. docs/export-import.md describes
+ * both.
  */
 const lineSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -39,7 +39,7 @@ const lineSchema = z.discriminatedUnion('kind', [
 ]);
 type Line = z.infer<typeof lineSchema>;
 
-/** Writes an export, and keeps the count and the hash that its last line holds. */
+/** Writes an export, and counts and hashes its lines for the last one. */
 export function lineWriter(write: (text: string) => Promise<void>) {
   const hash = createHash('sha256');
   const counts = { session: 1 as const, event: 0, artifact: 0 };
@@ -70,11 +70,11 @@ export interface Header {
   contents: Contents | undefined;
 }
 
-/** What a line brings; undefined for the last one. */
+/** The content of a line after the first. */
 export type Entry = { kind: 'event'; event: Event } | ({ kind: 'artifact' } & ArtifactContent);
 
 /**
- * Reads an export line by line and checks what each must be, and at the end that none is missing.
+ * Reads an export line by line. Checks each line, and at the end that none is missing.
  * @throws SessionError INVALID_ARGUMENT that names the line
  */
 export function lineReader() {
@@ -89,7 +89,7 @@ export function lineReader() {
       const line = parseLine(numbered);
       const { number } = numbered;
       if (line.kind !== 'session')
-        throw badLine(number, 'is not the first line of an export', 'Use what export wrote.');
+        throw badLine(number, 'is not the first line of an export', 'Use a file that export wrote.');
       if (line.format === 2 && line.contents === undefined) throw badLine(number, 'has no contents');
       const { createTime } = line.session;
       const session = { ...line.session, createTime: checkTime('session.createTime', createTime, number) };
@@ -99,7 +99,7 @@ export function lineReader() {
       return { session, contents };
     },
     empty(): never {
-      throw badLine(1, 'is missing: the input is empty', 'Pipe in what export wrote.');
+      throw badLine(1, 'is missing: the input is empty', 'Use a file that export wrote.');
     },
     /** Any other line; undefined for the last one. */
     next(numbered: NumberedLine): Entry | undefined {
@@ -116,7 +116,7 @@ export function lineReader() {
       }
       hash.update(text).update('\n');
       counts[line.kind] += 1;
-      // An artifact has as many lines as versions.
+      // An artifact has a line for each version, so only zero can be exceeded.
       const surplus =
         line.kind === 'event' ? counts.event > (contents?.events ?? counts.event) : contents?.artifacts === 0;
       if (surplus) throw badLine(number, `is one ${line.kind} more than line 1 announces`);
@@ -124,19 +124,19 @@ export function lineReader() {
         ? { kind: 'event', event: checkedEvent(line.event, number) }
         : { kind: 'artifact', ...contentOf(line, number) };
     },
-    /** To be called after the last line. */
+    /** Checks that the last line was there. Call it at the end of the input. */
     end(): void {
       if (contents !== undefined && !ended)
         throw badLine(
           last + 1,
           'is missing: the export was cut off',
-          'Export the session again, to its end.',
+          'Export the session again, and let the export end.',
         );
     },
   };
 }
 
-/** What one argument of a call may hold, and the containers of an event or session around it. */
+/** The nesting that an argument of a call may have, and that of the event or session around it. */
 const lineNesting = 110;
 
 function parseLine({ number, text }: NumberedLine): Line {
@@ -147,7 +147,7 @@ function parseLine({ number, text }: NumberedLine): Line {
     throw badLine(number, 'is not JSON');
   }
   const fault = incomingFault(json, lineNesting);
-  if (fault !== undefined) throw badLine(number, `cannot be taken: ${fault.path} ${fault.what}`);
+  if (fault !== undefined) throw badLine(number, `cannot be imported: ${fault.path} ${fault.what}`);
   const parsed = lineSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const where = parsed.error.issues[0]?.path.filter((part) => typeof part === 'string').join('.');
@@ -167,9 +167,9 @@ function checkEnd(
 ): void {
   for (const kind of ['event', 'artifact'] as const)
     if (line.counts[kind] !== counts[kind])
-      throw badLine(number, `counts ${line.counts[kind]} ${kind} lines, and ${counts[kind]} came before it`);
+      throw badLine(number, `announces ${line.counts[kind]} ${kind} lines, but the file has ${counts[kind]}`);
   if (hash.digest('hex') !== line.sha256)
-    throw badLine(number, 'has a sha256 that does not match the lines before it: they were changed');
+    throw badLine(number, 'has a sha256 that does not match the lines before it: the file was changed');
 }
 
 function checkedEvent(event: Event, number: number): Event {
@@ -192,7 +192,7 @@ function checkTime(field: string, value: string, number: number): string {
 
 const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
-/** Node decodes whatever it is given: what is not the base64 of exactly these bytes is refused here. */
+/** The artifact of a line. Node decodes invalid base64 without an error, so length and alphabet are checked here. */
 function contentOf(line: Extract<Line, { kind: 'artifact' }>, number: number): ArtifactContent {
   const data = Buffer.from(line.data, 'base64');
   if (!base64.test(line.data) || line.data.length !== 4 * Math.ceil(data.length / 3))

@@ -2,11 +2,11 @@ import type { ArrivingSession } from '../backend/types.ts';
 import { compact, type Event, type NewEvent } from '../model/event.ts';
 import type { JsonObject } from '../model/json.ts';
 import { splitState } from '../model/state.ts';
-import { counted, plural } from './words.ts';
+import { counted, plural } from './plural.ts';
 
 type Counter = 'hidden' | 'feedback' | 'shared' | 'artifact' | 'renumbered';
 
-/** Counts what a copy loses, to name it in the answer. */
+/** Counts what a copy loses, so that the answer can say it. */
 export function countLosses(name: string, session: ArrivingSession) {
   const counts: Record<Counter, number> = {
     hidden: 0,
@@ -29,7 +29,7 @@ export function countLosses(name: string, session: ArrivingSession) {
       if (Object.keys(of[field] ?? {}).length > 0) missing.add(field);
     },
     keepsLabels: () => labels,
-    /** The event as it is appended. */
+    /** The event without what cannot be appended. */
     without(event: Event, timestamp: string): NewEvent {
       const { hidden: _hidden, hideReason: _reason, feedback, actions, ...rest } = event;
       if (feedback !== undefined && feedback.length > 0) counts.feedback += 1;
@@ -50,7 +50,7 @@ export function countLosses(name: string, session: ArrivingSession) {
         ...(feedback === 0
           ? []
           : [
-              `Feedback on ${counted(feedback, 'event')} was left out: the ${name} backend keeps none with an event.`,
+              `Feedback on ${counted(feedback, 'event')} was left out: the ${name} backend does not keep feedback with events.`,
             ]),
         ...(shared === 0
           ? []
@@ -60,7 +60,11 @@ export function countLosses(name: string, session: ArrivingSession) {
         ...(artifact === 0
           ? []
           : [`${plural(artifact, 'artifact version')} left out: the ${name} backend keeps no artifacts.`]),
-        ...(renumbered === 0 ? [] : [`${plural(renumbered, 'artifact version')} numbered anew.`]),
+        ...(renumbered === 0
+          ? []
+          : [
+              `${plural(renumbered, 'artifact version')} renumbered: the ${name} backend counts versions itself.`,
+            ]),
         ...(moved === 0
           ? []
           : [
@@ -68,9 +72,9 @@ export function countLosses(name: string, session: ArrivingSession) {
             ]),
         ...(session.createTime === undefined
           ? []
-          : [`createTime is that of the copy: the ${name} backend sets it itself.`]),
+          : [`createTime is the time of the copy: the ${name} backend sets it itself.`]),
         ...[...missing].map(
-          (field) => `The session’s ${field} was left out: the ${name} backend has no place for it.`,
+          (field) => `The session’s ${field} was left out: the ${name} backend does not keep it.`,
         ),
       ];
     },

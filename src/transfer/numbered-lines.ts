@@ -6,15 +6,15 @@ export interface NumberedLine {
   text: string;
 }
 
-/** Holds the largest artifact that a backend takes, as base64 in JSON. */
+/** Longest line in bytes. It has room for the largest artifact that a backend accepts, as base64 in JSON. */
 const maxLineBytes = 32 * 1024 * 1024;
 
-/** The refusal of a line. The reason is a clause: "is not JSON". */
+/** The error for a line. `reason` completes "Line 3 …", for example "is not JSON". */
 export const badLine = (number: number, reason: string, hint = 'Export the session again.') =>
   invalidArgument(`Line ${number} ${reason}.`, hint);
 
 /**
- * Lines of a byte stream, with LF or CRLF at their ends; empty ones are passed over.
+ * Yields the lines of a byte stream, which end with LF or CRLF; empty ones are skipped.
  * @throws SessionError INVALID_ARGUMENT for a line that is too long or not UTF-8
  */
 export async function* numberedLines(
@@ -22,7 +22,7 @@ export async function* numberedLines(
   maxBytes = maxLineBytes,
 ): AsyncGenerator<NumberedLine, void> {
   let number = 1;
-  // Pieces are joined once per line: a long line that trickles in costs no more than its length.
+  // Pieces are joined once per line, so that a long line in many small chunks costs no more than its length.
   let pieces: Uint8Array[] = [];
   let length = 0;
   const take = (piece: Uint8Array) => {

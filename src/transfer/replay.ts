@@ -6,20 +6,19 @@ import type { Session } from '../model/session.ts';
 import { splitState } from '../model/state.ts';
 import { withoutDeadline } from '../net/deadline.ts';
 import { copyByVerbs, type GrowingCopy } from './copy-by-verbs.ts';
+import { counted } from './plural.ts';
 import type { TransferItem } from './source.ts';
-import { counted } from './words.ts';
 
-/** What is to be replayed: a session of a backend, or of a file. */
+/** The source of a copy: a session of a backend, or of a file. */
 export interface Replayed {
   /** Without its state. */
   session: ArrivingSession;
   /** Read once, in order: events, then artifacts. */
   items: AsyncIterable<TransferItem>;
-  /** The state at the end, shared keys included; asked for when all items have been read. */
+  /** The final state, shared keys included. Valid when all items have been read, or at once without events. */
   state(): JsonObject;
-  /** Whether there are events; else the state now is that at the end. */
   hasEvents: boolean;
-  /** Names what is copied, the same in every attempt. */
+  /** Identifies the source; the same in every attempt. */
   fingerprint: string;
 }
 
@@ -28,15 +27,15 @@ export interface ReplayOptions {
   withSharedState?: boolean | undefined;
   /** Aborted when the caller gives up. */
   signal: AbortSignal;
-  /** Aborted when a copy that can be gone on with has to stop and say how far it is. */
+  /** Aborted when a resumable copy has to stop and answer how far it is. */
   pause?: AbortSignal | undefined;
-  /** What becomes of a copy that fails half-way: kept where another attempt can go on with it, or never. */
+  /** Whether a copy that fails half-way is kept, if another attempt can continue it, or deleted. */
   onFailure: 'keep' | 'delete';
   progress?(message: string): void;
 }
 
 export interface ReplayResult {
-  /** `partial`: the same call again goes on with it. */
+  /** `partial`: repeating the call continues the copy. */
   status: 'completed' | 'partial';
   session: Session;
   events: number;
@@ -46,10 +45,10 @@ export interface ReplayResult {
 }
 
 /**
- * The one rule for copying a session: its events first, then its state once, as the header has it. Deltas of
- * old events are never applied on top of the state that they led to, and shared state is left alone unless it
- * was asked for. A backend that can stage shows the copy when it is whole; on others it grows event by event,
- * under ids derived from those of the source, so that another attempt goes on where this one stopped.
+ * Copies a session: its events first, then its state once, as the header has it. So the deltas of old events are never
+ * applied on top of the state that they led to. Shared state is set only if the caller asks for it. A backend that can
+ * stage shows the copy when it is complete. On other backends it grows event by event, under the ids of the source, so
+ * that another attempt can continue it.
  */
 export async function replay(
   backend: Backend,
@@ -108,7 +107,7 @@ const isCode = (error: unknown, ...codes: SessionError['code'][]): error is Sess
 const cancelled = (): SessionError =>
   new SessionError('CANCELLED', 'The copy was cancelled.', { hint: 'Call again if it is still wanted.' });
 
-/** Some services give several events one id; here each needs its own, and the same in every attempt. */
+/** Gives every event an id of its own, the same in every attempt: some services give several events one id. */
 function uniqueIds(): (event: Event) => Event {
   const taken = new Set<string>();
   const times = new Map<string, number>();
@@ -129,10 +128,10 @@ async function partial(backend: Backend, copy: GrowingCopy, artifacts: number): 
   return { status: 'partial', session, events: copy.count(), artifacts, losses: copy.losses() };
 }
 
-/** Failures after which the same call may well succeed. */
+/** Failures after which the same call may succeed. */
 const passing = ['CANCELLED', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED', 'UNAVAILABLE'] as const;
 
-/** The error to report, with what is left of the copy in its words. */
+/** Deletes a failed copy or keeps it, and returns the error to report, which says so. */
 async function settleFailure(
   copy: StagedSession,
   growing: GrowingCopy | undefined,
@@ -149,31 +148,27 @@ async function settleFailure(
       error.code,
       `${message} The copy has ${counted(growing.count(), 'event')} so far.`,
       {
-        hint: `It is kept under the id in details: fork again with it as newSessionId to go on, or delete it.`,
+        hint: `Call fork_session again with the id in details as newSessionId to continue the copy, or delete that session.`,
         details: { sessionId, copiedEvents: growing.count() },
         retryAfter,
         cause: error,
       },
     );
   }
-  // The caller's time may be up, and the copy must go all the same.
+  // The copy must be deleted even if the caller's deadline has passed.
   const left = await withoutDeadline(() => copy.discard()).then(
     () => false,
     () => true,
   );
   if (growing === undefined && isCode(error, 'DEADLINE_EXCEEDED'))
     return new SessionError(error.code, error.message, {
-      hint: 'Nothing was kept. Copy a session that takes longer by export and import on the command line.',
+      hint: 'Copy so large a session by export and import on the command line. Nothing was kept of this copy.',
       cause: error,
     });
   if (!left || growing === undefined) return error;
-  return new SessionError(
-    code ?? 'INTERNAL',
-    `${message} What was copied so far could not be deleted again.`,
-    {
-      hint: `${hint === undefined ? '' : `${hint} `}Delete the session that details name.`,
-      details: { sessionId: growing.ref.sessionId, copiedEvents: growing.count() },
-      cause: error,
-    },
-  );
+  return new SessionError(code ?? 'INTERNAL', `${message} The incomplete copy could not be deleted.`, {
+    hint: `${hint === undefined ? '' : `${hint} `}Delete the session with the id in details.`,
+    details: { sessionId: growing.ref.sessionId, copiedEvents: growing.count() },
+    cause: error,
+  });
 }

@@ -6,30 +6,30 @@ import type { JsonObject } from '../model/json.ts';
 import type { Page, PageQuery } from '../model/page.ts';
 import type { Session } from '../model/session.ts';
 import { applyDelta, splitState } from '../model/state.ts';
-import { plural } from './words.ts';
+import { plural } from './plural.ts';
 
-/** What follows a session's header, in the order in which it is taken in again. */
+/** An event or an artifact version of a session that is copied. */
 export type TransferItem = { kind: 'event'; event: Event } | ({ kind: 'artifact' } & ArtifactContent);
 
-/** A session on its way out. */
+/** A session that is copied. */
 export interface SessionSource {
   header: Session;
   /** Events in order, then the versions of each artifact in order. Read once. */
   items(): AsyncGenerator<TransferItem, void>;
-  /** The state at the end of the copy, shared keys included. Known when all items have been read. */
+  /** The final state of the copy, shared keys included. Valid when all items have been read. */
   state(): JsonObject;
-  /** What the copy differs in, one sentence each. Known when all items have been read. */
+  /** How the copy differs from the source, one sentence each. Valid when all items have been read. */
   notes(): string[];
 }
 
 const pageSize = 100;
 
-/** How often a source that is written to meanwhile is read on, before the copy takes what it has. */
+/** How often new events of a source that is still written to are read, before the copy ends with what it has. */
 const mostRounds = 5;
 
 /**
- * A session to copy into another one: its visible events, all or up to one, its state as of the last of them,
- * and its artifacts. A source that is written to meanwhile is read until events and state are of one moment.
+ * Opens a session to copy: its visible events, all or up to one, its state right after the last of them, and its
+ * artifacts. A source that is written to meanwhile is read until events and state belong to one moment.
  */
 export async function openSource(
   backend: Backend,
@@ -39,7 +39,7 @@ export async function openSource(
   const get = required(backend.sessions?.get, backend, 'get a session');
   const list = required(backend.events?.list, backend, 'list events');
   const header = await get(ref);
-  // Before anything is made: an event that is not there fails the copy, not a page far down.
+  // A missing event fails the copy here, before anything is created.
   if (upToEventId !== undefined)
     await required(backend.events?.get, backend, 'get an event')(ref, upToEventId);
   const stateAt = backend.transfer?.stateAt;
@@ -80,7 +80,7 @@ export async function openSource(
     state = { ...shared.app, ...shared.user, ...own };
     if (stateAt === undefined)
       notes.push(
-        `The ${backend.name} backend keeps no earlier states: the state was put together from the changes that the events made, so a change made by update_session may appear in it too early.`,
+        `The ${backend.name} backend keeps no earlier states: the state was computed from the events' changes, so a change made by update_session may appear in it too early.`,
       );
   }
 
@@ -101,12 +101,12 @@ export async function openSource(
   };
 }
 
-/** Changes with every write, as far as a backend tells. */
+/** A text that changes with every write, as far as the backend shows writes. */
 const momentOf = (session: Session): string => JSON.stringify([session.revision, session.updateTime]);
 
 /**
- * The state right after an event, from the state now and the deltas of all events: keys that no event sets were
- * there from the start; the others have the value that the last event so far gave them.
+ * Computes the state right after an event from the present state and the deltas of all events. Keys that no event sets
+ * were there from the start; the others have the value that the last event up to then gave them.
  */
 function stateHistory(now: JsonObject) {
   let grown: JsonObject = {};
@@ -122,7 +122,7 @@ function stateHistory(now: JsonObject) {
   };
 }
 
-/** All items of a list, a page at a time. */
+/** Yields all items of a list, loading it page by page. */
 export async function* pagesOf<T>(load: (query: PageQuery) => Promise<Page<T>>): AsyncGenerator<T, void> {
   let cursor: string | undefined;
   do {
@@ -132,7 +132,7 @@ export async function* pagesOf<T>(load: (query: PageQuery) => Promise<Page<T>>):
   } while (cursor !== undefined);
 }
 
-/** The session's own artifacts, the latest version of each; those of the user belong to no session. */
+/** The latest version of each of the session's own artifacts. `user:` artifacts belong to no session. */
 export async function* latestArtifacts(backend: Backend, ref: SessionRef): AsyncGenerator<Artifact, void> {
   const { list, get } = backend.artifacts ?? {};
   if (list === undefined || get === undefined) return;

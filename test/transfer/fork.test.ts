@@ -118,7 +118,7 @@ describe.each(targets)('a fork to $name', ({ target }) => {
     const events = await eventsOf(to, { ...ownerOn(to), sessionId: session.id });
     expect(events.map((event) => event.id)).toEqual(['e0', 'e2']);
     expect(notes.join(' ')).toMatch(/1 hidden event was left out/);
-    expect(notes.join(' ')).toMatch(/createTime is that of the copy/);
+    expect(notes.join(' ')).toMatch(/createTime is the time of the copy/);
     const kept = events[1]?.feedback !== undefined;
     expect(/Feedback on 1 event was left out/.test(notes.join(' '))).toBe(!kept);
   });
@@ -138,7 +138,7 @@ describe('a fork across backends', () => {
     for (const text of ['zero', 'one', 'two', 'three']) await save(from, ref, 'f.txt', text);
     await save(from, ref, 'user:mine.txt', 'of the user');
     const { get } = from.artifacts ?? {};
-    // As in ADK for Go, whose versions begin at 1; and version 2 was deleted there.
+    // Versions begin at 1, as in ADK for Go, and version 2 was deleted.
     const odd: Backend = {
       ...from,
       artifacts: {
@@ -301,7 +301,7 @@ describe('a long copy to Agent Engine', () => {
     expect(first.status).toBe('partial');
     expect(first.notes[0]).toMatch(/300 events of 350 .*fork_session again/);
     expect(stored()).toBe(300);
-    // Another process, and another minute.
+    // A later minute, in another process.
     const again = await open();
     const second = await fork(from, 's', again, { newSessionId: 'copy' });
     expect(second).toMatchObject({
@@ -313,7 +313,7 @@ describe('a long copy to Agent Engine', () => {
     expect((await eventsOf(again, copy)).map((event) => event.id)).toEqual(
       Array.from({ length: many }, (_, i) => `e${i}`),
     );
-    // Its answer was lost: the same call again finds the copy complete, and writes nothing.
+    // The answer was lost: repeating the call finds the complete copy and writes nothing.
     const third = await fork(from, 's', again, { newSessionId: 'copy' });
     expect(third).toMatchObject({ status: 'completed', session: { id: 'copy' } });
     expect(stored()).toBe(many);

@@ -17,7 +17,7 @@ async function exported(backend: Backend, sessionId: string, withSharedState = f
   return text;
 }
 
-/** In pieces, so that lines and characters are cut anywhere. */
+/** The bytes of a text in small pieces, which cut lines and characters anywhere. */
 async function* pieces(content: string | Buffer, size = 1000): AsyncGenerator<Uint8Array, void> {
   const bytes = Buffer.from(content);
   for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
@@ -178,7 +178,7 @@ describe('a damaged file is refused with its line, and nothing stays', () => {
   it.each<[string, number, (text: string) => string | Buffer, RegExp]>([
     ['cut between two lines', 4, (text) => joined(linesOf(text).slice(0, 3)), /cut off/],
     ['cut within a line', 3, (text) => text.slice(0, text.indexOf('m1')), /not JSON/],
-    ['without a line in the middle', 6, edit((lines) => lines.toSpliced(2, 1), false), /counts 3 event/],
+    ['without a line in the middle', 6, edit((lines) => lines.toSpliced(2, 1), false), /announces 3 event/],
     [
       'with a changed line',
       7,

@@ -9,7 +9,7 @@ import { ada, eventsOf, grow, idle, local, make, read, save, stateOf, verb } fro
 const hour = 60 * 60 * 1000;
 const memory = () => openStore({ url: 'memory:', durability: 'full', dataDir: tmpdir() });
 
-/** A store whose process dies after so many updates: what it does next never comes back. */
+/** A store whose process seems to die after a number of updates: later calls never resolve. */
 function dying(store: Store, updates: number): { store: Store; dead: Promise<void> } {
   let left = updates;
   let die = () => {};
@@ -36,7 +36,7 @@ function dying(store: Store, updates: number): { store: Store; dead: Promise<voi
 
 async function keysIn(store: Store): Promise<string[]> {
   const found: string[] = [];
-  // Everything of sessions, of what lies inside them, and of what is to be swept.
+  // All keys of sessions, of their contents, and of what maintenance is to delete.
   for (const prefix of ['s/', 'x/', 't/', 'lu/', 'lc/', 'mu/', 'mc/'])
     found.push(...(await store.range({ prefix, limit: 1000 })).map((entry) => entry.key));
   return found;
@@ -83,7 +83,7 @@ describe('a staged session', () => {
     const from = await local();
     const ref = await make(from, 's', { state: { topic: 'tea' } });
     await grow(from, ref, [{ n: 0 }, { n: 1 }]);
-    // Each is larger than what is written at once.
+    // Each is larger than one write of a staged session.
     for (const text of ['a', 'b', 'c']) await save(from, ref, 'f.txt', text.repeat(1_200_000));
     const outcomes: string[] = [];
     for (let updates = 0; ; updates += 1) {
@@ -123,7 +123,7 @@ describe('a staged session', () => {
     const to = openLocal({ store, now: () => now });
     const stage = await verb(to.transfer?.stage)(ada, { sessionId: 'slow' });
     now += 2 * hour;
-    // Deleting anything sets maintenance going.
+    // A deletion starts maintenance.
     await verb(to.sessions?.delete)(await make(to, 'other'));
     await expect.poll(() => keysIn(store), { timeout: 10_000 }).toEqual([]);
     await expect(stage.commit({})).rejects.toMatchObject({ code: 'ABORTED' });

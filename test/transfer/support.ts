@@ -13,7 +13,7 @@ export async function local(now?: () => number): Promise<Backend> {
   return backend;
 }
 
-/** A backend that has the verbs that callers have, and nothing made for copying. */
+/** A backend with the verbs that callers have, without those for copying. */
 export const plain = (backend: Backend): Backend => {
   const { transfer: _transfer, ...rest } = backend;
   return { ...rest, name: 'plain' };
