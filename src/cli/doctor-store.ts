@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { recordCheck } from '../backend/local/record-check.ts';
 import type { Config } from '../config/index.ts';
 import { quote, SessionError } from '../errors.ts';
-import { isNewFile, placeOf } from '../store/open.ts';
+import { isNewFile, openStore, placeOf } from '../store/open.ts';
 import { type Inspection, inspect, rowsOf, withStoreFile } from '../store/sqlite/inspect.ts';
 import { sizeOf } from './sizes.ts';
 
@@ -31,6 +31,7 @@ export async function checkStore({ store }: Config): Promise<Finding[]> {
         hint: 'Name a file with --store sqlite:PATH to keep them.',
       },
     ];
+  if (place.engine !== 'sqlite') return checkService(store);
   if (isNewFile(place)) {
     const text = `store: new, at ${place.path}: the server makes it at its first start`;
     return [{ kind: 'ok', text }, ...checkFolder(place.path), ...checkDisk(place.path)];
@@ -42,6 +43,21 @@ export async function checkStore({ store }: Config): Promise<Finding[]> {
       return { inspection, damaged: inspection.problems.length > 0 ? [] : damagedRecords(db) };
     });
     return [...findingsOf(inspection, place.path), ...checkRecords(damaged), ...checkDisk(place.path)];
+  } catch (error) {
+    if (error instanceof SessionError) return [{ kind: 'fail', error }];
+    throw error;
+  }
+}
+
+/** A store that is no file: whether it opens, and what its engine does not promise. */
+async function checkService(config: Config['store']): Promise<Finding[]> {
+  try {
+    const store = await openStore(config);
+    const limits = store.limits ?? [];
+    await store.close();
+    const opened: Finding = { kind: 'ok', text: `store: ${store.engine}, at ${store.location}: it answers` };
+    const hint = 'docs/scaling.md tells what each engine promises.';
+    return [opened, ...limits.map((text): Finding => ({ kind: 'note', text, hint }))];
   } catch (error) {
     if (error instanceof SessionError) return [{ kind: 'fail', error }];
     throw error;

@@ -6,7 +6,7 @@ import { invalidArgument, SessionError } from '../errors.ts';
 import { checkId } from '../model/ids.ts';
 import { addToken } from '../server/auth/add-token.ts';
 import { endpointUrl } from '../server/http/listener.ts';
-import { placeOf } from '../store/open.ts';
+import { placeOf, type StorePlace } from '../store/open.ts';
 import type { Call } from './command.ts';
 import { type Connection, commandLine, hostEntry } from './host-entries.ts';
 import { type HostName, hostNames } from './host-names.ts';
@@ -67,7 +67,7 @@ async function answersOf({ config, values, io }: Call<Values>): Promise<Answers>
   const usual: Answers = {
     transport: values.transport,
     user: config.user,
-    store: place.engine === 'memory' ? 'memory:' : `sqlite:${place.path}`,
+    store: addressOf(place),
     hosts: values.client === undefined ? hostNames : [values.client],
   };
   if (values.yes) return usual;
@@ -98,9 +98,17 @@ function oneOf<T extends string>(all: readonly T[], text: string): T {
 }
 
 /** With an absolute path: the host starts the server in a folder of its own. */
-function storeOf(text: string, { store }: Config): string {
-  const place = placeOf({ ...store, url: text });
-  return place.engine === 'memory' ? 'memory:' : `sqlite:${place.path}`;
+const storeOf = (text: string, { store }: Config): string => addressOf(placeOf({ ...store, url: text }));
+
+function addressOf(place: StorePlace): string {
+  switch (place.engine) {
+    case 'memory':
+      return 'memory:';
+    case 'sqlite':
+      return `sqlite:${place.path}`;
+    default:
+      return place.url;
+  }
 }
 
 function httpOf({ http }: Config, tokensFile: string): object {

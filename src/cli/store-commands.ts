@@ -31,6 +31,10 @@ const operandOf = ([file = '']: readonly string[]): string => {
 function storePath({ store }: Config): string {
   const place = placeOf(store);
   if (place.engine === 'sqlite') return place.path;
+  if (place.engine !== 'memory')
+    throw new SessionError('FAILED_PRECONDITION', `The store at ${place.location} is not a file.`, {
+      hint: 'Back it up as its database is backed up.',
+    });
   throw new SessionError('FAILED_PRECONDITION', 'A store in memory ends with its server and has no file.', {
     hint: 'Name the file with --store sqlite:PATH.',
   });

@@ -34,7 +34,8 @@ export function withReadTarget(
 
 function checkStoreExists({ store }: Config): void {
   const place = placeOf(store);
-  if (place.engine !== 'memory' && !isNewFile(place)) return;
+  if (place.engine !== 'memory' && place.engine !== 'sqlite') return;
+  if (place.engine === 'sqlite' && !isNewFile(place)) return;
   const message =
     place.engine === 'memory'
       ? 'A store in memory is empty at every start.'

@@ -2,13 +2,14 @@ import { existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { invalidArgument, quote } from '../errors.ts';
+import { redisAddress } from './redis/address.ts';
 import type { Store } from './types.ts';
 
 export interface StoreOptions {
   /**
    * `memory:`, gone when the process ends, or `sqlite:PATH`, with a path that is absolute, relative to the
    * working directory or begins with `~/`, taken as it stands: no percent-encoding. Without a url it is the
-   * file `sessions.db` in `dataDir`.
+   * file `sessions.db` in `dataDir`. Or a database that several servers share: `redis://…` (`redisAddress`).
    */
   url?: string | undefined;
   durability: 'full' | 'normal';
@@ -16,7 +17,10 @@ export interface StoreOptions {
 }
 
 /** Where a store is, before it is opened. */
-export type StorePlace = { engine: 'memory' } | { engine: 'sqlite'; path: string };
+export type StorePlace =
+  | { engine: 'memory' }
+  | { engine: 'sqlite'; path: string }
+  | { engine: 'redis'; url: string; location: string };
 
 /** What a scheme stands for. Its module is loaded when a store is opened with it, and not before. */
 interface Engine<Place extends StorePlace> {
@@ -50,10 +54,22 @@ const engines: { [Name in StorePlace['engine']]: Engine<PlaceOf<Name>> } = {
       return openSqlite({ path, durability });
     },
   },
+  redis: {
+    form: 'redis://HOST[:PORT][/DATABASE]',
+    placeOf: (_, url) => ({ engine: 'redis', url, location: redisAddress(url).location }),
+    async open({ url }) {
+      const { openRedis } = await import('./redis/index.ts');
+      return openRedis({ url });
+    },
+  },
 };
 
 /** Other names of the same. */
-const aliases: Readonly<Record<string, StorePlace['engine']>> = {};
+const aliases: Readonly<Record<string, StorePlace['engine']>> = {
+  rediss: 'redis',
+  valkey: 'redis',
+  valkeys: 'redis',
+};
 
 const forms = Object.values(engines)
   .map((engine) => engine.form)

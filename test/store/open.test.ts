@@ -1,7 +1,7 @@
 import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { openStore } from '../../src/store/open.ts';
+import { openStore, placeOf } from '../../src/store/open.ts';
 import { scratch } from './helpers.ts';
 
 async function locationOf(url: string | undefined, dataDir = scratch()): Promise<string> {
@@ -32,15 +32,29 @@ test('memory: is there for one opener alone', async () => {
 });
 
 test.each([
+  ['redis://ada:hunter2@host', 'redis://host/0'],
+  ['RediSS://:hunter2@host:7000/3', 'rediss://host:7000/3'],
+  ['valkey://host/1?prefix=team', 'valkey://host/1?prefix=team'],
+  ['valkeys://[::1]:7000?prefix=agent-sessions', 'valkeys://[::1]:7000/0'],
+])('%j is shown without its password', (url, location) => {
+  expect(placeOf({ url, dataDir: '' })).toEqual({ engine: 'redis', url, location });
+});
+
+test.each([
   ['mysql://user:hunter2@host/db', 'Unknown kind of store: "mysql".'],
   ['hunter2.db', 'The store has no scheme.'],
   ['', 'The store has no scheme.'],
   ['sqlite:', 'The store "sqlite:" needs a path.'],
   ['sqlite://hunter2.db', 'The path of the store cannot be read.'],
   ['memory:hunter2', 'The store "memory:" takes no path.'],
+  ['redis://:hunter2@host:port', 'The address of the Redis store cannot be read.'],
+  ['redis://:hunter2@host/zero', 'The address of the Redis store cannot be read.'],
+  ['rediss://:hunter2@host?password=hunter2', 'The address of the Redis store takes one parameter, prefix.'],
+  ['valkey://:hunter2@host?prefix={a}', 'The prefix of the Redis store is not usable.'],
 ])('%j is refused with the forms that there are, and without its secrets', async (url, message) => {
   const opening = openStore({ url, durability: 'full', dataDir: scratch() });
   await expect(opening).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message });
-  await expect(opening).rejects.toMatchObject({ hint: expect.stringContaining('sqlite:PATH') });
+  const hint = url.includes('@host') && !url.startsWith('mysql') ? /redis:|letters/ : /sqlite:PATH/;
+  await expect(opening).rejects.toMatchObject({ hint: expect.stringMatching(hint) });
   await expect(opening).rejects.not.toMatchObject({ message: expect.stringContaining('hunter2') });
 });

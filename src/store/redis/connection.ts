@@ -1,4 +1,4 @@
-import { SessionError } from '../../errors.ts';
+import { loadDriver } from '../driver.ts';
 import type { RedisAddress } from './address.ts';
 import { isPassing, isReadOnly, isRefusal, isUnknownScript, redisError, unreachable } from './errors.ts';
 import type { Script } from './lua.ts';
@@ -29,12 +29,7 @@ const pingInterval = 3_000;
 
 /** @throws SessionError UNAVAILABLE, FAILED_PRECONDITION when the driver is missing or refuses the credentials */
 export async function connectRedis(address: RedisAddress): Promise<Connection> {
-  const { createClient } = await import('redis').catch((cause: unknown) => {
-    throw new SessionError('FAILED_PRECONDITION', 'The driver for Redis is not installed.', {
-      hint: 'Install it beside agent-sessions-mcp: npm install redis.',
-      cause,
-    });
-  });
+  const { createClient } = await loadDriver('redis', () => import('redis'));
   const { location } = address;
   let opened = false;
   let closed = false;
