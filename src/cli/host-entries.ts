@@ -6,11 +6,13 @@ export type Connection =
   | { transport: 'stdio'; command: string; args: readonly string[] }
   | { transport: 'http'; url: string; token: string };
 
-interface HostEntry {
+export interface HostEntry {
   title: string;
   /** Where it goes: a command to run, or a file to put it into. */
   where: string;
   text: string;
+  /** Opens the host and installs the entry, where the host has such links. */
+  link?: string;
 }
 
 const name = 'agent-sessions';
@@ -27,26 +29,19 @@ export function hostEntry(host: HostName, to: Connection, platform: string): Hos
         where: 'claude_desktop_config.json (Settings, Developer, Edit Config)',
         text: entryText('mcpServers', bridged(to)),
       };
-    case 'cursor':
-      return {
-        title: 'Cursor',
-        where: '.cursor/mcp.json',
-        text: entryText(
-          'mcpServers',
-          to.transport === 'stdio' ? started(to) : { url: to.url, headers: headersOf(to) },
-        ),
-      };
-    case 'vscode':
-      return {
-        title: 'VS Code',
-        where: '.vscode/mcp.json',
-        text: entryText(
-          'servers',
-          to.transport === 'stdio'
-            ? { type: 'stdio', ...started(to) }
-            : { type: 'http', url: to.url, headers: headersOf(to) },
-        ),
-      };
+    case 'cursor': {
+      const entry = to.transport === 'stdio' ? started(to) : { url: to.url, headers: headersOf(to) };
+      const text = entryText('mcpServers', entry);
+      return { title: 'Cursor', where: '.cursor/mcp.json', text, link: cursorLink(entry) };
+    }
+    case 'vscode': {
+      const entry =
+        to.transport === 'stdio'
+          ? { type: 'stdio', ...started(to) }
+          : { type: 'http', url: to.url, headers: headersOf(to) };
+      const text = entryText('servers', entry);
+      return { title: 'VS Code', where: '.vscode/mcp.json', text, link: codeLink(entry) };
+    }
     case 'gemini-cli':
       return {
         title: 'Gemini CLI',
@@ -66,6 +61,14 @@ type Http = Extract<Connection, { transport: 'http' }>;
 
 const entryText = (key: string, entry: object): string =>
   JSON.stringify({ [key]: { [name]: entry } }, undefined, 2);
+
+/** https://cursor.com/docs/context/mcp/install-links */
+const cursorLink = (entry: object): string =>
+  `cursor://anysphere.cursor-deeplink/mcp/install?name=${name}&config=${encodeURIComponent(Buffer.from(JSON.stringify(entry)).toString('base64'))}`;
+
+/** https://code.visualstudio.com/api/extension-guides/ai/mcp#create-an-mcp-installation-url */
+const codeLink = (entry: object): string =>
+  `vscode:mcp/install?${encodeURIComponent(JSON.stringify({ name, ...entry }))}`;
 
 const started = ({ command, args }: Stdio) => ({ command, args });
 

@@ -8,7 +8,7 @@ import { addToken } from '../server/auth/add-token.ts';
 import { endpointUrl } from '../server/http/listener.ts';
 import { placeOf, type StorePlace } from '../store/open.ts';
 import type { Call } from './command.ts';
-import { type Connection, commandLine, hostEntry } from './host-entries.ts';
+import { type Connection, commandLine, type HostEntry, hostEntry } from './host-entries.ts';
 import { type HostName, hostNames } from './host-names.ts';
 import { openQuestions } from './questions.ts';
 
@@ -58,9 +58,12 @@ export async function init(call: Call<Values>): Promise<number> {
     io.print(`# Start the server\n${commandLine(start, io.machine.platform)}\n\n`);
   }
   const entries = answers.hosts.map((host) => hostEntry(host, to, io.machine.platform));
-  io.print(entries.map(({ title, where, text }) => `# ${title}: ${where}\n${text}\n`).join('\n'));
+  io.print(entries.map(entryPage).join('\n'));
   return 0;
 }
+
+const entryPage = ({ title, where, text, link }: HostEntry): string =>
+  `# ${title}: ${where}\n${text}\n${link === undefined ? '' : `# or open\n${link}\n`}`;
 
 async function answersOf({ config, values, io }: Call<Values>): Promise<Answers> {
   const place = placeOf(config.store);

@@ -48,7 +48,7 @@ export async function startHttp(deps: ServerDeps, settings: HttpSettings, user: 
   log.info('Listening.', {
     url: server.url,
     publicUrl: settings.publicUrl,
-    authentication: isOpen ? `none; every caller is ${user}` : 'bearer tokens',
+    authentication: isOpen ? `none; every caller is ${user}` : 'required',
   });
   return server;
 }
