@@ -180,6 +180,13 @@ function runWith(program) {
       child.kill(signal);
     });
   });
+  if (process.env.npm_lifecycle_event !== undefined) {
+    // As in main.ts: npx passes a signal to its shell, which may end without passing it on.
+    const parent = process.ppid;
+    setInterval(() => {
+      if (process.ppid !== parent) child.kill('SIGTERM');
+    }, 500).unref();
+  }
   child.on('error', () => {
     say(
       'the Node.js that was found could not be started. Install Node.js 24 from https://nodejs.org and start again.',

@@ -39,12 +39,25 @@ process.exitCode = await run({
   isTerminal: process.stderr.isTTY === true,
   onSignal: (stop) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+    if (process.env.npm_lifecycle_event !== undefined) stopWithParent(stop);
   },
   exit: (code) => process.exit(code),
 });
 
 // A command that a signal stopped may still be waiting for its input.
 process.stdin.destroy();
+
+// npm passes a signal on to the shell that it starts a script with, and many a shell ends without passing it on:
+// what is left of it is that the process has another parent.
+function stopWithParent(stop: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, 500);
+  timer.unref();
+}
 
 // A container may run under a number that has no name.
 function userName(): string {
