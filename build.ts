@@ -4,6 +4,9 @@ import { chmodSync, copyFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
+/** Libraries that stay in node_modules: they are large, and few servers load them. */
+export const external = ['google-auth-library', '@a2a-js/sdk', '@ai-sdk/openai-compatible', 'undici', 'redis'];
+
 /**
  * Bundles entries, by the names of their outputs, for Node.js, minified, into a folder. What few servers need
  * is loaded when it is needed: our own rooms as chunks beside the entries, and large libraries from
@@ -21,7 +24,7 @@ export async function bundle(entries: Record<string, string>, outdir: string): P
     platform: 'node',
     format: 'esm',
     target: 'node22',
-    external: ['google-auth-library', '@a2a-js/sdk', '@ai-sdk/openai-compatible', 'undici', 'redis'],
+    external,
   });
 }
 
