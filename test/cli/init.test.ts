@@ -25,11 +25,11 @@ const env = () => ({ PATH: process.env.PATH ?? '', HOME: scratch() });
 
 /** What init has printed, by the title above it. */
 function printed(stdout: string): Map<string, string> {
-  const parts = stdout.split(/^# /m).slice(1);
+  const parts = stdout.split(/^# (?!or open$)/m).slice(1);
   return new Map(
     parts.map((part) => {
       const [head = '', ...text] = part.trimEnd().split('\n');
-      return [head.split(':')[0] ?? '', text.join('\n')];
+      return [head.split(':')[0] ?? '', text.join('\n').split('\n# or open\n')[0] ?? ''];
     }),
   );
 }
