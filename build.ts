@@ -5,7 +5,13 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 /** Libraries that stay in node_modules: they are large, and few servers load them. */
-export const external = ['google-auth-library', '@a2a-js/sdk', '@ai-sdk/openai-compatible', 'undici', 'redis'];
+export const external = [
+  'google-auth-library',
+  '@a2a-js/sdk',
+  '@ai-sdk/openai-compatible',
+  'undici',
+  'redis',
+];
 
 /**
  * Bundles entries, by the names of their outputs, for Node.js, minified, into a folder. What few servers need
