@@ -8,6 +8,7 @@ import type { Page, PageQuery } from '../model/page.ts';
 import type { RunError, RunRecord } from '../model/run.ts';
 import type { Session, SessionOrder } from '../model/session.ts';
 import type { ToolCall, ToolOutput } from '../model/tool-call.ts';
+import type { Turn } from '../model/turn.ts';
 
 /** Whose data: every call names an app and a user, and a backend reaches nothing outside them. */
 export interface Owner {
@@ -49,6 +50,34 @@ export interface SessionChange {
 /** Refuses the write with ABORTED unless the session still has this revision. */
 export interface Guard {
   expectedRevision?: number | undefined;
+}
+
+export interface AppendGuard extends Guard {
+  /** The claim of `turns.take`. Refuses the event with ABORTED once the turn is lost, and renews its lease. */
+  claim?: string | undefined;
+}
+
+/** Who wants a turn. */
+export interface TurnRequest {
+  agent: string;
+  /** Only this session's turn. */
+  sessionId?: string | undefined;
+  /** The copy of the agent that asks. The turn that it holds is answered again, its lease renewed. */
+  worker?: string | undefined;
+  /** Milliseconds for which the turn is claimed, and for which it is waited for. */
+  leaseMs: number;
+  waitMs: number;
+}
+
+export interface TakenTurn {
+  ref: SessionRef;
+  turn: Turn;
+  /** Proves to `events.append` that the turn is still the taker's. */
+  claim: string;
+  /** The whole note of the hand-over. */
+  note?: string | undefined;
+  /** The last event of the agent's last turn in this session; absent: it had none. */
+  actedUpTo?: string | undefined;
 }
 
 export interface SessionQuery extends PageQuery {
@@ -294,9 +323,21 @@ export interface Backend {
     list?(ref: SessionRef, query: EventQuery): Promise<Page<Event>>;
     get?(ref: SessionRef, eventId: string): Promise<Event>;
     /** Stores one event. The same id twice is one event; the second call answers what the first stored. */
-    append?(ref: SessionRef, event: NewEvent, guard?: Guard): Promise<Appended>;
+    append?(ref: SessionRef, event: NewEvent, guard?: AppendGuard): Promise<Appended>;
     setVisibility?(ref: SessionRef, eventId: string, hidden: boolean): Promise<Event>;
     delete?(ref: SessionRef, eventId: string, guard?: Guard): Promise<void>;
+  };
+  turns?: {
+    /**
+     * Waits for a turn that was handed to an agent, and claims it for one taker: of the user, or without a userId
+     * of all users of the app; the oldest first. A turn whose lease runs out is offered again, `mostTries` times
+     * in all, and then goes back to whoever handed it over. Undefined when the time is up or the signal aborted.
+     */
+    take?(
+      scope: { app: string; userId?: string | undefined },
+      request: TurnRequest,
+      signal: AbortSignal,
+    ): Promise<TakenTurn | undefined>;
   };
   toolCalls?: {
     /** Calls without an answer, oldest first. */
@@ -347,7 +388,16 @@ export interface Backend {
   transfer?: TransferVerbs;
 }
 
-type Group = 'apps' | 'sessions' | 'events' | 'toolCalls' | 'artifacts' | 'memory' | 'query' | 'feedback';
+type Group =
+  | 'apps'
+  | 'sessions'
+  | 'events'
+  | 'turns'
+  | 'toolCalls'
+  | 'artifacts'
+  | 'memory'
+  | 'query'
+  | 'feedback';
 type VerbsOf<G extends Group> = NonNullable<Backend[G]>;
 
 /** `group.verb`, the name of one capability. */
@@ -357,6 +407,7 @@ const groups: readonly Group[] = [
   'apps',
   'sessions',
   'events',
+  'turns',
   'toolCalls',
   'artifacts',
   'memory',

@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { invalidArgument } from '../errors.ts';
 
 /** First letter of an id: what kind of thing it names. */
-export type IdKind = 's' | 'e' | 'i' | 'm' | 'c' | 'x';
+export type IdKind = 's' | 'e' | 'i' | 'm' | 'c' | 'x' | 't';
 
 /**
  * A new id: the kind's letter, nine base-36 digits of the time in milliseconds, then 128 random bits in

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type Event, textOf } from './event.ts';
 import { cutEnd, preview } from './text.ts';
+import { turnSchema } from './turn.ts';
 
 const lastEventSchema = z
   .object({ id: z.string(), author: z.string(), timestamp: z.string(), text: z.string().optional() })
@@ -24,6 +25,14 @@ export const sessionSchema = z.object({
   forkedFrom: z
     .object({ backend: z.string(), sessionId: z.string(), eventId: z.string().optional() })
     .meta({ brief: true })
+    .optional(),
+  parentSessionId: z.string().optional(),
+  /** Sessions split off from this one whose turn is open. */
+  openParts: z.int().optional(),
+  /** Partial, since an answer within a small budget shows the first of its fields. */
+  turn: turnSchema
+    .partial()
+    .meta({ brief: true, description: 'Whose turn it is, since when, who claimed it' })
     .optional(),
 });
 export type Session = z.infer<typeof sessionSchema>;

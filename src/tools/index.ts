@@ -27,6 +27,7 @@ import { searchMemory } from './catalog/search-memory.ts';
 import { setEventVisibility } from './catalog/set-event-visibility.ts';
 import { streamQuery } from './catalog/stream-query.ts';
 import { submitToolOutputs } from './catalog/submit-tool-outputs.ts';
+import { takeTurn } from './catalog/take-turn.ts';
 import { updateSession } from './catalog/update-session.ts';
 import { waitForEvents } from './catalog/wait-for-events.ts';
 import { app, userId } from './support/args.ts';
@@ -46,6 +47,7 @@ export const allTools: readonly Tool[] = [
   setEventVisibility,
   deleteEvent,
   waitForEvents,
+  takeTurn,
   listToolCalls,
   submitToolOutputs,
   listArtifacts,

@@ -16,6 +16,7 @@ import {
 import { SessionError } from '../../src/errors.ts';
 import type { Event, NewEvent } from '../../src/model/event.ts';
 import type { Page, PageQuery } from '../../src/model/page.ts';
+import { turnsContract } from './turns.ts';
 
 export interface BackendSubject {
   backend: Backend;
@@ -757,6 +758,13 @@ export function backendContract(name: string, options: ContractOptions): void {
           expect(found.map((m) => m.fact).join(' ')).toContain('Bergen');
         },
       );
+    });
+
+    turnsContract({
+      backend: () => backend,
+      when: (needs, title, body) => when(needs, title, body),
+      owner,
+      fails,
     });
 
     it('declares itself', async () => {

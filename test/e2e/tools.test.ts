@@ -125,6 +125,15 @@ describe.each(clientKinds)('every tool over stdio, client %s', (kind) => {
     expect(await ok('wait_for_events', { sessionId, afterEventId: 'last', timeoutSeconds: 0 })).toMatchObject(
       { timedOut: true, events: [] },
     );
+    const errand = ((await ok('create_session')) as { session: { id: string } }).session.id;
+    await ok('append_event', {
+      sessionId: errand,
+      author: 'helper',
+      handOver: { agent: 'porter', note: 'Pack.' },
+    });
+    const turn = await ok('take_turn', { agent: 'porter', waitSeconds: 5 });
+    expect(turn).toMatchObject({ turn: { agent: 'porter', note: 'Pack.', tries: 1 }, timedOut: false });
+    await ok('delete_session', { sessionId: errand, confirm: true });
 
     expect(await ok('get_session', { sessionId })).toMatchObject({
       session: { eventCount: 4, state: { step: 2 } },
@@ -225,6 +234,6 @@ function anonymous(log: Json[] | undefined): unknown {
   return JSON.parse(JSON.stringify(log), (key, value: unknown) => {
     if (key === 'nextPageToken' || key === 'location' || key === 'score') return '·';
     if (typeof value !== 'string') return value;
-    return value.replace(/\b[seimcx][0-9a-z]{34}\b/g, 'ID').replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME');
+    return value.replace(/\b[seimcxt][0-9a-z]{34}\b/g, 'ID').replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME');
   });
 }

@@ -121,6 +121,7 @@ export function idArgs(tool: Tool): string[] {
 const plain: Json = {
   text: 'probe',
   message: 'probe',
+  agent: 'probe',
   fact: 'probe',
   query: 'likes tea',
   hidden: true,

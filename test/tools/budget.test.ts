@@ -69,6 +69,8 @@ describe('every answer keeps the budget, whatever is stored', () => {
       const fact = `needle ${i} ${'\u{e0041}'.repeat(4900)}`;
       memory = ((await call('create_memory', { fact })) as { memory: { id: string } }).memory.id;
     }
+    const note = '\u{e0041}'.repeat(2000);
+    await call('append_event', { sessionId: name(0), author: name(3), handOver: { agent: 'probe', note } });
     ids = { event: event.id, artifact: name(0), memory };
   }, 120_000);
   afterAll(() => backend.close());
@@ -91,6 +93,7 @@ describe('every answer keeps the budget, whatever is stored', () => {
     }),
     set_event_visibility: () => ({ sessionId: name(0), eventId: ids.event, hidden: false }),
     delete_event: () => ({ sessionId: name(0), eventId: ids.event, confirm: true }),
+    take_turn: () => ({ agent: 'probe', waitSeconds: 0 }),
     wait_for_events: () => ({ sessionId: name(0), timeoutSeconds: 1 }),
     list_tool_calls: () => ({ sessionId: name(0), pageSize: 100 }),
     submit_tool_outputs: () => ({

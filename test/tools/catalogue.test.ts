@@ -71,8 +71,9 @@ describe('the catalogue', () => {
       const own = Object.keys((tool.inputSchema as { properties: Json }).properties).filter(
         (n) => !routing.includes(n),
       );
-      // append_event has one more than the house allows: `fields`, for what ADK events hold beside the message.
-      expect(own.length, String(tool.name)).toBeLessThanOrEqual(tool.name === 'append_event' ? 9 : 8);
+      // append_event has more than the house allows: `fields`, for what ADK events hold beside the message, and
+      // what hands a turn over and proves it, which must be one call with the event.
+      expect(own.length, String(tool.name)).toBeLessThanOrEqual(tool.name === 'append_event' ? 11 : 8);
     }
   });
 

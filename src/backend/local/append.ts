@@ -4,7 +4,7 @@ import { newId } from '../../model/ids.ts';
 import { splitState } from '../../model/state.ts';
 import { toolCallNotOpen } from '../shared/errors.ts';
 import { checkNewEvent, sameEvent } from '../shared/rules.ts';
-import type { Appended, Guard, SessionRef } from '../types.ts';
+import type { Appended, AppendGuard, SessionRef } from '../types.ts';
 import {
   callIdsOf,
   callIdTaken,
@@ -27,6 +27,7 @@ import {
   toMark,
 } from './session-record.ts';
 import { sharedStateWrites, stateWrite } from './state-record.ts';
+import { claimLost, stepTurn } from './turn-record.ts';
 
 export interface AppendOptions {
   /** The event answers calls, all of which must wait for an answer: else NOT_FOUND. */
@@ -44,7 +45,7 @@ export async function appendEvent(
   local: Local,
   ref: SessionRef,
   input: NewEvent,
-  guard: Guard = {},
+  guard: AppendGuard = {},
   options: AppendOptions = {},
 ): Promise<Appended> {
   checkNewEvent(input);
@@ -64,6 +65,8 @@ export async function appendEvent(
     const outcome = await store(local, ref, { made, input, before, delta, hasOwnDelta, guard, options, now });
     if (outcome.kind === 'taken') renamed = withOtherIds(renamed, outcome.ids, now);
     if (outcome.kind === 'added') return { event: outcome.event, session: toMark(outcome.head) };
+    if (outcome.kind === 'answered')
+      return { event: await answered(local, outcome.head, outcome.at, input), session: toMark(outcome.head) };
     if (outcome.kind === 'known')
       return { event: await repeated(local, outcome.head, outcome.at, input), session: toMark(outcome.head) };
   }
@@ -74,6 +77,8 @@ type Outcome =
   | { kind: 'moved' }
   | { kind: 'taken'; ids: readonly string[] }
   | { kind: 'known'; head: Head; at: string }
+  /** The turn has ended: by this very event, if the call is a repetition. */
+  | { kind: 'answered'; head: Head; at: string }
   | { kind: 'added'; head: Head; event: Event };
 
 interface Appending {
@@ -82,7 +87,7 @@ interface Appending {
   before: Head | undefined;
   delta: ReturnType<typeof splitState>;
   hasOwnDelta: boolean;
-  guard: Guard;
+  guard: AppendGuard;
   options: AppendOptions;
   now: number;
 }
@@ -115,12 +120,17 @@ function store(local: Local, ref: SessionRef, appending: Appending): Promise<Out
         return { result: { kind: 'taken', ids: taken }, writes: [] };
       if (taken.length > 0) throw callIdTaken();
       checkAnswers(event, known);
+      const step = stepTurn(head, event, guard.claim, now);
+      if (step.endedBy !== undefined)
+        return { result: { kind: 'answered', head, at: String(step.endedBy) }, writes: [] };
       const added = addEvent(head, event, known, now);
+      const after = step.turn === undefined ? added.head : { ...added.head, ...step.turn };
       return {
-        result: { kind: 'added', head: added.head, event },
+        result: { kind: 'added', head: after, event },
         writes: [
           ...added.writes,
-          ...headWrites(head, added.head),
+          ...headWrites(head, after),
+          ...step.writes,
           ...stateWrite(keys.stateKey(head.uid), delta.session, state),
           ...sharedStateWrites(ref, { ...delta.user, ...delta.app }, user, app),
         ],
@@ -137,6 +147,17 @@ async function repeated(local: Local, head: Head, at: string, wanted: NewEvent):
       hint: 'Append under another eventId, or without one.',
     });
   return sameEvent(record.event, wanted);
+}
+
+/** The stored answer of a repeated append under a claim. With other content it comes after the turn's end. */
+async function answered(local: Local, head: Head, at: string, wanted: NewEvent): Promise<Event> {
+  const record = await readEvent(local, head.uid, Number(at));
+  if (record === undefined || wanted.id !== undefined) throw claimLost();
+  try {
+    return sameEvent(record.event, wanted);
+  } catch {
+    throw claimLost();
+  }
 }
 
 const hasNamelessAnswer = (input: NewEvent): boolean =>

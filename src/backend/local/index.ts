@@ -20,6 +20,7 @@ import { createSession, deleteSession, getSession, listSessions, updateSession }
 import { stageSession } from './stage.ts';
 import { stateAt } from './state-at.ts';
 import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
+import { openTurnLines } from './turn-line.ts';
 
 export interface LocalConfig {
   store: Store;
@@ -116,6 +117,7 @@ export function openLocal(config: LocalConfig): Backend {
       setVisibility: (ref, eventId, hidden) => setVisibility(local, ref, eventId, hidden),
       delete: (ref, eventId, guard) => deleteEvent(local, ref, eventId, guard),
     },
+    turns: { take: openTurnLines(local) },
     toolCalls: {
       list: (ref) => listToolCalls(local, ref),
       submit: (ref, outputs) => submitToolOutputs(local, ref, outputs),

@@ -56,6 +56,27 @@ export const expiryKey = (ref: SessionRef, ms: number): string =>
 export const expiries = 'z/';
 export const expiriesUntil = (ms: number): string => `z/${fixed(ms + 1)}/`;
 
+/** Open turns by agent, in the order in which they are to be offered: one list per user, one per app. */
+export const turnList = ({ app, userId }: TurnScope, agent: string): string =>
+  userId === undefined ? under('ha', app, agent) : under('hu', app, userId, agent);
+export interface TurnScope {
+  app: string;
+  /** Absent: all users of the app. */
+  userId?: string | undefined;
+}
+export const userTurnKey = (ref: SessionRef, agent: string, due: number, since: number): string =>
+  key('hu', ref.app, ref.userId, agent, fixed(due), fixed(since), ref.sessionId);
+export const appTurnKey = (ref: SessionRef, agent: string, due: number, since: number): string =>
+  key('ha', ref.app, agent, fixed(due), fixed(since), ref.userId, ref.sessionId);
+/** Turns by the copy of an agent that has claimed them. */
+export const workerTurns = ({ app, userId }: TurnScope, agent: string, worker: string): string =>
+  userId === undefined ? under('hw', app, agent, worker) : under('hw', app, agent, worker, userId);
+export const workerTurnKey = (ref: SessionRef, agent: string, worker: string): string =>
+  key('hw', ref.app, agent, worker, ref.userId, ref.sessionId);
+/** Changes whenever a turn is handed to the agent: what those who wait for one watch. */
+export const turnSignalKey = ({ app, userId }: TurnScope, agent: string): string =>
+  userId === undefined ? key('ja', app, agent) : key('ju', app, userId, agent);
+
 export const insides = 'x/';
 export const insideOf = (uid: string): string => under('x', uid);
 export const stateKey = (uid: string): string => key('x', uid, 's');
@@ -74,6 +95,11 @@ export const traces = (uid: string): string => under('x', uid, 'd');
 export const traceKey = (uid: string, seq: number): string => key('x', uid, 'd', fixed(seq));
 export const runKey = (uid: string, invocationId: string): string => key('x', uid, 'r', invocationId);
 export const agentNotesKey = (uid: string, agent: string): string => key('x', uid, 'g', agent);
+/** The id of the last event up to which an agent has acted on the session. */
+export const actedKey = (uid: string, agent: string): string => key('x', uid, 't', agent);
+/** Sessions that were split off from this one and whose turn is open. */
+export const openParts = (uid: string): string => under('x', uid, 'o');
+export const openPartKey = (uid: string, sessionId: string): string => key('x', uid, 'o', sessionId);
 /** Hidden events that `add_session_to_memory` passed over. */
 export const passedOver = (uid: string, scope: string): string => under('x', uid, 'h', hash(scope));
 export const memoryMarkKey = (uid: string, scope: string): string => key('x', uid, 'm', hash(scope));

@@ -3,11 +3,13 @@ import type { Event } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { type LastEvent, previewOf, type Session } from '../../model/session.ts';
 import { toTime } from '../../model/time.ts';
+import type { Turn } from '../../model/turn.ts';
 import type { Decision, Store, Write } from '../../store/types.ts';
 import { sessionNotFound } from '../shared/errors.ts';
 import type { Guard, SessionMark, SessionRef } from '../types.ts';
 import { damaged, parseStored } from './damage.ts';
 import * as keys from './keys.ts';
+import { type TurnRecord, turnPlaces } from './turn-index.ts';
 
 /** The record of a session: small, and rewritten with every append. State and events have records of their own. */
 export interface Head {
@@ -37,6 +39,14 @@ export interface Head {
   /** Number of changes other than appends. A copy during which it changed mixes two states and is begun again. */
   edits?: number | undefined;
   forkedFrom?: Session['forkedFrom'];
+  /** Which agent is to act. */
+  turn?: TurnRecord | undefined;
+  /** The claim under which the last turn ended, and the number of the event that ended it. */
+  turnEnd?: { token: string; seq: number } | undefined;
+  /** The session that this one is a part of. */
+  parent?: { id: string; uid: string } | undefined;
+  /** Whether sessions were split off from this one. */
+  parts?: true | undefined;
 }
 
 /** What the parts of the local backend share. */
@@ -144,7 +154,16 @@ function placesOf(head: Head, other?: Head): string[] {
       ? []
       : [keys.userListKey(ref, 'createTime', created), keys.appListKey(ref, 'createTime', created)]),
     ...(expires === undefined || expires === other?.expires ? [] : [keys.expiryKey(ref, expires)]),
+    ...turnPlacesOf(head, other),
   ];
+}
+
+function turnPlacesOf(head: Head, other: Head | undefined): string[] {
+  if (head.turn === undefined) return [];
+  const places = turnPlaces(refOf(head), head.turn, head.parent?.uid);
+  if (other?.turn === undefined) return places;
+  const others = new Set(turnPlaces(refOf(other), other.turn, other.parent?.uid));
+  return places.filter((place) => !others.has(place));
 }
 
 /** The next revision of a head. Time never runs backwards within a session. */
@@ -176,8 +195,22 @@ export function toSession(head: Head, state?: JsonObject): Session {
     eventCount: head.count,
     lastEvent: head.last,
     forkedFrom: head.forkedFrom,
+    parentSessionId: head.parent?.id,
+    turn: head.turn === undefined ? undefined : toTurn(head.turn),
   };
 }
+
+/** A turn without what only its claimant may know. */
+export const toTurn = (turn: TurnRecord): Turn => ({
+  agent: turn.agent,
+  note: turn.note,
+  handedOverBy: turn.by,
+  eventId: turn.eventId,
+  since: toTime(turn.since),
+  tries: turn.tries,
+  worker: turn.claim?.worker,
+  claimedUntil: turn.claim === undefined ? undefined : toTime(turn.claim.until),
+});
 
 /** `store.update` with names for the keys; a name without a key is not read. */
 export function updateNamed<K extends string, T>(

@@ -6,6 +6,7 @@ export function instructionsFor(tools: readonly string[]): string {
     ...(has('append_event') ? ['write with append_event'] : []),
     ...(!has('append_event') && has('query') ? ['give its agent a message with query'] : []),
     ...(has('wait_for_events') ? ['wait for another agent with wait_for_events'] : []),
+    ...(has('take_turn') ? ['take what is handed to you with take_turn'] : []),
   ].join(', ');
   const about = [
     'Sessions are conversations kept outside this connection.',

@@ -50,7 +50,7 @@ export function registerPrompts(
       },
       (args) =>
         say(
-          `Hand session ${quote(args.sessionId)} over to the agent ${quote(args.toAgent)}. Read what is new with list_events, then append one event with append_event: a text that says what was asked, what is done, what is open and what to watch out for, and fields {"actions":{"transferAgent":${quote(args.toAgent)}}}. Then wait_for_events after your event, and tell me when the other agent has answered.`,
+          `Hand session ${quote(args.sessionId)} over to the agent ${quote(args.toAgent)}. Read what is new with list_events, then append one event with append_event: a text that says what was asked, what is done, what is open and what to watch out for, and handOver {"agent":${quote(args.toAgent)}} with a note of what it is to do. Then wait_for_events after your event, and tell me when the other agent has answered.`,
         ),
     );
   server.registerPrompt(

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { invalidArgument } from '../../errors.ts';
 import { actionsSchema, type Content, contentSchema, metadataSchema } from '../../model/event.ts';
+import { maxNoteLength, withNote } from '../../model/turn.ts';
 import { expectedRevision, idText, sessionId, state } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { eventBrief, markResult, pageResult, showEvent } from '../support/results.ts';
@@ -24,6 +25,14 @@ export const appendEvent = defineTool({
     invocationId: idText().optional().describe('Turn that the event belongs to; default: the running one'),
     eventId: idText().optional().describe('Your own id; makes the call safe to repeat'),
     expectedRevision,
+    handOver: z
+      .strictObject({ agent: idText(), note: z.string().max(maxNoteLength).optional() })
+      .optional()
+      .describe('Agent whose turn is next, and its task'),
+    claim: z
+      .string()
+      .optional()
+      .describe('From take_turn; a text then ends the turn unless fields.turnComplete is false'),
     fields: metadataSchema
       .extend({
         timestamp: z.string().optional().describe('RFC 3339; default: now'),
@@ -45,7 +54,11 @@ export const appendEvent = defineTool({
         'Both text and content are given.',
         'Give text for a plain message, content for parts.',
       );
-    const { actions, ...metadata } = args.fields ?? {};
+    const { actions: given, ...metadata } = args.fields ?? {};
+    const { handOver } = args;
+    if (handOver !== undefined && given?.transferAgent !== undefined)
+      throw invalidArgument('Both handOver and fields.actions.transferAgent are given.', 'Give handOver.');
+    const actions = handOver === undefined ? given : { ...given, transferAgent: handOver.agent };
     const content = args.text === undefined ? args.content : textContent(args.author, args.text);
     const hasActions = actions !== undefined || args.stateDelta !== undefined;
     // An event that only opens or marks an invocation says so by its id.
@@ -58,13 +71,14 @@ export const appendEvent = defineTool({
       refOf(ctx, args),
       {
         ...metadata,
+        ...(handOver?.note === undefined ? {} : withNote(handOver.note, metadata.customMetadata)),
         id: args.eventId,
         author: args.author,
         invocationId: args.invocationId,
         content,
         ...(hasActions ? { actions: { ...actions, stateDelta: args.stateDelta } } : {}),
       },
-      { expectedRevision: args.expectedRevision },
+      { expectedRevision: args.expectedRevision, claim: args.claim },
     );
     return { ...showEvent(event, 'concise'), session };
   },

@@ -1,0 +1,157 @@
+import { SessionError } from '../../errors.ts';
+import { compact, type Event } from '../../model/event.ts';
+import { newId } from '../../model/ids.ts';
+import { cutEnd, preview } from '../../model/text.ts';
+import { toTime } from '../../model/time.ts';
+import { endsTurn, handOverOf, withNote } from '../../model/turn.ts';
+import type { Write } from '../../store/types.ts';
+import { noCalls } from './call-record.ts';
+import { addEvent } from './event-record.ts';
+import * as keys from './keys.ts';
+import { type Head, headWrites } from './session-record.ts';
+import type { Claim, TurnRecord } from './turn-index.ts';
+
+/** Characters of a note that the head holds: it is rewritten with every append. */
+const notePreview = 300;
+/** How long the mark of a hand-over is kept for those who wait for one. */
+const signalMs = 60 * 60 * 1000;
+
+export const isClaimed = (turn: TurnRecord, now: number): turn is TurnRecord & { claim: Claim } =>
+  turn.claim !== undefined && turn.claim.until > now;
+
+/** What an event does to the turn of its session. `endedBy`: the event is the repeated answer that has this number. */
+export type TurnStep =
+  | { endedBy: number }
+  | { endedBy?: undefined; turn: Pick<Head, 'turn' | 'turnEnd'> | undefined; writes: Write[] };
+
+const unchanged: TurnStep = { turn: undefined, writes: [] };
+
+/**
+ * The turn after an event that is about to get the next number.
+ * @throws SessionError ABORTED when the claim was lost, or another agent works on the turn; FAILED_PRECONDITION
+ * when the agent whose turn is claimed speaks without the claim
+ */
+export function stepTurn(head: Head, event: Event, claim: string | undefined, now: number): TurnStep {
+  const handOver = handOverOf(event);
+  const open = head.turn;
+  // Most sessions: nobody hands over, and nobody was handed anything.
+  if (open === undefined && handOver === undefined && claim === undefined) return unchanged;
+  const holder = open !== undefined && isClaimed(open, now) ? open.claim : undefined;
+  if (claim !== undefined && holder?.token !== claim) {
+    if (head.turnEnd?.token === claim) return { endedBy: head.turnEnd.seq };
+    throw claimLost();
+  }
+  if (claim === undefined && holder !== undefined) {
+    if (event.author === open?.agent) throw claimMissing();
+    if (handOver !== undefined) throw turnClaimed(holder.until, now);
+  }
+  const acts = open !== undefined && (claim !== undefined || event.author === open.agent);
+  const ends = handOver !== undefined || (acts && endsTurn(event));
+  if (!ends)
+    return holder === undefined || claim === undefined || open === undefined
+      ? unchanged
+      : { turn: { turn: renewed(open, holder, now) }, writes: [] };
+  const turn = handOver === undefined ? undefined : opened(head, event, now);
+  return {
+    turn: {
+      turn,
+      turnEnd: claim === undefined ? head.turnEnd : { token: claim, seq: head.next },
+    },
+    writes: [
+      ...(acts ? [{ key: keys.actedKey(head.uid, open.agent), value: event.id }] : []),
+      ...(turn === undefined ? [] : signals(head, turn, now)),
+    ],
+  };
+}
+
+export const renewed = (turn: TurnRecord, claim: Claim, now: number): TurnRecord & { claim: Claim } => ({
+  ...turn,
+  claim: { ...claim, until: Math.max(claim.until, now + claim.leaseMs) },
+});
+
+function opened(head: Head, event: Event, now: number): TurnRecord | undefined {
+  const handOver = handOverOf(event);
+  if (handOver === undefined) return undefined;
+  const note = handOver.note === undefined ? undefined : preview(cutEnd(handOver.note, 1000), notePreview);
+  return {
+    agent: handOver.agent,
+    by: event.author,
+    eventId: event.id,
+    seq: head.next,
+    since: now,
+    ...(note === undefined ? {} : { note }),
+    tries: 0,
+    due: now,
+  };
+}
+
+function signals(head: Head, { agent, eventId }: TurnRecord, now: number): Write[] {
+  const { app, userId } = head;
+  return [{ app, userId }, { app }].map((scope) => ({
+    key: keys.turnSignalKey(scope, agent),
+    value: eventId,
+    expires: now + signalMs,
+  }));
+}
+
+/** The turn of a session as it is when somebody has claimed it. */
+export function claimed(
+  turn: TurnRecord,
+  { leaseMs, worker }: { leaseMs: number; worker?: string | undefined },
+  now: number,
+): TurnRecord & { claim: Claim } {
+  const until = now + leaseMs;
+  const token = newId('t', now);
+  return {
+    ...turn,
+    tries: turn.tries + 1,
+    due: until,
+    claim: { token, leaseMs, until, ...(worker === undefined ? {} : { worker }) },
+  };
+}
+
+/**
+ * The writes that end a turn which nobody finished in all its tries, with an event that says so. It goes back to
+ * whoever handed it over; from there it goes nowhere.
+ */
+export function givenUp(head: Head, turn: TurnRecord, now: number): { head: Head; writes: Write[] } {
+  const reason = `The turn was claimed ${turn.tries} times and never finished.`;
+  const event: Event = compact({
+    id: newId('e', now),
+    author: turn.agent,
+    invocationId: head.invocationId ?? newId('i', now),
+    timestamp: toTime(now),
+    ...(turn.returned === true ? {} : { actions: { transferAgent: turn.by }, ...withNote(reason) }),
+    interrupted: true,
+    turnComplete: true,
+    errorCode: 'DEADLINE_EXCEEDED',
+    errorMessage: reason,
+  });
+  const added = addEvent(head, event, noCalls(), now);
+  const next = opened(head, event, now);
+  const after: Head = { ...added.head, turn: next && { ...next, returned: true } };
+  return {
+    head: after,
+    writes: [
+      ...added.writes,
+      ...headWrites(head, after),
+      ...(after.turn === undefined ? [] : signals(head, after.turn, now)),
+    ],
+  };
+}
+
+export const claimLost = (): SessionError =>
+  new SessionError('ABORTED', 'The claim is no longer valid: its lease ran out, or the turn has ended.', {
+    hint: 'Call take_turn again: it answers the turn with a new claim if nobody else took it.',
+  });
+
+const claimMissing = (): SessionError =>
+  new SessionError('FAILED_PRECONDITION', 'The turn of this agent is claimed.', {
+    hint: 'Pass the claim that take_turn answered, or call take_turn to wait for the next turn.',
+  });
+
+const turnClaimed = (until: number, now: number): SessionError =>
+  new SessionError('ABORTED', 'An agent is working on the turn of this session.', {
+    hint: 'Wait with wait_for_events until it has answered, or until its lease has run out; get_session shows when.',
+    retryAfter: Math.ceil((until - now) / 1000),
+  });
