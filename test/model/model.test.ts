@@ -4,7 +4,7 @@ import { quote, SessionError } from '../../src/errors.ts';
 import { answerBytes, cutText, fitItems, fitTo } from '../../src/model/budget.ts';
 import { contentFault, contentSchema, partKinds, textOf } from '../../src/model/event.ts';
 import { matchesFilter, parseFilter } from '../../src/model/filter.ts';
-import { checkId, idFault, newId } from '../../src/model/ids.ts';
+import { checkId, idFault, newId, newLongId, newTimedId, timeOfId } from '../../src/model/ids.ts';
 import { canonicalJson, jsonBytes } from '../../src/model/json.ts';
 import { openPageToken, sealPageToken } from '../../src/model/page.ts';
 import { applyDelta, mergeState, splitState } from '../../src/model/state.ts';
@@ -13,16 +13,27 @@ import { parseTime } from '../../src/model/time.ts';
 import { artifactUri, eventsUri, parseUri, sessionUri } from '../../src/model/uri.ts';
 
 describe('ids', () => {
-  it('never repeat, sort by time, and are legal on every backend', () => {
+  it('never repeat, and are short and legal on every backend', () => {
     const ids = Array.from({ length: 100_000 }, () => newId('s'));
     expect(new Set(ids).size).toBe(ids.length);
-    expect(ids.every((id) => /^[a-z][a-z0-9]{34}$/.test(id))).toBe(true);
-    const byTime = [1, 1_700_000_000_000, 1_763_000_000_000, 4_000_000_000_000].map((ms) => newId('e', ms));
-    expect([...byTime].sort()).toEqual(byTime);
+    expect(ids.every((id) => /^s\d{18}$/.test(id))).toBe(true);
   });
 
-  it('hold at least 122 random bits: every place of the tail takes every digit', () => {
-    const tails = Array.from({ length: 4000 }, () => newId('s', 0).slice(10));
+  it('that tell a time never repeat, sort by it, also behind those of the first release, and give it back', () => {
+    const now = 1_763_000_000_000;
+    const ids = Array.from({ length: 100_000 }, () => newTimedId('m', now));
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.every((id) => /^m\d{21}$/.test(id) && timeOfId(id) === now)).toBe(true);
+    const times = [1, 1_700_000_000_000, now, 4_000_000_000_000];
+    const byTime = [newLongId('m', now - 1), ...times.slice(2).map((ms) => newTimedId('m', ms))];
+    expect([...byTime].sort()).toEqual(byTime);
+    expect(times.map((ms) => timeOfId(newLongId('x', ms)))).toEqual(times);
+  });
+
+  it('take every digit in every random place', () => {
+    const ids = Array.from({ length: 4000 }, () => newId('s'));
+    for (let place = 1; place < 19; place += 1) expect(new Set(ids.map((id) => id[place])).size).toBe(10);
+    const tails = Array.from({ length: 4000 }, () => newLongId('x', 0).slice(10));
     for (let place = 1; place < 25; place += 1)
       expect(new Set(tails.map((tail) => tail[place])).size).toBe(36);
   });

@@ -1,5 +1,5 @@
 import type { NewEvent } from '../../model/event.ts';
-import { newId } from '../../model/ids.ts';
+import { newId, newTimedId } from '../../model/ids.ts';
 import type { Session } from '../../model/session.ts';
 import { parseTime, toTime } from '../../model/time.ts';
 import { withoutDeadline } from '../../net/deadline.ts';
@@ -146,10 +146,10 @@ function draftOf(client: AgentEngineClient, path: string, input: NewEvent, after
   const ms = Date.parse(timestamp);
   return {
     ...input,
-    id: input.id ?? newId('e', ms),
-    invocationId: input.invocationId ?? newId('i', client.now()),
+    id: input.id ?? newTimedId('e', ms),
+    invocationId: input.invocationId ?? newId('i'),
     timestamp,
-    content: input.content === undefined ? undefined : withCallIds(input.content, ms),
+    content: input.content === undefined ? undefined : withCallIds(input.content),
   };
 }
 

@@ -208,7 +208,7 @@ async function setSharedState(
   await appendEvent(
     client,
     ref,
-    { author: 'user', invocationId: newId('i', client.now()), actions: { stateDelta } },
+    { author: 'user', invocationId: newId('i'), actions: { stateDelta } },
     undefined,
   );
 }

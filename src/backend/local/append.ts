@@ -1,4 +1,4 @@
-import { SessionError } from '../../errors.ts';
+import { invalidArgument, SessionError } from '../../errors.ts';
 import type { Event, NewEvent } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
 import { splitState } from '../../model/state.ts';
@@ -14,8 +14,9 @@ import {
   type OpenCall,
   takenIds,
 } from './call-record.ts';
+import { seqOfEventId } from './event-id.ts';
 import { addEvent, type Draft, draft, toEvent } from './event-record.ts';
-import { deletedMark, readEvent, readOpenCalls } from './events.ts';
+import { placeKeys, placeOf, readEvent, readOpenCalls } from './events.ts';
 import * as keys from './keys.ts';
 import {
   checkRevision,
@@ -63,12 +64,12 @@ export async function appendEvent(
       now,
     );
     const outcome = await store(local, ref, { made, input, before, delta, hasOwnDelta, guard, options, now });
-    if (outcome.kind === 'taken') renamed = withOtherIds(renamed, outcome.ids, now);
+    if (outcome.kind === 'taken') renamed = withOtherIds(renamed, outcome.ids);
     if (outcome.kind === 'added') return { event: outcome.event, session: toMark(outcome.head) };
     if (outcome.kind === 'answered')
       return { event: await answered(local, outcome.head, outcome.at, input), session: toMark(outcome.head) };
     if (outcome.kind === 'known')
-      return { event: await repeated(local, outcome.head, outcome.at, input), session: toMark(outcome.head) };
+      return { event: await repeated(local, outcome, input), session: toMark(outcome.head) };
   }
 }
 
@@ -76,7 +77,7 @@ type Outcome =
   /** The session was made anew since it was looked at. */
   | { kind: 'moved' }
   | { kind: 'taken'; ids: readonly string[] }
-  | { kind: 'known'; head: Head; at: string }
+  | { kind: 'known'; head: Head; seq: number; deleted: boolean }
   /** The turn has ended: by this very event, if the call is a repetition. */
   | { kind: 'answered'; head: Head; at: string }
   | { kind: 'added'; head: Head; event: Event };
@@ -96,24 +97,28 @@ function store(local: Local, ref: SessionRef, appending: Appending): Promise<Out
   const { made, input, before, delta, hasOwnDelta, guard, options, now } = appending;
   const ids = before === undefined ? [] : callIdsOf(made);
   const optional = [
-    before && input.id !== undefined ? keys.eventIdKey(before.uid, input.id) : undefined,
     before && hasOwnDelta ? keys.stateKey(before.uid) : undefined,
     Object.keys(delta.user).length > 0 ? keys.userStateKey(ref) : undefined,
     Object.keys(delta.app).length > 0 ? keys.appStateKey(ref.app) : undefined,
   ];
   const wanted = optional.filter((key) => key !== undefined);
+  const own = before === undefined || input.id === undefined ? [] : placeKeys(before.uid, input.id);
   return local.store.update<Outcome>(
-    [keys.headKey(ref), ...wanted, ...(before === undefined ? [] : callKeys(before.uid, ids))],
+    [keys.headKey(ref), ...wanted, ...own, ...(before === undefined ? [] : callKeys(before.uid, ids))],
     ([headValue, ...values]) => {
       const head = parseHead(headValue, now);
       if (before !== undefined && before.uid !== head.uid) return { result: { kind: 'moved' }, writes: [] };
-      const [repeats, state, user, app] = optional.map((key) =>
+      const [state, user, app] = optional.map((key) =>
         key === undefined ? undefined : values[wanted.indexOf(key)],
       );
-      if (repeats !== undefined) return { result: { kind: 'known', head, at: repeats }, writes: [] };
+      if (input.id !== undefined) {
+        const known = placeOf(head.uid, input.id, values.slice(wanted.length));
+        if (known !== undefined) return { result: { kind: 'known', head, ...known }, writes: [] };
+        if (seqOfEventId(head.uid, input.id) !== undefined) throw reservedId();
+      }
       checkRevision(head, guard);
       const event = toEvent(made, head);
-      const known = knownCalls(ids, values.slice(wanted.length));
+      const known = knownCalls(ids, values.slice(wanted.length + own.length));
       if (options.answersOpenCalls === true && ids.some((id) => !known.open.has(id))) throw toolCallNotOpen();
       const taken = takenIds(event, known);
       if (taken.length > 0 && options.renamesCalls === true)
@@ -140,8 +145,12 @@ function store(local: Local, ref: SessionRef, appending: Appending): Promise<Out
 }
 
 /** The stored event of a repeated append. The same id with other content is a mistake, not a repetition. */
-async function repeated(local: Local, head: Head, at: string, wanted: NewEvent): Promise<Event> {
-  const record = at.startsWith(deletedMark) ? undefined : await readEvent(local, head.uid, Number(at));
+async function repeated(
+  local: Local,
+  { head, seq, deleted }: { head: Head; seq: number; deleted: boolean },
+  wanted: NewEvent,
+): Promise<Event> {
+  const record = deleted ? undefined : await readEvent(local, head.uid, seq);
   if (record === undefined)
     throw new SessionError('FAILED_PRECONDITION', 'The event with this eventId was deleted.', {
       hint: 'Append under another eventId, or without one.',
@@ -159,6 +168,12 @@ async function answered(local: Local, head: Head, at: string, wanted: NewEvent):
     throw claimLost();
   }
 }
+
+const reservedId = (): SessionError =>
+  invalidArgument(
+    'The eventId has the form of the ids that the session itself gives.',
+    'Choose another eventId, or leave it out.',
+  );
 
 const hasNamelessAnswer = (input: NewEvent): boolean =>
   input.content?.parts.some(
@@ -179,8 +194,8 @@ async function withAnsweredIds(local: Local, uid: string, input: NewEvent): Prom
   return { ...input, content: { ...input.content, parts } };
 }
 
-function withOtherIds(input: NewEvent, taken: readonly string[], now: number): NewEvent {
-  const fresh = new Map(taken.map((id) => [id, newId('c', now)]));
+function withOtherIds(input: NewEvent, taken: readonly string[]): NewEvent {
+  const fresh = new Map(taken.map((id) => [id, newId('c')]));
   const rename = (id: string) => fresh.get(id) ?? id;
   const parts = input.content?.parts.map((part) =>
     part.functionCall?.id === undefined

@@ -13,6 +13,8 @@ import {
   leastRead,
   mostRead,
   parseRecord,
+  placeKeys,
+  placeOf,
   seqOf,
   seqOfKey,
   tryRecord,
@@ -170,9 +172,9 @@ function lastAfter(
 async function lastSeqOf(local: Local, head: Head): Promise<number | undefined> {
   const known = lastSeqIn(head);
   if (known !== undefined || head.last === undefined) return known;
-  const [value] = await local.store.get([keys.eventIdKey(head.uid, head.last.id)]);
+  const values = await local.store.get(placeKeys(head.uid, head.last.id));
   // An event that cannot be found counts as older than all others.
-  return value === undefined ? -1 : Number(value.startsWith(deletedMark) ? value.slice(1) : value);
+  return placeOf(head.uid, head.last.id, values)?.seq ?? -1;
 }
 
 async function lastVisibleBefore(

@@ -1,11 +1,11 @@
 import { type Content, compact, type Event, type NewEvent } from '../../model/event.ts';
-import { newId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { splitState } from '../../model/state.ts';
 import { parseTime, toTime } from '../../model/time.ts';
 import type { Write } from '../../store/types.ts';
 import { withCallIds } from '../shared/open-calls.ts';
 import { answersOf, type CallAnswer, callsOf, callWrites, type KnownCalls } from './call-record.ts';
+import { eventIdAt, invocationIdAt } from './event-id.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxCopiedEventBytes, maxEventBytes } from './limits.ts';
 import { type Head, lastOf, touched } from './session-record.ts';
@@ -40,32 +40,27 @@ export function traceOf(event: Event): EventTrace | undefined {
 /** The session's own keys that an event sets. */
 export const ownDelta = (event: Event): JsonObject => splitState(event.actions?.stateDelta ?? {}).session;
 
-/** An event with everything filled in that does not depend on the session it goes to. */
+/** An event with everything filled in that does not depend on its place in the session. */
 export interface Draft extends NewEvent {
-  id: string;
   timestamp: string;
-  /** The invocation that the event opens, should it open one. */
-  freshInvocationId: string;
 }
 
 export function draft(input: NewEvent, now: number): Draft {
-  const minted = newId('e', now);
   return {
     ...input,
-    id: input.id ?? minted,
     timestamp: input.timestamp === undefined ? toTime(now) : toTime(parseTime('timestamp', input.timestamp)),
-    content: input.content === undefined ? undefined : withCallIds(input.content, now),
-    freshInvocationId: `i${minted.slice(1)}`,
+    content: input.content === undefined ? undefined : withCallIds(input.content),
   };
 }
 
-/** The event as it will be stored. A user's message opens an invocation; others belong to the one that runs. */
-export function toEvent(from: Draft, head: Pick<Head, 'invocationId'>): Event {
-  const { freshInvocationId, actions, content, ...rest } = from;
+/** The event as the next of its session. A user's message opens an invocation; others belong to the one that runs. */
+export function toEvent(from: Draft, head: Pick<Head, 'uid' | 'next' | 'invocationId'>): Event {
+  const { id, actions, content, ...rest } = from;
   const running = from.author === 'user' && !hasResponse(content) ? undefined : head.invocationId;
   return compact({
+    id: id ?? eventIdAt(head.uid, head.next),
     ...rest,
-    invocationId: from.invocationId ?? running ?? freshInvocationId,
+    invocationId: from.invocationId ?? running ?? invocationIdAt(head.uid, head.next),
     content,
     actions: actions === undefined ? undefined : compact(actions),
   });
@@ -118,7 +113,10 @@ export function placeEvent(
     },
     writes: [
       { key: keys.eventKey(before.uid, seq), value },
-      { key: keys.eventIdKey(before.uid, event.id), value: String(seq) },
+      // An id that says its number itself needs no place in the index.
+      ...(event.id === eventIdAt(before.uid, seq)
+        ? []
+        : [{ key: keys.eventIdKey(before.uid, event.id), value: String(seq) }]),
       ...callWrites(before.uid, seq, callsOf(event), answersOf(event), known),
     ],
   };

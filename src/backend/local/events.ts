@@ -9,6 +9,7 @@ import { eventNotFound } from '../shared/errors.ts';
 import type { EventQuery, SessionRef } from '../types.ts';
 import type { OpenCall } from './call-record.ts';
 import { damaged, parseStored } from './damage.ts';
+import { eventIdAt, seqOfEventId } from './event-id.ts';
 import type { EventRecord } from './event-record.ts';
 import * as keys from './keys.ts';
 import { type Head, type Local, readHead } from './session-record.ts';
@@ -58,7 +59,7 @@ export async function refuseDamaged(local: Local, uid: string, row: Entry): Prom
     const found = rows.find(({ value }) => value === seq);
     if (found !== undefined) throw damagedEvent(keys.partsOf(found.key).at(-1) ?? '');
     after = rows.at(-1)?.key;
-    if (after === undefined) throw damaged('An event');
+    if (after === undefined) throw damagedEvent(eventIdAt(uid, seqOfKey(row.key)));
   }
 }
 
@@ -73,16 +74,42 @@ export async function readEvent(local: Local, uid: string, seq: number): Promise
   return value === undefined ? undefined : parseRecord(value);
 }
 
-/** The number of an event, deleted ones included: they still mark a place in the order. */
+/** The keys that tell whether an id is known in a session, and where: their values are for `placeOf`. */
+export function placeKeys(uid: string, eventId: string): string[] {
+  const seq = seqOfEventId(uid, eventId);
+  return [keys.eventIdKey(uid, eventId), ...(seq === undefined ? [] : [keys.eventKey(uid, seq)])];
+}
+
+/** The number of an event, deleted ones included; undefined for an id that no event has had. */
+export function placeOf(
+  uid: string,
+  eventId: string,
+  [indexed, record]: readonly (string | undefined)[],
+): { seq: number; deleted: boolean } | undefined {
+  if (indexed !== undefined) {
+    const deleted = indexed.startsWith(deletedMark);
+    return { seq: Number(deleted ? indexed.slice(1) : indexed), deleted };
+  }
+  const seq = seqOfEventId(uid, eventId);
+  if (seq === undefined || record === undefined) return undefined;
+  // In its place may be an event with an id of the caller's. One that is damaged has this id for all we know.
+  const there = tryRecord(record)?.event.id ?? eventId;
+  return there === eventId ? { seq, deleted: false } : undefined;
+}
+
+/**
+ * The number of an event, deleted ones included: they still mark a place in the order.
+ * @throws SessionError NOT_FOUND
+ */
 export async function seqOf(
   local: Local,
   uid: string,
   eventId: string,
 ): Promise<{ seq: number; deleted: boolean }> {
-  const [value] = await local.store.get([keys.eventIdKey(uid, checkId('eventId', eventId))]);
-  if (value === undefined) throw eventNotFound();
-  const deleted = value.startsWith(deletedMark);
-  return { seq: Number(deleted ? value.slice(1) : value), deleted };
+  const values = await local.store.get(placeKeys(uid, checkId('eventId', eventId)));
+  const place = placeOf(uid, eventId, values);
+  if (place === undefined) throw eventNotFound();
+  return place;
 }
 
 /** An event and its number. @throws SessionError NOT_FOUND */

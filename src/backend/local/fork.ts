@@ -6,6 +6,7 @@ import { sessionExists, sessionNotFound } from '../shared/errors.ts';
 import type { ForkOptions, SessionRef } from '../types.ts';
 import { callWrites, type KnownCalls, noCalls } from './call-record.ts';
 import { parseStored } from './damage.ts';
+import { eventIdAt } from './event-id.ts';
 import { type EventTrace, placeEvent, traceOf } from './event-record.ts';
 import { findEvent } from './events.ts';
 import { buildingSwept, insertKeys, insertWrites, newHead } from './insert-session.ts';
@@ -66,7 +67,7 @@ async function forkOnce(local: Local, ref: SessionRef, options: ForkOptions): Pr
     options.upToEventId === undefined ? undefined : await findEvent(local, source.uid, options.upToEventId);
   const end = upTo === undefined ? source.next : upTo.seq + 1;
   const sessionId =
-    options.newSessionId === undefined ? newId('s', now) : checkId('newSessionId', options.newSessionId);
+    options.newSessionId === undefined ? newId('s') : checkId('newSessionId', options.newSessionId);
   const fresh = newHead(
     { ...ref, sessionId },
     {
@@ -175,7 +176,7 @@ async function copyEvents(copy: Copy, fresh: Head): Promise<Head> {
   const batch = batchOf(copy);
   for await (const { seq, event, trace } of logOf(copy.local, copy.source.uid, copy.end)) {
     if (event !== undefined && event.hidden !== true) {
-      const placed = placeEvent(head, { ...event, id: newId('e', Date.parse(event.timestamp)) }, seq, known);
+      const placed = placeEvent(head, { ...event, id: eventIdAt(fresh.uid, seq) }, seq, known);
       head = placed.head;
       await batch.add(placed.writes);
     } else {

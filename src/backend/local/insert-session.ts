@@ -1,5 +1,5 @@
 import { SessionError } from '../../errors.ts';
-import { checkId, newId } from '../../model/ids.ts';
+import { checkId, newLongId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { splitState } from '../../model/state.ts';
 import type { Write } from '../../store/types.ts';
@@ -22,7 +22,7 @@ import { sharedStateWrites, stateText } from './state-record.ts';
 export function newHead(ref: SessionRef, input: NewSession & Pick<Head, 'forkedFrom'>, now: number): Head {
   checkLabels(input.labels);
   return {
-    uid: newId('x', now),
+    uid: newLongId('x', now),
     id: ref.sessionId,
     app: checkId('app', ref.app),
     userId: checkId('userId', ref.userId),

@@ -1,6 +1,6 @@
 import { invalidArgument } from '../../errors.ts';
 import { textOf } from '../../model/event.ts';
-import { checkId, newId } from '../../model/ids.ts';
+import { checkId, newTimedId, timedId } from '../../model/ids.ts';
 import { canonicalJson } from '../../model/json.ts';
 import type { Memory, MemoryScope } from '../../model/memory.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
@@ -12,7 +12,7 @@ import { checkFact, checkScope } from '../shared/rules.ts';
 import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
 import { parseStored } from './damage.ts';
 import type { EventRecord } from './event-record.ts';
-import { parseRecord } from './events.ts';
+import { parseRecord, seqOfKey } from './events.ts';
 import * as keys from './keys.ts';
 import { maxFactLength } from './limits.ts';
 import { type Head, type Local, readHead, tryHead } from './session-record.ts';
@@ -54,7 +54,7 @@ export async function createMemory(
   const now = local.now();
   const time = toTime(now);
   const memory: Memory = {
-    id: newId('m', now),
+    id: newTimedId('m', now),
     fact: input.fact,
     scope: scopeOf(owner, input.scope),
     createTime: time,
@@ -175,8 +175,8 @@ async function* newFacts(local: Local, head: Head, scope: MemoryScope): AsyncGen
     });
     if (done.length > 0)
       yield {
-        found: done.flatMap(({ record }) =>
-          record === undefined ? [] : factsOf(head, record, scope, local.now()),
+        found: done.flatMap(({ note, record }) =>
+          record === undefined ? [] : factsOf(head, record, seqOfKey(note.key), scope, local.now()),
         ),
         writes: done.map(({ note }) => ({ drop: note.key })),
       };
@@ -190,7 +190,9 @@ async function* newFacts(local: Local, head: Head, scope: MemoryScope): AsyncGen
     after = last.key;
     const records = rows.map((row) => parseRecord(row.value));
     yield {
-      found: records.flatMap((record) => factsOf(head, record, scope, local.now())),
+      found: records.flatMap((record, i) =>
+        factsOf(head, record, seqOfKey(rows[i]?.key ?? ''), scope, local.now()),
+      ),
       writes: [
         ...rows.flatMap((row, i) =>
           records[i]?.event.hidden === true
@@ -203,16 +205,15 @@ async function* newFacts(local: Local, head: Head, scope: MemoryScope): AsyncGen
   }
 }
 
-function factsOf(head: Head, { event }: EventRecord, scope: MemoryScope, now: number): Memory[] {
+function factsOf(head: Head, { event }: EventRecord, seq: number, scope: MemoryScope, now: number): Memory[] {
   const text = textOf(event).trim();
   if (text === '' || event.hidden === true || event.partial === true) return [];
   const time = toTime(now);
-  const digest = BigInt(`0x${keys.hash(canonicalJson([head.uid, event.id, scope]))}`)
-    .toString(36)
-    .padStart(25, '0');
+  // Events of one session have different ids even when all are of one millisecond.
+  const suffix = Number.parseInt(keys.hash(canonicalJson([head.uid, scope])).slice(0, 8), 16) + seq;
   return [
     {
-      id: `m${keys.fixed(Math.max(0, Date.parse(event.timestamp)))}${digest}`,
+      id: timedId('m', Date.parse(event.timestamp), suffix),
       fact: preview(text, maxFactLength - 1),
       scope,
       createTime: event.timestamp,

@@ -91,7 +91,7 @@ export function openRuns(config: RunsConfig): LocalRuns {
         status: 'running',
         author: config.authorOf(ref.app),
         digest,
-        owner: newId('x', now),
+        owner: newId('x'),
         machine: config.process?.machine,
         pid: config.process?.pid,
         expires: now + leaseMs,

@@ -32,7 +32,7 @@ const scanLimit = 2000;
 
 export async function createSession(local: Local, owner: Owner, input: NewSession): Promise<Session> {
   const now = local.now();
-  const sessionId = input.sessionId === undefined ? newId('s', now) : checkId('sessionId', input.sessionId);
+  const sessionId = input.sessionId === undefined ? newId('s') : checkId('sessionId', input.sessionId);
   const head = newHead({ ...owner, sessionId }, input, now);
   const state = input.state ?? {};
   await insertSession(local, head, state);

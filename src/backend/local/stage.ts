@@ -32,8 +32,7 @@ export async function stageSession(
   session: ArrivingSession,
 ): Promise<StagedSession> {
   const begun = local.now();
-  const sessionId =
-    session.sessionId === undefined ? newId('s', begun) : checkId('sessionId', session.sessionId);
+  const sessionId = session.sessionId === undefined ? newId('s') : checkId('sessionId', session.sessionId);
   let head = newHead({ ...owner, sessionId }, session, begun);
   if (session.createTime !== undefined)
     head = { ...head, created: Math.min(begun, parseTime('createTime', session.createTime)) };

@@ -5,12 +5,12 @@ import { toolCallNotOpen } from './errors.ts';
 import { checkOutputs } from './rules.ts';
 
 /** A call can only be answered by its id, so one that comes without gets one. */
-export function withCallIds(content: Content, now: number): Content {
+export function withCallIds(content: Content): Content {
   const parts = content.parts.map(
     (part): Part =>
       part.functionCall === undefined || part.functionCall.id !== undefined
         ? part
-        : { ...part, functionCall: { ...part.functionCall, id: newId('c', now) } },
+        : { ...part, functionCall: { ...part.functionCall, id: newId('c') } },
   );
   return { ...content, parts };
 }
