@@ -160,7 +160,7 @@ export function normal(body: string, ids: Ids): string {
   let text = body;
   for (const id of new Set(Object.values(ids))) text = text.replaceAll(id, '<given>');
   return text
-    .replace(/\b[a-z][0-9a-z]{34}\b/g, '<id>')
+    .replace(/\b(?:[a-z]\d{18,21}|[ei]\d+-\d{9})\b/g, '<id>')
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
     .replace(/\\?"(revision|eventCount|version|lastRevision)\\?":\d+/g, '<count>')
     .replace(/[0-9a-f]{64}/g, '<hash>');

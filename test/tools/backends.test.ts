@@ -58,9 +58,7 @@ describe('tools over several backends', () => {
     // Shared state belongs to all sessions there.
     expect(session.state).not.toHaveProperty('user:u');
     const there = { sessionId: session.id, backend: 'local' };
-    expect(await call('append_event', { ...there, text: 'on from here' })).toMatchObject({
-      event: { author: 'user' },
-    });
+    await call('append_event', { ...there, text: 'on from here' });
     const page = (await call('list_events', { ...there, pageSize: 2 })) as { events: JsonObject[] };
     expect(page.events).toMatchObject([{ content: { parts: [{ text: 'm0' }] } }, { author: 'bot' }]);
     const part = (await call('fork_session', {

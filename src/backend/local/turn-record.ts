@@ -6,6 +6,7 @@ import { toTime } from '../../model/time.ts';
 import { endsTurn, handOverOf, withNote } from '../../model/turn.ts';
 import type { Write } from '../../store/types.ts';
 import { noCalls } from './call-record.ts';
+import { eventIdAt, invocationIdAt } from './event-id.ts';
 import { addEvent } from './event-record.ts';
 import * as keys from './keys.ts';
 import { type Head, headWrites } from './session-record.ts';
@@ -101,7 +102,7 @@ export function claimed(
   now: number,
 ): TurnRecord & { claim: Claim } {
   const until = now + leaseMs;
-  const token = newId('t', now);
+  const token = newId('t');
   return {
     ...turn,
     tries: turn.tries + 1,
@@ -117,9 +118,9 @@ export function claimed(
 export function givenUp(head: Head, turn: TurnRecord, now: number): { head: Head; writes: Write[] } {
   const reason = `The turn was claimed ${turn.tries} times and never finished.`;
   const event: Event = compact({
-    id: newId('e', now),
+    id: eventIdAt(head.uid, head.next),
     author: turn.agent,
-    invocationId: head.invocationId ?? newId('i', now),
+    invocationId: head.invocationId ?? invocationIdAt(head.uid, head.next),
     timestamp: toTime(now),
     ...(turn.returned === true ? {} : { actions: { transferAgent: turn.by }, ...withNote(reason) }),
     interrupted: true,

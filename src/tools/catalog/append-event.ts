@@ -5,13 +5,13 @@ import { actionsSchema, type Content, contentSchema, metadataSchema } from '../.
 import { maxNoteLength, withNote } from '../../model/turn.ts';
 import { expectedRevision, idText, sessionId, state } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { eventBrief, markResult, pageResult, showEvent } from '../support/results.ts';
+import { appendedResult, showAppended } from '../support/results.ts';
 
 export const appendEvent = defineTool({
   name: 'append_event',
   title: 'Append an event',
   description:
-    'Stores one event (a message, a tool call or its result, a state change) at the end of a session; no agent is run. Returns the stored event and the new revision. With your own eventId a repeated call stores nothing twice.',
+    'Stores one event (a message, a tool call or its result, a state change) at the end of a session; no agent is run. Returns its ids and time, and the new revision. With your own eventId a repeated call stores nothing twice.',
   toolset: 'events',
   needs: ['events.append'],
   instead: 'To give the agent there a message, use query.',
@@ -45,7 +45,7 @@ export const appendEvent = defineTool({
       })
       .optional(),
   },
-  output: z.object({ event: eventBrief, session: markResult, truncated: pageResult.truncated }),
+  output: appendedResult,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
     const append = required(ctx.backend.events?.append, ctx.backend, 'append an event');
@@ -67,7 +67,7 @@ export const appendEvent = defineTool({
         'The event is empty.',
         'Give text, content, stateDelta or fields, or an invocationId that it marks.',
       );
-    const { event, session } = await append(
+    const appended = await append(
       refOf(ctx, args),
       {
         ...metadata,
@@ -80,7 +80,7 @@ export const appendEvent = defineTool({
       },
       { expectedRevision: args.expectedRevision, claim: args.claim },
     );
-    return { ...showEvent(event, 'concise'), session };
+    return showAppended(appended, content);
   },
 });
 

@@ -3,7 +3,7 @@ import { required } from '../../backend/types.ts';
 import { invalidArgument } from '../../errors.ts';
 import { idText, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { eventBrief, markResult, pageResult, showEvent } from '../support/results.ts';
+import { appendedResult, showAppended } from '../support/results.ts';
 
 export const submitToolOutputs = defineTool({
   name: 'submit_tool_outputs',
@@ -27,7 +27,7 @@ export const submitToolOutputs = defineTool({
       .max(100)
       .describe('One entry per call'),
   },
-  output: z.object({ event: eventBrief, session: markResult, truncated: pageResult.truncated }),
+  output: appendedResult,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
     const submit = required(ctx.backend.toolCalls?.submit, ctx.backend, 'answer tool calls');
@@ -36,7 +36,8 @@ export const submitToolOutputs = defineTool({
         'Each entry of outputs must have exactly one of output and error.',
         'Give output for a result, error for a failure.',
       );
-    const { event, session } = await submit(refOf(ctx, args), args.outputs);
-    return { ...showEvent(event, 'concise'), session };
+    const appended = await submit(refOf(ctx, args), args.outputs);
+    // The ids are those that the caller gave.
+    return showAppended(appended, appended.event.content);
   },
 });

@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import type { Appended } from '../../backend/types.ts';
 import { artifactSchema } from '../../model/artifact.ts';
 import { answerBytes, fitTo, shownBytes } from '../../model/budget.ts';
-import type { Event } from '../../model/event.ts';
+import type { Content, Event } from '../../model/event.ts';
 import { canonicalJson, type JsonObject } from '../../model/json.ts';
 import { memorySchema } from '../../model/memory.ts';
 import { openPageToken, type Page, type PageQuery, sealPageToken } from '../../model/page.ts';
@@ -28,7 +29,16 @@ export const sessionBrief = sessionSchema.meta({
 export const memoryBrief = memorySchema.meta({ brief: true, description: 'As in search_memory' });
 export const artifactBrief = artifactSchema.meta({ brief: true, description: 'As in list_artifacts' });
 
-export const markResult = z.object({ id: z.string(), revision: z.int().optional(), updateTime: z.string() });
+/** What a caller does not know of an event that it has just appended. */
+export const appendedResult = z.object({
+  event: z.object({
+    id: z.string(),
+    invocationId: z.string(),
+    timestamp: z.string(),
+    toolCallIds: z.array(z.string()).optional(),
+  }),
+  session: z.object({ revision: z.int().optional() }),
+});
 
 /** The end of every list: how to go on, and whether values were cut. */
 export const pageResult = {
@@ -100,6 +110,25 @@ export function showEvent(event: Event, view: View): { event: Event; truncated?:
   const { value, truncated } = fitTo(event, answerBytes - 1000, 'get_event with view: "full" has all');
   return { event: value, truncated: truncated || undefined };
 }
+
+/** The answer to the append of an event with the content `sent`; ids of tool calls only where the backend filled one in. */
+export function showAppended(
+  { event, session }: Appended,
+  sent: Content | undefined,
+): z.infer<typeof appendedResult> {
+  const { id, invocationId, timestamp } = event;
+  const toolCallIds = callIds(event.content);
+  const known = toolCallIds.join() === callIds(sent).join();
+  return {
+    event: { id, invocationId, timestamp, ...(known ? {} : { toolCallIds }) },
+    session: { revision: session.revision },
+  };
+}
+
+const callIds = (content: Content | undefined): string[] =>
+  (content?.parts ?? []).flatMap(
+    ({ functionCall, functionResponse }) => functionCall?.id ?? functionResponse?.id ?? [],
+  );
 
 /** One session in an answer, with as much of its state as has room. */
 export function showSession(
