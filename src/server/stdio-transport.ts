@@ -8,7 +8,7 @@ import {
 import { gatheredWrites } from './gathered-writes.ts';
 import { decodeMessage, idOf, invalidRequest, type WireFault } from './mcp/decode.ts';
 
-/** Bytes that are kept of either end of a message that is too long, to find its id in. */
+/** Bytes that are kept of each end of a too long message, to find its id there. */
 const endBytes = 4096;
 
 export interface Streams {
@@ -17,9 +17,9 @@ export interface Streams {
 }
 
 /**
- * Messages as lines of JSON over two streams, in place of the SDK's own transport, whose cost grows with the
- * square of a message's length and which ends when a message is too long. Here each byte is touched once; what
- * is no message, and what is longer than `maxBytes`, gets an answer, and the next message is served.
+ * A transport for messages as lines of JSON over two streams. It replaces the SDK's transport, whose cost grows with
+ * the square of a message's length and which ends at a message that is too long. Here each byte is read once. A line
+ * that is not a message, or that is longer than `maxBytes`, gets an error, and the next message is served.
  */
 export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number): Transport {
   let closed = false;
@@ -90,7 +90,7 @@ export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number):
     stdin.off('error', onError);
     stdin.off('end', close);
     stdin.off('close', close);
-    // The listener for errors of stdout stays: answers that are still on their way out may fail unheard.
+    // The error listener of stdout stays: answers that are still being sent may fail, which must not end the process.
     if (stdin.listenerCount('data') === 0) stdin.pause();
     transport.onclose?.();
   }
@@ -102,13 +102,13 @@ export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number):
   return transport;
 }
 
-/** Both ends of a line that was not kept. */
+/** The first and the last bytes of a line that was too long to keep. */
 interface Ends {
   head: Buffer;
   tail: Buffer;
 }
 
-/** A function that takes chunks and hands on whole lines; of those that are too long only their ends. */
+/** Returns a function that takes chunks and calls back with whole lines, or with the ends of too long ones. */
 function lineReader(maxBytes: number, onLine: (line: Buffer) => void, onTooLong: (ends: Ends) => void) {
   let pieces: Buffer[] = [];
   let bytes = 0;
@@ -160,8 +160,8 @@ const closingId = new RegExp(
 );
 
 /**
- * The id of a message of which only the ends are known. Clients write it before the parameters or as one of
- * the last members, where a single brace after it shows that it is the message's own.
+ * Finds the id of a message of which only the ends are known. Clients write the id before the parameters, or as one
+ * of the last members; a single brace after it then shows that the id is the message's own and not a nested one.
  */
 function idIn({ head, tail }: Ends): string | number | null {
   const found = leadingId.exec(head.toString('latin1'))?.[1] ?? closingId.exec(tail.toString('latin1'))?.[1];

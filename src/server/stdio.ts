@@ -9,7 +9,7 @@ import { watchResources } from './mcp/subscriptions.ts';
 import { openTelemetry } from './mcp/telemetry.ts';
 import { openLineTransport, type Streams } from './stdio-transport.ts';
 
-/** A message may be as long as the largest artifact in base64, and then some. */
+/** Longest message in bytes. It has room for the largest artifact in base64. */
 const maxMessageBytes = 32 * 1024 * 1024;
 
 export interface StdioServer {
@@ -38,7 +38,7 @@ export async function startStdio(
   const handle = serveStdio(
     () => {
       current = build(principal);
-      // Clients of 2025 subscribe address by address; each address is its own key.
+      // Clients of 2025 subscribe to one address at a time, so the address is the key.
       current.server.setRequestHandler('resources/subscribe', ({ params }) => {
         watch.hold(params.uri, [params.uri]);
         return {};
@@ -64,8 +64,8 @@ export async function startStdio(
 }
 
 /**
- * Clients of 2026 subscribe with one long request, which the SDK answers by itself and forwards our
- * notifications to; what it does not tell us is which addresses it listens to, so we read along.
+ * Reads which addresses a client of 2026 subscribes to. It subscribes with one long request, which the SDK answers and
+ * sends our notifications to, without telling this server the addresses.
  */
 function watchListening(message: JSONRPCMessage, hold: (key: string, uris: string[]) => void): void {
   if (!('method' in message) || !isObject(message.params)) return;
@@ -80,7 +80,7 @@ function watchListening(message: JSONRPCMessage, hold: (key: string, uris: strin
     );
 }
 
-/** The same transport, with every incoming message shown to `see` first, and its end to `end`. */
+/** Wraps a transport: `see` gets every incoming message first, and `end` is called at the end. */
 function tapped(wire: Transport, see: (message: JSONRPCMessage) => void, end: () => void): Transport {
   const tap: Transport = {
     start() {

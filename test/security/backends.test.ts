@@ -42,13 +42,13 @@ const adk = (voice: Parameters<typeof startFake>[0]) => async (): Promise<Opened
 };
 
 /**
- * Where all users of an app share one space of ids, a new session cannot have an id that is taken. That it is
- * taken is then all that can be learnt, and not by whom: the answer is that for an id of one's own.
+ * On services where all users of an app share the ids, a new session cannot have a taken id. The caller then learns only
+ * that it is taken, not by whom: the answer is the same as for an own session.
  */
 const sharedIds = ['agent-engine'];
 const newIds: Record<string, string> = { create_session: 'sessionId', fork_session: 'newSessionId' };
 
-/** Services that check no owner, or only in part: the check is ours. */
+/** Services that do not check owners, or not everywhere, so that this server must. */
 const services: [string, () => Promise<Opened>][] = [
   [
     'agent-engine',
@@ -92,7 +92,7 @@ describe.each(services)('two users of one server, on %s', (service, open) => {
         const own = await furnish(mallory, 'mallory', listed);
         const before = await inventory(alice, hers, listed);
         const each = idArgs(tool).map((id) => [id]);
-        // One that works makes Mallory a session under Alice's id, so what begins with a look comes first.
+        // Creating may give Mallory a session with Alice's id, so the tools that read come first.
         for (const ids of each.length > 1 ? [idArgs(tool), ...each] : each) {
           const pick = (from: Ids): Ids => ({
             ...own,
@@ -102,7 +102,7 @@ describe.each(services)('two users of one server, on %s', (service, open) => {
           const [stranger, foreign] = [pick(isNew ? own : strangerIds(hers)), pick(hers)];
           const random = await mallory(tool.name, argsFor(tool, stranger, ids));
           const probed = await mallory(tool.name, argsFor(tool, foreign, ids));
-          // Both were about Mallory's own things: services put ids and counts of many forms in them.
+          // Both calls were about Mallory's own data, in which services put ids and counts of many forms.
           const bothWorked = [random, probed].every(({ body }) => !body.includes('"isError":true'));
           if (!bothWorked)
             expect([ids, normal(probed.body, foreign)]).toEqual([ids, normal(random.body, stranger)]);

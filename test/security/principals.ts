@@ -3,7 +3,7 @@ import type { Tool } from '../../src/tools/support/define.ts';
 import type { Product } from '../server/http/harness.ts';
 import { as, type Json, legacyRequest, modernRequest, resultOf, send } from '../server/http/requests.ts';
 
-/** Calls tools as a user, on either era, and resolves to the answer as it came. */
+/** Calls tools as a user, on either era, and resolves to the unchanged answer. */
 export type Caller = (name: string, args: Json) => Promise<{ status: number; body: string }>;
 
 export function callerOf(product: Product, user: string, session?: string): Caller {
@@ -27,7 +27,7 @@ export async function structured(call: Caller, name: string, args: Json): Promis
   return result.structuredContent;
 }
 
-/** Ids of things that one user has, by the names of the arguments that take them. */
+/** Ids of one user's objects, by the names of the arguments that take them. */
 export type Ids = Record<string, string>;
 
 /** Names of the tools that a user has. */
@@ -38,7 +38,8 @@ export async function toolsOf(product: Product, user: string): Promise<Set<strin
 }
 
 /**
- * Gives a user one of everything that has an id, as far as there are tools for it. All texts hold the canary.
+ * Creates one object of each kind that has an id for a user, as far as there are tools for it. All texts contain the
+ * canary.
  */
 export async function furnish(call: Caller, canary: string, tools?: ReadonlySet<string>): Promise<Ids> {
   const has = (tool: string) => tools === undefined || tools.has(tool);
@@ -48,7 +49,7 @@ export async function furnish(call: Caller, canary: string, tools?: ReadonlySet<
   })) as { session: { id: string } };
   const sessionId = session.id;
   const tail = sessionId.slice(-8).padStart(8, '0');
-  // What this backend has not, gets an id that exists nowhere.
+  // Kinds that this backend does not have get an id that exists nowhere.
   let event = { id: `none-${tail}`, invocationId: `none-${tail}` };
   const toolCallId = `call-${tail}`;
   if (has('append_event')) {
@@ -78,7 +79,7 @@ export async function furnish(call: Caller, canary: string, tools?: ReadonlySet<
   };
 }
 
-/** Everything that a user has, as text: equal texts mean that nothing has changed. */
+/** All data of a user as text; equal texts mean that nothing has changed. */
 export async function inventory(
   call: Caller,
   { sessionId, name }: Ids,
@@ -97,7 +98,7 @@ export async function inventory(
   for (const [tool, args] of parts)
     if (tools === undefined || (tools.has(tool) && (tool !== 'get_artifact' || tools.has('save_artifact'))))
       all.push(await structured(call, tool, args));
-  // State of the app is everybody's, and agents change it.
+  // All users share the state of the app, and agents change it.
   return JSON.stringify(all).replace(/"app:[^"]+":\d+,?/g, '');
 }
 
@@ -117,7 +118,7 @@ export function idArgs(tool: Tool): string[] {
   return 'outputs' in tool.input ? [...own, 'toolCallId'] : own;
 }
 
-/** Values for arguments that are no ids, enough to make a call mean something. */
+/** Values for arguments that are not ids, so that a call does something. */
 const plain: Json = {
   text: 'probe',
   message: 'probe',
@@ -132,7 +133,7 @@ const plain: Json = {
   confirm: true,
 };
 
-/** Ids that the caller makes up, so that a call without them means more. */
+/** Arguments with ids that the caller chooses; they are left out unless they are tested. */
 const chosen: Record<string, readonly string[]> = {
   create_session: ['sessionId'],
   fork_session: ['newSessionId', 'upToEventId'],
@@ -141,7 +142,7 @@ const chosen: Record<string, readonly string[]> = {
   stream_query: ['invocationId'],
 };
 
-/** Arguments for a call with these ids: all that refer to something, and those under test. */
+/** Arguments for a call with these ids: all that refer to an object, and those that are tested. */
 export function argsFor(tool: Tool, ids: Ids, under: readonly string[]): Json {
   const args: Json = {};
   for (const [name, schema] of Object.entries(tool.input)) {
@@ -155,7 +156,7 @@ export function argsFor(tool: Tool, ids: Ids, under: readonly string[]): Json {
   return args;
 }
 
-/** An answer without what differs between any two calls: ids that were given, new ids, times, counts. */
+/** An answer without what differs between any two calls: given ids, new ids, times and counts. */
 export function normal(body: string, ids: Ids): string {
   let text = body;
   for (const id of new Set(Object.values(ids))) text = text.replaceAll(id, '<given>');

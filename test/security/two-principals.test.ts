@@ -37,11 +37,11 @@ async function backendWithAgent() {
 const tools = allTools.filter((tool) => tool.reach === 'user' && idArgs(tool).length > 0);
 
 /**
- * Alice has one of everything; Mallory has a token of her own and knows all of Alice's ids. Made from the
- * catalogue: a new tool is in here, and one with an argument that nobody thought of fails.
+ * Alice has one object of each kind; Mallory has a token of her own and knows all of Alice's ids. The cases come from
+ * the catalogue: a new tool is tested at once, and one with an unknown argument fails.
  */
 describe.each(['modern', 'legacy'] as const)('two users of one server, %s', (era) => {
-  /** Everything new for every case: a session that Mallory makes under Alice's id is her own. */
+  /** New data for every case, because a session that Mallory creates with Alice's id is her own. */
   async function world() {
     const product = await startProduct({
       backend: await backendWithAgent(),

@@ -136,7 +136,7 @@ describe('without a token', () => {
     const head = ['POST /mcp HTTP/1.1', `Host: 127.0.0.1:${product.port}`, 'Content-Type: application/json'];
     socket.write(`${head.join('\r\n')}\r\nContent-Length: 100000000\r\n\r\n{`);
     await pause(100);
-    // The connection is closed under a client that would go on for long.
+    // The server closes the connection of a client that would send for long.
     socket.write('x'.repeat(1000));
     expect(await said).toMatch(/^HTTP\/1\.1 401 [\s\S]*connection: close/i);
   });
@@ -187,7 +187,7 @@ describe('a server on loopback without authentication', () => {
     const call = { name: 'describe_server', arguments: {} };
     const { body } = await send(product.port, modernRequest('tools/call', call));
     expect(body).toContain('\\"userId\\":\\"olga\\",\\"admin\\":false');
-    // What a caller claims to be changes nothing.
+    // Claims of the caller about itself change nothing.
     const claimed = await send(product.port, as('boss', modernRequest('tools/call', call)));
     expect(claimed.body).toContain('\\"userId\\":\\"olga\\",\\"admin\\":false');
     await product.end();

@@ -5,9 +5,8 @@ import type { AccessScope } from '../../model/principal.ts';
 import { parseTokens, tokenEntry } from './tokens.ts';
 
 /**
- * Makes a random token, writes its entry into the file of `--auth-tokens`, which is made if there is none, and
- * resolves to the token: it is kept nowhere else. The file changes whole or not at all, and only its owner can
- * read it.
+ * Makes a random token, writes its entry into the file of `--auth-tokens`, and resolves to the token, which is stored
+ * nowhere. A missing file is created. The file changes as a whole or not at all, and only its owner can read it.
  * @throws SessionError INVALID_ARGUMENT when the file cannot be read or written, or is wrong
  */
 export async function addToken(
@@ -20,7 +19,7 @@ export async function addToken(
   const entries: unknown[] = before.trim() === '' ? [] : (JSON.parse(before) as unknown[]);
   entries.push({ ...tokenEntry(token, entry.user), scopes: entry.scopes });
   const text = `[\n${entries.map((item) => `  ${JSON.stringify(item)}`).join(',\n')}\n]\n`;
-  // A server that looks at the file meanwhile finds the old one or the new one, never half of it.
+  // Renaming replaces the file as a whole, so that a server that reads it meanwhile never finds half of it.
   const aside = `${file}.${randomBytes(6).toString('hex')}.new`;
   try {
     const handle = await open(aside, 'wx', 0o600);

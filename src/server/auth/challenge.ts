@@ -9,11 +9,11 @@ import {
 import { accessScopes } from '../../model/principal.ts';
 
 export interface Challenge {
-  /** Absent: there was no token, and then a client is told no error (RFC 6750, section 3.1). */
+  /** Absent when the request had no token: RFC 6750, section 3.1 then allows no error. */
   fault?: 'invalid_token' | 'insufficient_scope' | undefined;
-  /** What the caller needs. */
+  /** The scope that the caller needs. */
   scope: string;
-  /** Of the protected-resource metadata; absent where no issuer is configured. */
+  /** The address of the protected-resource metadata; absent when no issuer is configured. */
   metadataUrl?: string | undefined;
 }
 
@@ -22,7 +22,7 @@ const faults = {
   insufficient_scope: new OAuthError(OAuthErrorCode.InsufficientScope, 'The token lacks a scope'),
 };
 
-/** The header of a 401 or 403 that tells a client how to come in. */
+/** The header of a 401 or 403 that tells a client which token it needs and where to get one. */
 export function challengeHeader({ fault, scope, metadataUrl }: Challenge): { 'www-authenticate': string } {
   if (fault === undefined) {
     // The SDK has no challenge without an error.
@@ -45,11 +45,11 @@ export interface ResourceMetadata {
 export function resourceMetadata(resource: URL, issuer: string): ResourceMetadata {
   const document = buildOAuthProtectedResourceMetadata({
     resourceServerUrl: resource,
-    // The builder takes the issuer's whole metadata, and reads no more of it than this.
+    // The builder's type demands the issuer's whole metadata, but it reads only this field.
     oauthMetadata: { issuer } as OAuthMetadata,
     scopesSupported: [...accessScopes],
     resourceName: 'Agent sessions',
-    // The settings allow http for this machine only, under all of its names.
+    // The settings have checked the address: http is allowed only to this machine.
     dangerouslyAllowInsecureIssuerUrl: true,
   });
   return {

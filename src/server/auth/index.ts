@@ -5,10 +5,10 @@ import { openTokens } from './tokens.ts';
 
 export type Verdict =
   | { kind: 'caller'; principal: Principal }
-  /** 401. `presented` tells a bad token from none. */
+  /** Leads to a 401. `presented`: whether there was a token at all. */
   | { kind: 'refused'; presented: boolean };
 
-/** Who an Authorization header is. @throws SessionError UNAVAILABLE when that cannot be told now */
+/** Identifies the caller by an Authorization header. @throws SessionError UNAVAILABLE when that is impossible now */
 export type Authenticate = (authorization: string | undefined) => Promise<Verdict>;
 
 export interface AuthSettings {
@@ -16,13 +16,13 @@ export interface AuthSettings {
   oauth?: OAuthSettings | undefined;
 }
 
-/** What a caller needs to be let in at all. */
+/** The scope that every request needs. */
 export const entryScope = 'sessions:read';
 
 /** RFC 6750: the scheme in any case, one token68. */
 const bearer = /^bearer +([\w.~+/-]+=*)$/i;
 
-/** Checks tokens against whatever is configured; undefined when nothing is. */
+/** Opens the configured kinds of authentication; undefined when none is configured. */
 export async function openAuth(settings: AuthSettings, log: Log): Promise<Authenticate | undefined> {
   const { tokens: source, oauth } = settings;
   if (source === undefined && oauth === undefined) return undefined;

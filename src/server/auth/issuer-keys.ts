@@ -5,13 +5,13 @@ import { secureUrl } from '../../net/secure-url.ts';
 export interface IssuerTiming {
   /** Milliseconds that one request to the issuer may take. */
   fetchMs: number;
-  /** Between a failure to get the keys and the next try, so that an issuer that is down is not asked for every call. */
+  /** Milliseconds between a failed fetch and the next, so that not every call asks an issuer that is down. */
   retryMs: number;
-  /** Between two requests for the keys because a token names one that is unknown. */
+  /** Milliseconds between two fetches that tokens with an unknown key cause. */
   cooldownMs: number;
-  /** For which keys are used without asking for them again. */
+  /** Milliseconds for which fetched keys are used without asking again. */
   freshMs: number;
-  /** For which keys are used while the issuer cannot be reached. */
+  /** Milliseconds for which the last keys are used while the issuer cannot be reached. */
   staleMs: number;
 }
 
@@ -34,8 +34,8 @@ export interface IssuerKeys {
 const maxBytes = 200_000;
 
 /**
- * The keys of an issuer, as its metadata says where they are. Every time they are fetched the metadata is read again,
- * so that keys that moved are found; when neither can be fetched, the last keys stay in use for another hour.
+ * The keys of an issuer, found by its metadata. Every fetch reads the metadata again, so that keys that moved are
+ * found. While the issuer cannot be reached, the last keys stay in use for an hour.
  */
 export async function openIssuerKeys(
   { issuer, jwksUrl }: { issuer: string; jwksUrl?: string | undefined },
@@ -66,7 +66,7 @@ export async function openIssuerKeys(
     }
   }
 
-  // jose caches, and asks again for a key that is unknown; what it asks is this.
+  // jose caches keys and fetches them again for an unknown one; this is its fetch.
   const answer: FetchImplementation = async () => {
     const keys = await fetchKeys().catch((error: unknown) => {
       if (last === undefined || performance.now() - last.at > timing.staleMs) throw error;
@@ -75,7 +75,7 @@ export async function openIssuerKeys(
     return new Response(keys);
   };
   const get = createRemoteJWKSet(new URL(jwksUrl ?? issuer), {
-    // Ours are in fetchText, one for each request.
+    // fetchText has a time-out for each request, so this one only has to be longer than all of them.
     timeoutDuration: 4 * timing.fetchMs,
     cooldownDuration: timing.cooldownMs,
     cacheMaxAge: timing.freshMs,
@@ -108,7 +108,7 @@ async function findKeys(issuer: string, fetchMs: number): Promise<string | undef
 
 function keysNamedBy(metadata: string, issuer: string): string | undefined {
   const found = jsonOf(metadata);
-  // Metadata of somebody else would let that somebody sign for this issuer.
+  // Metadata that names another issuer would let that one sign tokens for this issuer.
   if (!isObject(found) || found.issuer !== issuer || typeof found.jwks_uri !== 'string') return undefined;
   try {
     return secureUrl('jwks_uri', found.jwks_uri);

@@ -6,29 +6,29 @@ import { principalOf } from './scopes.ts';
 import type { Caller } from './tokens.ts';
 
 export interface OAuthSettings {
-  /** Compared with `iss` letter by letter; its metadata names the keys. */
+  /** Compared with `iss` exactly. Its metadata has the address of the keys. */
   issuer: string;
-  /** One of them must be in `aud`. */
+  /** `aud` must contain one of them. */
   audience: readonly string[];
-  /** Where the keys are. Absent: where the issuer's metadata says. */
+  /** The address of the keys. Absent: the issuer's metadata has it. */
   jwksUrl?: string | undefined;
-  /** The claim that is the user. */
+  /** The claim that holds the user's id. */
   userClaim: string;
-  /** Seconds by which clocks may differ. */
+  /** Seconds by which the clocks of issuer and server may differ. */
   clockSkewSeconds: number;
 }
 
-/** Signatures that are accepted. None is symmetric: a public key can never pass for a shared secret. */
+/** Accepted algorithms. None is symmetric, so that nobody can use the public key as a shared secret. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 
-/** jose's errors that are the token's fault; any other error means that the keys could not be fetched. */
+/** jose's errors for a bad token; any other error means that the keys could not be fetched. */
 const tokenFaults =
   /^ERR_(JWT_|JWS_|JWKS_NO_MATCHING_KEY|JWKS_MULTIPLE_MATCHING_KEYS|JOSE_ALG_NOT_ALLOWED|JOSE_NOT_SUPPORTED)/;
 const unknownKey = 'ERR_JWKS_NO_MATCHING_KEY';
 
 /**
- * Checks JWTs of one issuer: signature by its published keys, issuer, audience, times, user.
- * @returns undefined for a token that is not good
+ * Opens a check for JWTs of one issuer: signature by its published keys, issuer, audience, times and user. The check
+ * resolves to undefined for an invalid token.
  * @throws SessionError UNAVAILABLE when the issuer's keys cannot be fetched
  */
 export async function openJwts(
@@ -51,7 +51,7 @@ export async function openJwts(
       const isTokenFault =
         cause instanceof errors.JOSEError &&
         tokenFaults.test(cause.code) &&
-        // The issuer may have published the key since, and it cannot be asked: the token is not at fault.
+        // The issuer may have published this key after the last fetch, so the token may be valid.
         !(cause.code === unknownKey && keys.areStale());
       if (isTokenFault) return undefined;
       throw new SessionError('UNAVAILABLE', 'The keys of the token issuer cannot be fetched now.', {
@@ -76,7 +76,7 @@ function callerOf(claims: JWTPayload, userClaim: string): Caller | undefined {
   }
 }
 
-/** `scope` of RFC 9068, one text; or `scp`, as some issuers write it, a text or a list. */
+/** The scopes of a token: `scope` of RFC 9068, one text; or `scp` of some issuers, a text or a list. */
 function scopesOf(claims: JWTPayload): string[] {
   const value = claims.scope ?? claims.scp;
   if (typeof value === 'string') return value.split(' ');

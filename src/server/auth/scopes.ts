@@ -1,13 +1,13 @@
 import { type AccessScope, accessScopes, type Principal } from '../../model/principal.ts';
 
-/** What each scope brings along: who may write may read, and an admin may do both. */
+/** The scopes that each scope includes. */
 const implied: Record<AccessScope, readonly AccessScope[]> = {
   'sessions:read': ['sessions:read'],
   'sessions:write': ['sessions:read', 'sessions:write'],
   'sessions:admin': accessScopes,
 };
 
-/** A principal with the scopes that the given words stand for; other words mean nothing here. */
+/** A principal with the given scopes. Words that are not scopes of this server are ignored. */
 export function principalOf(userId: string, words: readonly string[]): Principal {
   const scopes = new Set(accessScopes.filter((s) => words.includes(s)).flatMap((s) => implied[s]));
   return { userId, scopes: [...scopes], admin: scopes.has('sessions:admin') };

@@ -8,8 +8,8 @@ import { accessScopes, type Principal } from '../../model/principal.ts';
 import { principalOf } from './scopes.ts';
 
 /**
- * The file of `--auth-tokens`: a JSON array with one entry for each token. It holds no token, only the
- * SHA-256 of one in hex, so a token must be random (`openssl rand -base64 32`) and not a password.
+ * The file of `--auth-tokens`: a JSON array with one entry for each token. It contains only the SHA-256 of a token in
+ * hex, so a token must be random (`openssl rand -base64 32`) and not a password.
  */
 const fileSchema = z.array(
   z.strictObject({
@@ -18,12 +18,12 @@ const fileSchema = z.array(
     scopes: z.array(z.enum(accessScopes)).min(1),
     /** RFC 3339; from then on the token is refused. */
     expires: z.iso.datetime({ offset: true }).optional(),
-    /** For people: whose it is, and why. */
+    /** For people: whose token it is, and why. */
     note: z.string().optional(),
   }),
 );
 
-/** A caller whose token is good. */
+/** A caller with a valid token. */
 export interface Caller {
   principal: Principal;
 }
@@ -34,7 +34,7 @@ interface Entry {
   expires: number;
 }
 
-/** Milliseconds between two looks at the file: how long a token that was taken out stays good. */
+/** Milliseconds between two checks of the file, for which a removed token stays valid. */
 const lookMs = 1000;
 
 const hashToken = (token: string): Buffer => createHash('sha256').update(token).digest();
@@ -57,9 +57,9 @@ export function tokenEntry(token: string, user: string): object {
 }
 
 /**
- * Checks bearer tokens against a file, or against the same JSON given inline. A changed file is read again
- * when the next token comes. An empty file, or none, takes every token back; while there is one that cannot be
- * read or is wrong, the entries before it stay, the log says so, and it is read again until it can be.
+ * Opens a check of bearer tokens against a file, or against the same JSON given inline. When a token comes, a changed
+ * file is read again. A file that became empty or was deleted revokes all tokens. While a changed file cannot be read
+ * or is wrong, the earlier entries stay valid, the log says so, and the file is tried again.
  * @throws SessionError INVALID_ARGUMENT when it cannot be read, is wrong or has no entry at the start
  */
 export async function openTokens(
@@ -79,7 +79,7 @@ export async function openTokens(
 
   async function look(): Promise<void> {
     try {
-      // Marked before it is read: what is written in between changes the mark, and is read the next time.
+      // The mark is taken before reading, so that a write in between is noticed at the next check.
       const current = await markOf(source);
       if (current === mark) return;
       const text = current === gone ? '' : await read(source);
@@ -89,7 +89,7 @@ export async function openTokens(
       if (entries.length > 0) log.info('The token file was read again.', { entries: entries.length });
       else log.warn('The token file is empty or gone: every token is revoked.');
     } catch (error) {
-      // Once for each fault, and not for each look.
+      // Each fault is logged once, not at every check.
       if (String(error) === complaint) return;
       complaint = String(error);
       log.error('The token file changed and cannot be used; the entries read before stay valid.', { error });
@@ -103,7 +103,7 @@ export async function openTokens(
         looking = undefined;
       });
     }
-    // Who asks while the file is looked at waits too: nobody is let in by entries that are gone.
+    // A call during the check waits for it, so that entries that were removed let nobody in.
     await looking;
     return find(entries, token, now());
   };
@@ -130,7 +130,7 @@ async function read(file: string): Promise<string> {
 
 const gone = 'gone';
 
-/** Changes whenever the file was replaced, written or deleted. */
+/** A text that changes when the file is replaced, written or deleted. */
 async function markOf(file: string): Promise<string> {
   try {
     const { mtimeNs, size, ino } = await stat(file, { bigint: true });
@@ -141,9 +141,10 @@ async function markOf(file: string): Promise<string> {
   }
 }
 
-/** @throws SessionError INVALID_ARGUMENT naming the entry at fault, never its content */
+/** @throws SessionError INVALID_ARGUMENT that names the wrong entry, but not its content */
 export function parseTokens(text: string): Entry[] {
-  const hint = 'Write a JSON array of {"sha256", "user", "scopes"}; agent-sessions-mcp add-token makes them.';
+  const hint =
+    'Write a JSON array of {"sha256", "user", "scopes"}; agent-sessions-mcp add-token adds entries.';
   let content: unknown;
   try {
     content = JSON.parse(text);
@@ -168,7 +169,7 @@ export function parseTokens(text: string): Entry[] {
   return entries;
 }
 
-// Every entry is compared, in constant time each, so that the time tells nothing of which one was near.
+// Every entry is compared, each in constant time, so that the time taken does not depend on the token.
 function find(entries: readonly Entry[], token: string, now: number): Caller | undefined {
   const hash = hashToken(token);
   let found: Entry | undefined;

@@ -20,10 +20,10 @@ import { hostSessions, type SessionSettings } from './sessions-2025.ts';
 
 export interface EndpointOptions {
   settings: {
-    /** `stateless` serves clients of 2025 request by request: no cancelling, subscribing or asking the user. */
+    /** `stateless` serves clients of 2025 without sessions: no cancelling, no subscriptions, no questions to the user. */
     legacy: 'sessions' | 'stateless';
     sessions: SessionSettings;
-    /** False only in the benchmark that shows what the queue is for. */
+    /** Whether requests pass the admission queue. Only a benchmark sets it to false. */
     admissionQueue?: boolean | undefined;
   };
   served: ServedApp;
@@ -32,20 +32,20 @@ export interface EndpointOptions {
   authenticate?: Authenticate | undefined;
   metadata?: { url: string } | undefined;
   metrics?: Metrics | undefined;
-  /** Milliseconds without a word after which a client, or a proxy before it, hears that a call goes on. */
+  /** Milliseconds of silence after which a client, and proxies on the way, get a sign that a call is still running. */
   keepAliveMs?: number | undefined;
 }
 
 const defaultKeepAliveMs = 10_000;
 
-/** The endpoint of the protocol, for callers that are known. */
+/** The endpoint of the protocol, for callers that the gate has identified. */
 export interface Endpoint {
   serve(exchange: Exchange, principal: Principal): Promise<void>;
-  /** Ends sessions that nobody uses. */
+  /** Ends protocol sessions that are idle for too long. */
   endIdleSessions(): void;
-  /** Ends calls and streams of those whose token is no longer good. */
+  /** Ends calls and streams whose token is no longer valid. */
   endRevoked(): Promise<void>;
-  /** Ends streams, waits so long for calls under way, answers those that are left, and ends everything. */
+  /** Ends streams, waits up to `graceMs` for calls under way, answers the rest with an error, and ends everything. */
   close(graceMs: number): Promise<void>;
 }
 
@@ -70,7 +70,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     const { userId } = principal;
     const wait = limits.spend(userId, 1);
     if (wait > 0) return exhausted(exchange, 'rate', wait);
-    // What GET asks for is a stream of notifications; all else is over soon.
+    // GET opens a stream of notifications, which stays open; other requests end soon.
     const counted = method === 'GET' ? 'streams' : 'requests';
     const release = limits.take(userId, counted);
     if (release === undefined) return exhausted(exchange, counted, retryAfter[counted]);
@@ -146,7 +146,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   };
 }
 
-/** Calls back when the answer has been sent or the client is gone, also if that was before. */
+/** Calls back when the answer has been sent or the client has left; at once if that was before. */
 function onClose(res: ServerResponse, callback: () => void): void {
   if (res.closed) callback();
   else res.once('close', callback);
@@ -162,7 +162,7 @@ function rpcOf(body: unknown): RpcRequest | undefined {
   };
 }
 
-// The token stays here: nothing behind the gate has a use for it, and none may pass it on.
+// Without the token: nothing behind the gate needs it, and nothing may pass it on.
 function authInfoOf({ userId, scopes }: Principal, resourceMetadataUrl: string | undefined): AuthInfo {
   return {
     token: '',

@@ -1,4 +1,4 @@
-/** An error of the transport: JSON-RPC in the body, for clients that look there; `retryAfter` in seconds. */
+/** An error of the transport. Its body is a JSON-RPC error, which clients read. `retryAfter` is in seconds. */
 export interface RpcErrorOptions {
   code?: number | undefined;
   id?: string | number | null | undefined;

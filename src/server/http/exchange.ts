@@ -5,31 +5,31 @@ import type { Principal } from '../../model/principal.ts';
 import { type RpcErrorOptions, rpcErrorBody, rpcErrorHeaders } from './errors.ts';
 import { answer, type HeaderBag } from './io.ts';
 
-/** A request on its way. */
+/** A request and its answer. */
 export interface Exchange {
   req: IncomingMessage;
   res: ServerResponse;
-  /** In the answer, in the log and in reports of failures. */
+  /** The request id, which is in the answer and in the log. */
   id: string;
   path: string;
-  /** Headers that every answer to it carries. */
+  /** Headers of every answer to this request. */
   headers: HeaderBag;
   principal?: Principal;
-  /** What the body asks for. */
+  /** The JSON-RPC request in the body. */
   rpc?: RpcRequest;
 }
 
 export interface RpcRequest {
   method: string;
-  /** Of a call: the tool. */
+  /** The tool, for a tools/call. */
   tool?: string | undefined;
-  /** To answer; none for a notification. */
+  /** The ids to answer; none for a notification. */
   ids: RequestId[];
 }
 
 export function openExchange(req: IncomingMessage, res: ServerResponse): Exchange {
   const given = req.headers['x-request-id'];
-  // The id of a proxy where it sends a sane one, so that its log and ours meet.
+  // A valid id of a proxy is used, so that both logs have the same id.
   const id = typeof given === 'string' && /^[\w.-]{8,128}$/.test(given) ? given : randomUUID();
   return {
     req,
@@ -55,7 +55,7 @@ export function refuseMethod(exchange: Exchange, allowed: readonly string[]): vo
   refuse(exchange, 405, 'Method not allowed.', { headers: { allow: allowed.join(', ') } });
 }
 
-/** What an entry of the access log says. Nothing in it can be long, or a secret. */
+/** The fields of an entry in the access log. None can be long or a secret. */
 export function describeExchange(exchange: Exchange, ms: number): Record<string, unknown> {
   const { req, res, id, path, principal, rpc } = exchange;
   return {

@@ -10,31 +10,30 @@ import { corsHeaders, createGuard, type GuardSettings, preflightHeaders } from '
 export interface GateOptions {
   settings: GuardSettings & { path: string };
   log: Log;
-  /** Absent: everybody is `anonymous`. */
+  /** Absent: every caller is `anonymous`. */
   authenticate?: Authenticate | undefined;
   anonymous: Principal;
   metadata?: ResourceMetadata | undefined;
   /** Text for Prometheus; present when /metrics is switched on. */
   metricsText?: (() => Promise<string>) | undefined;
-  /** Rejects when the server could not do its work now. */
+  /** Rejects while the server cannot do its work. */
   ready(): Promise<void>;
 }
 
 const wellKnown = '/.well-known/oauth-protected-resource';
 
 /**
- * All that comes before the protocol. In this order: headers that contradict each other; health, which says nothing;
- * the Host; the public metadata; the Origin; the path; who is asking; metrics; whether the caller may come in at all.
- * The result is the caller of a request to the endpoint; every other request has been answered.
+ * Makes the checks before the protocol, in this order: repeated headers; health, which reveals nothing; Host; public
+ * metadata; Origin; path; authentication; metrics; the scope that every request needs. Resolves to the caller of a
+ * request to the endpoint. Every other request has then been answered.
  *
- * The path comes before the token: the few paths that are served are in the documentation, so nobody learns anything
- * from a 404, while a client with a wrong address, or one that looks for metadata that is not there, would take a 401
- * for a request to log in.
+ * The path is checked before the token. The served paths are documented, so a 404 reveals nothing, while a client with a
+ * wrong address, or one that looks for missing metadata, would take a 401 for a request to log in.
  */
 export function createGate(options: GateOptions): (exchange: Exchange) => Promise<Principal | undefined> {
   const { settings, authenticate, metadata, metricsText } = options;
   const guard = createGuard(settings);
-  // Behind a proxy the path may be another; the document is the same, and public.
+  // Behind a proxy the path may have a suffix. The document is public, so every such path gets it.
   const isMetadata = (path: string) => path === wellKnown || path.startsWith(`${wellKnown}/`);
 
   const isServed = (path: string) =>
@@ -43,7 +42,8 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
   async function admit(exchange: Exchange): Promise<Principal | undefined> {
     const { req, path } = exchange;
     const repeated = repeatedHeader(req.rawHeaders);
-    if (repeated !== undefined) return refused(exchange, 400, `The header ${repeated} is given twice.`);
+    if (repeated !== undefined)
+      return refused(exchange, 400, `The request has the header ${repeated} twice.`);
     if (path === '/healthz' || path === '/readyz') return health(exchange);
     if (!guard.isOurHost(req.headers.host)) return refused(exchange, 403, 'This Host is not served here.');
     if (metadata !== undefined && isMetadata(path)) return showMetadata(exchange, metadata.document);
@@ -74,7 +74,7 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
     answer(res, isWell ? 200 : 503, { ...headers, 'content-type': 'application/json' }, body);
   }
 
-  /** Public by its nature: it tells those without a token where to get one. */
+  /** Sends the metadata, which is public: it tells clients without a token where to get one. */
   function showMetadata(exchange: Exchange, document: object): undefined {
     const { req, res } = exchange;
     const headers = { ...exchange.headers, 'access-control-allow-origin': '*' };
@@ -86,7 +86,7 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
     else refuseMethod(exchange, ['GET', 'HEAD']);
   }
 
-  /** Whether the request goes on. A page that may read answers gets the headers for it here. */
+  /** Whether the Origin is allowed; otherwise the request is answered. Sets the headers that let a page read answers. */
   function admitOrigin(exchange: Exchange): boolean {
     const { req, res, path, headers } = exchange;
     const { origin } = req.headers;
@@ -98,7 +98,7 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
     if (standing === 'same' || origin === undefined) return true;
     const asksFor = req.headers['access-control-request-headers'];
     const isPreflight = req.method === 'OPTIONS' && 'access-control-request-method' in req.headers;
-    // A browser asks without credentials whether it may send them.
+    // A browser sends a preflight request without credentials, so it must be answered before authentication.
     if (isPreflight && path === settings.path) {
       answer(res, 204, { ...headers, ...preflightHeaders(origin, asksFor) });
       return false;
@@ -113,7 +113,7 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
       const verdict = await authenticate(exchange.req.headers.authorization);
       if (verdict.kind === 'caller') return verdict.principal;
       const fault = verdict.presented ? 'invalid_token' : undefined;
-      const message = verdict.presented ? 'The token is not valid.' : 'A bearer token is needed.';
+      const message = verdict.presented ? 'The token is not valid.' : 'The request needs a bearer token.';
       refuse(exchange, 401, message, { headers: challenge(fault, entryScope) });
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;
@@ -151,7 +151,7 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
   return admit;
 }
 
-/** Headers that mean one thing each. Of two, a proxy may go by the one and this server by the other. */
+/** Headers that may stand only once. Of two, a proxy might use one and this server the other. */
 const single = new Set([
   'host',
   'authorization',

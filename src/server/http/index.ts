@@ -19,8 +19,8 @@ export type HttpSettings = TransportOptions['settings'] &
   };
 
 /**
- * Serves the tools to many users over HTTP. Without authentication whoever reaches the port is the operator's
- * user, but no admin: on loopback that is any program of this machine.
+ * Serves the tools to many users over HTTP. Without authentication every caller is the operator's user, without the
+ * rights of an admin: on loopback any program of this machine can call.
  * @throws SessionError FAILED_PRECONDITION when it would listen to the network without authentication or a public URL
  */
 export async function startHttp(deps: ServerDeps, settings: HttpSettings, user: string): Promise<HttpServer> {
@@ -85,10 +85,14 @@ function limitCalls(limits: Limits, metrics: Metrics | undefined, around: Around
 }
 
 function tooManyCalls(most: number): SessionError {
-  return new SessionError('RESOURCE_EXHAUSTED', `You have ${most} calls under way, and that is the limit.`, {
-    hint: 'Wait for one of them to end, then call again.',
-    retryAfter: retryAfter.calls,
-  });
+  return new SessionError(
+    'RESOURCE_EXHAUSTED',
+    `You have reached the limit of ${most} calls at the same time.`,
+    {
+      hint: 'Wait for one of them to end, then call again.',
+      retryAfter: retryAfter.calls,
+    },
+  );
 }
 
 function metadataOf(settings: HttpSettings, port: number): ResourceMetadata | undefined {

@@ -1,19 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * Milliseconds after which a client that takes nothing of what it was sent is cut off. Long, since the system's
- * buffers let us see what it takes only a megabyte at a time.
+ * Milliseconds after which a client that reads nothing is disconnected. It is long because the system's buffers show
+ * only after about a megabyte that a client has read something.
  */
 const stallMs = 120_000;
 /** Bytes that a socket may buffer before the server waits for the client. */
 const freeBytes = 64 * 1024;
 
-/** Milliseconds that an answer waits for the rest of a body that nobody will read. */
+/** Milliseconds that an answer waits for the rest of a refused body. */
 const restMs = 5000;
 
 export type HeaderBag = Record<string, string | number>;
 
-/** A whole answer. While the body of its request is still coming, it waits, and in the end closes the connection. */
+/** Sends a whole answer. If the body of the request is still arriving, waits for it first, or closes the connection. */
 export function answer(
   res: ServerResponse,
   status: number,
@@ -26,7 +26,7 @@ export function answer(
     req.headers['content-length'] !== undefined || req.headers['transfer-encoding'] !== undefined;
   const unread = () => !req.complete && Number(req.headers['content-length'] ?? freeBytes) >= freeBytes;
   const write = () => {
-    // The request has been answered meanwhile.
+    // Somebody else has answered the request meanwhile.
     if (res.headersSent) return;
     const bytes = Buffer.byteLength(body);
     res.writeHead(status, {
@@ -37,12 +37,12 @@ export function answer(
     res.end(req.method === 'HEAD' ? undefined : body);
     if (bytes > freeBytes) cutOffWhenStalled(res, patienceMs);
   };
-  // A body that flows is being dropped already: somebody has waited for it.
+  // A flowing body is being read or dropped already.
   if (hasBody && unread() && !req.readableFlowing) skipBody(req, restMs).then(write);
   else write();
 }
 
-/** The body of a request, or why there is none. */
+/** Reads the body of a request, or tells why there is none. */
 export function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer | 'too large' | 'gone'> {
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
@@ -64,8 +64,8 @@ export function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer
 }
 
 /**
- * Reads what is left of a body and drops it. A connection that is closed with bytes unread is reset, and its
- * client, which may send all before it looks for an answer, never sees one.
+ * Reads the rest of a body and drops it. Closing a connection with unread bytes resets it, and a client that sends its
+ * whole request before it reads would never see the answer.
  */
 export function skipBody(req: IncomingMessage, patienceMs: number): Promise<void> {
   return new Promise((resolve) => {
@@ -79,7 +79,7 @@ export function skipBody(req: IncomingMessage, patienceMs: number): Promise<void
   });
 }
 
-/** Writes what a web-standard handler answered. Resolves when all is handed over or the client is gone. */
+/** Sends the answer of a web-standard handler. Resolves when all is written or the client has left. */
 export async function send(
   res: ServerResponse,
   response: Response,
@@ -92,7 +92,7 @@ export async function send(
   if (body === null || !response.headers.get('content-type')?.startsWith('text/event-stream'))
     return answer(res, response.status, headers, body === null ? '' : await response.text(), patienceMs);
   if (!res.headersSent) res.writeHead(response.status, headers);
-  // The client waits for the headers of a stream on which nothing has happened yet.
+  // The client waits for the headers, also while the stream has no event yet.
   res.flushHeaders();
   const reader = body.getReader();
   const onClose = () => {
@@ -112,7 +112,7 @@ export async function send(
   }
 }
 
-/** Resolves when the client has taken what was written, or is cut off because it took nothing of it. */
+/** Resolves when the client has read what was written, or was disconnected because it read nothing. */
 function drained(res: ServerResponse, patienceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
@@ -128,16 +128,16 @@ function drained(res: ServerResponse, patienceMs: number): Promise<void> {
 }
 
 /**
- * Node's own time-out of a socket: it begins anew with every byte that the client takes, so that slow clients are
- * served whole, and closes the connection when nobody listens to it.
+ * Sets Node's time-out of the socket. It restarts with every byte that the client reads, so that slow clients get the
+ * whole answer, and closes the connection when it passes.
  */
 function cutOffWhenStalled(res: ServerResponse, patienceMs: number): void {
   res.socket?.setTimeout(patienceMs);
 }
 
 /**
- * The request as the protocol's library takes it, without a body and without credentials: these were looked
- * at, and nothing behind this point has a use for them.
+ * The request for the protocol's library, without body and credentials: both have been read, and nothing behind this
+ * point needs them.
  */
 export function toRequest(req: IncomingMessage, id: string, signal: AbortSignal): Request {
   const headers = new Headers();
@@ -148,8 +148,8 @@ export function toRequest(req: IncomingMessage, id: string, signal: AbortSignal)
   }
   headers.set('x-request-id', id);
   const request = new Request('http://localhost/', { method: req.method ?? 'GET', headers });
-  // Given to the constructor, the signal would be followed by a second one, through weak references and a
-  // finalizer for each request, which under load keep the garbage collector busy.
+  // The constructor would make a second signal that follows this one through weak references and a finalizer, which
+  // under load keep the garbage collector busy.
   Object.defineProperty(request, 'signal', { value: signal });
   return request;
 }

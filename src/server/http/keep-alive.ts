@@ -8,9 +8,9 @@ const streamHeaders = {
 };
 
 /**
- * Sends an answer that may take long. A call without progress is answered with one JSON body, before which nothing
- * can be sent; so when it takes long, the answer becomes a stream of server-sent events, which the protocol allows
- * for every request, with comments that keep it alive until the JSON comes as its only event.
+ * Sends an answer that may take long. Nothing can be sent before a JSON body. A slow answer therefore becomes a stream
+ * of server-sent events, which the protocol allows for every request: comments keep the connection alive until the JSON
+ * comes as the only event.
  */
 export async function sendWhenReady(
   { req, res, headers }: { req: IncomingMessage; res: ServerResponse; headers: HeaderBag },
@@ -21,7 +21,7 @@ export async function sendWhenReady(
   const beat = setInterval(() => {
     if (res.writableEnded || res.destroyed) return;
     if (!res.headersSent) res.writeHead(200, { ...headers, ...streamHeaders });
-    // A client that takes nothing is sent nothing more.
+    // A client that reads nothing gets nothing more.
     if (!res.writableNeedDrain) res.write(': keepalive\n\n');
   }, everyMs);
   try {

@@ -1,25 +1,25 @@
 /**
- * What one user may use at once, and how fast. Counted per process. Written by hand: packages for rate limits
- * count requests by address, and this counts calls, streams, sessions and bytes by user, and gives places back.
+ * How much one user may use at the same time, and how fast, counted per process. It is our own code because packages for
+ * rate limits count requests by address, and this counts calls, streams, sessions and bytes by user, and frees them.
  */
 export interface LimitSettings {
-  /** Requests a second in the long run; 0: no limit. */
+  /** Requests a second on average; 0: no limit. */
   requestsPerSecond: number;
   /** Requests that may come at once after a pause. */
   burst: number;
   /** Requests under way. */
   requests: number;
-  /** Tool calls under way, those whose caller has gone included. */
+  /** Tool calls under way, also those whose caller has left. */
   calls: number;
   /** Open streams of notifications. */
   streams: number;
   /** Protocol sessions of 2025. */
   sessions: number;
-  /** Resource addresses that are listened to. */
+  /** Subscribed resource addresses. */
   subscriptions: number;
   /** Bytes of one request body. */
   bodyBytes: number;
-  /** Bytes of request bodies under way. */
+  /** Bytes of all request bodies that are being read. */
   bodiesBytes: number;
 }
 
@@ -49,15 +49,15 @@ export const retryAfter: Record<Counted, number> = {
 
 export interface Limits {
   readonly settings: LimitSettings;
-  /** Spends requests of the user's rate. Returns 0, or the seconds until there are enough. */
+  /** Counts requests against the user's rate. Returns 0, or the seconds after which they would be allowed. */
   spend(userId: string, requests: number): number;
-  /** Takes one of a limited number; the result gives it back, once. Undefined: none is left. */
+  /** Reserves an amount. Returns a function that frees it, or undefined when the limit is reached. */
   take(userId: string, what: Counted, amount?: number): (() => void) | undefined;
-  /** Takes a place for a call. Where none is left, the user's oldest abandoned call is ended for it. */
+  /** Reserves a call. When the limit is reached, ends the user's oldest abandoned call first. */
   takeCall(userId: string): Promise<(() => void) | undefined>;
-  /** Notes a call whose caller can no longer get its answer, and how it is ended; the result forgets it. */
+  /** Notes a call whose caller can no longer get its answer, with the way to end it. Returns a function that forgets it. */
   abandonCall(userId: string, end: () => void): () => void;
-  /** How much all users together have taken. */
+  /** The amount that all users together have reserved. */
   total(what: Counted): number;
 }
 
@@ -65,16 +65,16 @@ interface Account {
   saved: number;
   at: number;
   used: Record<Counted, number>;
-  /** Ends of abandoned calls, the oldest first. */
+  /** Functions that end the abandoned calls, the oldest first. */
   abandoned: Set<() => void>;
-  /** Told when a call gives its place back. */
+  /** Called when a call ends and frees its place. */
   waiting: Set<() => void>;
 }
 
 /** Milliseconds that an abandoned call has to end when its place is needed. */
 const endingMs = 1000;
 
-/** Number of accounts from which idle ones are forgotten. */
+/** The number of accounts above which idle ones are dropped. */
 const manyAccounts = 1000;
 
 export function createLimits(settings: LimitSettings, now: () => number = () => performance.now()): Limits {
@@ -104,7 +104,7 @@ export function createLimits(settings: LimitSettings, now: () => number = () => 
     of.at = at;
   }
 
-  /** An account in its initial state need not be kept: the next request makes it again. */
+  /** Drops accounts in their initial state: the next request makes them again. */
   function forget(): void {
     for (const [userId, of] of accounts) {
       refill(of);

@@ -12,25 +12,25 @@ export interface TransportOptions extends Omit<GateOptions, 'metadata'>, Omit<En
   settings: GateOptions['settings'] &
     EndpointOptions['settings'] & {
       port: number;
-      /** TCP connections of all clients. */
+      /** Most TCP connections of all clients together. */
       connections: number;
-      /** A line in the log for every request. */
+      /** Whether every request gets a line in the log. */
       accessLog: boolean;
     };
-  /** For the port that the server got. */
+  /** Makes the metadata, once the port is known. */
   metadata?: ((port: number) => ResourceMetadata | undefined) | undefined;
-  /** Milliseconds between two looks at idle sessions, and at whether those who call still may. */
+  /** Milliseconds between two checks for idle sessions and revoked tokens. */
   checkMs?: number | undefined;
 }
 
 export interface HttpServer {
-  /** Of the endpoint, as a client on this machine writes it. */
+  /** The endpoint's URL for clients on this machine. */
   url: string;
   /** Resolves when the server has ended. */
   closed: Promise<void>;
   /**
-   * Ends streams, lets calls under way finish for so many milliseconds, answers the rest, and ends. For a while new
-   * requests are told when to come again, so that nobody is met by a closed port before a load balancer has noticed.
+   * Ends streams, waits up to `graceMs` milliseconds for calls under way, answers the rest with an error, and ends. For
+   * a few seconds new requests still get a 503 with Retry-After, so that a load balancer notices before the port closes.
    */
   close(graceMs?: number): Promise<void>;
 }
@@ -39,15 +39,15 @@ const defaultCheckMs = 5000;
 /** Below the 10 s after which Docker forces the end of a container (Kubernetes: 30 s). */
 const defaultGraceMs = 8000;
 const reachableMs = 3000;
-/** Milliseconds that the body of a request has to arrive that is refused because the server ends. */
+/** Milliseconds to wait for the body of a request that is refused because the server ends. */
 const restMs = 500;
-/** Milliseconds that last answers have to get out. */
+/** Milliseconds to wait until the last answers are sent. */
 const flushMs = 1000;
 
 /**
- * Serves both eras of the protocol over plain HTTP. Written by hand on node:http, because the SDK's handler for Node
- * reads and parses bodies twice (`npm run bench -- http` compares them), and the frameworks it has adapters for answer
- * errors in HTML and bring limits of their own.
+ * Serves both eras of the protocol over plain HTTP. It is our own code on node:http because the SDK's handler for Node
+ * reads and parses bodies twice (`npm run bench -- http` compares both), and the frameworks that the SDK has adapters
+ * for answer errors in HTML and have limits of their own.
  * @throws SessionError when it cannot listen
  */
 export async function startTransport(options: TransportOptions): Promise<HttpServer> {
@@ -85,7 +85,7 @@ export async function startTransport(options: TransportOptions): Promise<HttpSer
   );
   server.headersTimeout = 15_000;
   server.requestTimeout = 60_000;
-  // Longer than clients keep theirs, so that none sends on a connection that is just being closed.
+  // Longer than clients keep idle connections, so that none sends on a connection that the server is closing.
   server.keepAliveTimeout = 65_000;
   server.maxConnections = settings.connections;
   let ended: () => void = () => {};
@@ -137,10 +137,10 @@ interface Answers {
   endpoint: ReturnType<typeof createEndpoint>;
 }
 
-/** A host name or address as it stands in a URL. */
+/** A host name or address as it is written in a URL. */
 export const urlHost = (host: string): string => (host.includes(':') ? `[${host}]` : host);
 
-/** Where a client on this machine finds the endpoint. */
+/** The endpoint's URL for a client on this machine. */
 export const endpointUrl = ({ host, port, path }: { host: string; port: number; path: string }): string =>
   `http://${urlHost(reachable(host))}:${port}${path}`;
 

@@ -2,11 +2,11 @@ import type { Meter } from '@opentelemetry/api';
 import { durationBounds } from '../mcp/telemetry.ts';
 import type { Counted, Limits } from './limits.ts';
 
-/** Measurements of HTTP; tool calls have their own. No attribute holds text that a caller wrote. */
+/** Metrics of HTTP; telemetry.ts has those of tool calls. No attribute holds text of a caller. */
 export interface Metrics {
-  /** A request that was answered. */
+  /** Counts a request that was answered. */
   request(method: string, status: number, seconds: number): void;
-  /** A request or call that a limit refused. */
+  /** Counts a request or call that a limit refused. */
   refused(limit: string): void;
 }
 
@@ -20,7 +20,7 @@ const gauges: Record<string, Counted> = {
   subscriptions: 'subscriptions',
 };
 
-/** Measures for every meter; undefined while nobody collects any. */
+/** Metrics for all meters; undefined when nobody collects metrics. */
 export function createMetrics(meters: readonly Meter[], limits: Limits): Metrics | undefined {
   if (meters.length === 0) return undefined;
   const all = meters.map((meter) => {

@@ -13,25 +13,25 @@ import { ownerKey } from './sessions-2025.ts';
 export interface OpenRequest {
   exchange: Exchange;
   principal: Principal;
-  /** Ends the work behind it. */
+  /** Ends the work of the request. */
   end: AbortController;
-  /** Of a POST in a session of 2025: the work that is not tied to the connection. */
+  /** For a POST in a session of 2025: its requests, whose work does not end with the connection. */
   pending?: PendingRequests | undefined;
-  /** Of a stream of notifications: ends it in good order. */
+  /** For a stream of notifications: ends it without an error. */
   endStream?: (() => void) | undefined;
 }
 
-/** The requests that are under way, so that they can be ended from this side. */
+/** The requests that are under way, so that the server can end them. */
 export interface OpenRequests {
   add(request: OpenRequest): void;
-  /** Ends the requests of those whose token is no longer good. */
+  /** Ends the requests whose token is no longer valid. */
   endRevoked(authenticate: Authenticate, challenge: Record<string, string>): Promise<void>;
-  /** Ends streams, waits so long for all else, and answers what is left with when to call again. */
+  /** Ends streams, waits up to `graceMs` for the other requests, and answers the rest with a 503 and Retry-After. */
   close(graceMs: number): Promise<void>;
 }
 
 const pollMs = 20;
-/** Seconds after which another server may have taken the place of one that ends. */
+/** Seconds after which a client may call again, since another server may have taken over. */
 export const restartSeconds = 1;
 
 export function createOpenRequests(): OpenRequests {
@@ -45,11 +45,11 @@ export function createOpenRequests(): OpenRequests {
     },
 
     async endRevoked(authenticate, challenge) {
-      // Many requests come with the same token.
+      // Many requests have the same token, so each token is checked once.
       const verdicts = new Map<string | undefined, Promise<Verdict | undefined>>();
       for (const request of [...open.values()]) {
         const { authorization } = request.exchange.req.headers;
-        // An issuer that cannot be asked just now has not taken its word back.
+        // A token counts as valid while its issuer cannot be reached.
         const asked = verdicts.get(authorization) ?? authenticate(authorization).catch(() => undefined);
         verdicts.set(authorization, asked);
         const verdict = await asked;

@@ -1,22 +1,22 @@
 import { isLoopback } from '../../net/loopback.ts';
 
 export interface GuardSettings {
-  /** Where the server listens. */
+  /** The host that the server listens on. */
   host: string;
-  /** Names by which it may be called besides; with or without a port. */
+  /** Other names by which clients may call the server, with or without a port. */
   allowedHosts: readonly string[];
-  /** Origins of web pages that may call it, such as https://app.example. */
+  /** Origins of web pages that may call the server, such as https://app.example. */
   allowedOrigins: readonly string[];
-  /** The address that clients use, if it is not the one listened on. */
+  /** The address that clients use, if it differs from the one that the server listens on. */
   publicUrl?: string | undefined;
 }
 
 export interface Guard {
-  /** Whether the Host header names this server: another name is a page that rebinds its own (DNS rebinding). */
+  /** Whether the Host header names this server. Another name can come from a page that uses DNS rebinding. */
   isOurHost(host: string | undefined): boolean;
   /**
-   * What the Origin header allows: `cors` a page that may read our answers; `same` none, or a page of this
-   * machine, which may call but gets no leave to read; `no` anybody else's, `null` included.
+   * What an Origin may do. `cors`: an allowed page, which may call and read answers. `same`: no Origin, or a page of this
+   * machine, which may call but gets no headers to read answers. `no`: every other page, also the origin `null`.
    */
   originOf(origin: string | undefined): 'cors' | 'same' | 'no';
 }
@@ -28,7 +28,7 @@ export function createGuard(settings: GuardSettings): Guard {
     ...settings.allowedHosts.map((host) => host.toLowerCase()),
     ...(own === undefined ? [] : [own.host, own.hostname]),
   ]);
-  // Off loopback every call needs a token, which a rebinding page has not; the names may be unknown to us.
+  // A server that is not on loopback requires tokens, which a rebinding page does not have, and may have any name.
   const anyHost = !local && hosts.size === 0;
   const origins = new Set([...settings.allowedOrigins, ...(own === undefined ? [] : [own.origin])]);
   return {
@@ -61,9 +61,9 @@ const requestHeaders = [
 ];
 const responseHeaders = 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after, x-request-id';
 
-/** The answer to a browser that asks whether a page may call. */
+/** The headers that answer a browser's preflight request. */
 export function preflightHeaders(origin: string, asked: string | undefined): Record<string, string> {
-  // Arguments that travel as headers have names of their own, which a wildcard does not cover.
+  // Clients of 2026 send some arguments as headers. "*" does not allow them for requests with credentials.
   const params = (asked ?? '')
     .split(',')
     .map((name) => name.trim().toLowerCase())
@@ -77,7 +77,7 @@ export function preflightHeaders(origin: string, asked: string | undefined): Rec
   };
 }
 
-/** Lets the page of this origin read an answer. */
+/** The headers that let a page of this origin read an answer. */
 export function corsHeaders(origin: string): Record<string, string> {
   return {
     'access-control-allow-origin': origin,

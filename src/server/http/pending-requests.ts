@@ -8,7 +8,7 @@ import { isObject } from '../../model/json.ts';
 /** The requests of one POST that have no answer yet. */
 export interface PendingRequests {
   ids(): RequestId[];
-  /** Ends the work on them, as if the client had cancelled them for this reason. */
+  /** Ends them as if the client had cancelled them with this reason. */
   cancel(reason: string): void;
   /** Called with each request that gets its answer or is cancelled. */
   onSettled(callback: (id: RequestId) => void): void;
@@ -20,9 +20,9 @@ interface Post {
 }
 
 /**
- * Follows the requests of a protocol session of 2025. The SDK answers no request that was cancelled, and ends the
- * stream of a POST only when each of its requests has been answered: without this, the stream of a cancelled call
- * would stay open, and count, until its client breaks it.
+ * Follows the requests of a protocol session of 2025. The SDK does not answer cancelled requests, but ends the stream of
+ * a POST only when all of its requests are answered. Without this code the stream of a cancelled call would stay open,
+ * and count against the limits, until its client disconnects.
  */
 export function followRequests(transport: WebStandardStreamableHTTPServerTransport) {
   const posts = new Map<RequestId, Post>();
@@ -43,7 +43,7 @@ export function followRequests(transport: WebStandardStreamableHTTPServerTranspo
   };
 
   return {
-    /** Notes the requests of a POST before it is handed over. */
+    /** Notes the requests of a POST. Call it before the SDK gets the POST. */
     begin(body: unknown): PendingRequests {
       const post: Post = { ids: new Set(requestIdsOf(body)), callbacks: [] };
       for (const id of post.ids) posts.set(id, post);
@@ -60,7 +60,7 @@ export function followRequests(transport: WebStandardStreamableHTTPServerTranspo
         },
       };
     },
-    /** Settles what a POST has cancelled, once it has been handed over. */
+    /** Settles the requests that a POST has cancelled. Call it after the SDK got the POST. */
     settleCancelled(body: unknown): void {
       for (const message of messagesOf(body))
         if (message.method === 'notifications/cancelled' && isObject(message.params)) {

@@ -1,15 +1,15 @@
 import type { Meter } from '@opentelemetry/api';
 
-/** How Prometheus names what the semantic conventions name otherwise. */
+/** Names for Prometheus, in place of those of OpenTelemetry's semantic conventions. */
 const names = {
   'mcp.server.operation.duration': 'agent_sessions_tool_call_seconds',
   'http.server.request.duration': 'agent_sessions_http_request_seconds',
 };
 
 /**
- * Collects for /metrics, by OpenTelemetry's own exporter: traces and metrics are one system, whoever reads them. It
- * is a development dependency because the build puts it into a chunk of dist/ (58 kB), which is loaded only when
- * /metrics is switched on; prom-client would have been as large, and a second set of measures.
+ * Collects metrics for /metrics with OpenTelemetry's Prometheus exporter, so that traces and metrics are one system. The
+ * exporter is a development dependency: the build puts it into a chunk of dist/ (58 kB), which is loaded only when
+ * /metrics is switched on. prom-client is as large, and would be a second set of metrics.
  */
 export async function openPrometheus(): Promise<{ meter: Meter; text(): Promise<string> }> {
   const [{ MeterProvider }, { PrometheusExporter, PrometheusSerializer }] = await Promise.all([
@@ -21,7 +21,7 @@ export async function openPrometheus(): Promise<{ meter: Meter; text(): Promise<
     readers: [reader],
     views: Object.entries(names).map(([instrumentName, name]) => ({ instrumentName, name })),
   });
-  // No timestamps, and no labels but our own.
+  // Without timestamps, and without labels of the exporter.
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
   return {
     meter: provider.getMeter('agent-sessions-mcp'),

@@ -1,13 +1,13 @@
 import type { Backend } from '../../backend/types.ts';
 
 /**
- * Milliseconds for which a result of the check is used again. A service counts requests against quotas, so a
- * backend without a cheap check is asked less often.
+ * Milliseconds for which a result of the check is used again. For a backend without a check of its own, a list is
+ * requested, which counts against the service's quota, so that is done less often.
  */
 const freshMs = { ownCheck: 1000, listing: 5000 };
 const timeoutMs = 2000;
 
-/** A check that rejects when the backend could not do its work now: write, or where it cannot tell, answer. */
+/** Returns a check that rejects while the backend cannot write or, if it has no such check, does not answer. */
 export function createReadiness(
   backend: Backend | undefined,
   app: string,
@@ -23,7 +23,7 @@ export function createReadiness(
       backend?.ready?.() ??
       backend?.sessions?.list?.({ app: backend.defaultApp ?? app, userId, pageSize: 1 });
     answer = within(timeoutMs, work ?? Promise.resolve());
-    // Nobody may be waiting when it fails.
+    // Without a handler a failure that nobody waits for would end the process.
     answer.catch(() => {});
     return answer;
   };

@@ -3,13 +3,13 @@ import { type Exchange, refuse } from './exchange.ts';
 import { readBody } from './io.ts';
 import { type Limits, retryAfter } from './limits.ts';
 
-/** Bytes of a body that the rate of requests takes for one more request. */
+/** Bytes of a body that count as one more request against the rate. */
 const requestBytes = 64 * 1024;
 
-/** Refuses a request for a limit that is reached. */
+/** Refuses a request because a limit is reached. */
 export type Exhausted = (exchange: Exchange, limit: string, seconds: number) => void;
 
-/** Reads the JSON body of a request, once; undefined when the request has been refused. */
+/** Reads the JSON body of a request. Undefined: the request has been refused. */
 export async function receiveJson(
   exchange: Exchange,
   userId: string,
@@ -30,7 +30,7 @@ export async function receiveJson(
     const body = await readBody(exchange.req, most);
     if (body === 'gone') return undefined;
     if (body === 'too large') return refused(413, tooLarge);
-    // Parsing holds up everybody, so what takes as long as many requests counts as many.
+    // Parsing blocks the event loop for everybody, so a large body counts as many requests.
     const late = limits.spend(userId, Math.floor(body.length / requestBytes));
     if (late > 0) return void exhausted(exchange, 'rate', late);
     const decoded = decodeMessage(body);
@@ -39,7 +39,7 @@ export async function receiveJson(
       return void refuse(exchange, 400, fault.message, { code: fault.code, id });
     }
     const { value } = decoded;
-    // A batch is one request for each of its messages.
+    // Each message of a batch counts as a request.
     const wait = Array.isArray(value) ? limits.spend(userId, value.length - 1) : 0;
     return wait > 0 ? void exhausted(exchange, 'rate', wait) : { value };
   } finally {

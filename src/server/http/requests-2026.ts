@@ -18,21 +18,21 @@ export interface RequestCall {
   tool?: string | undefined;
 }
 
-/** The protocol since 2026-07-28: every request by itself. */
+/** The protocol since 2026-07-28, in which every request stands alone. */
 export interface RequestHandler {
-  /** Whether a request is one of 2025 or before. */
+  /** Whether a request is of the era of 2025 or earlier. */
   isLegacy(request: Request, body: unknown): Promise<boolean>;
   fetch(request: Request, call: RequestCall): Promise<Response>;
-  /** Addresses that the body of a subscriptions/listen names. */
+  /** The addresses in the body of a subscriptions/listen. */
   addressesOf(body: unknown): string[];
-  /** Answers a subscriptions/listen; `end` ends its stream in good order. */
+  /** Answers a subscriptions/listen; `end` ends its stream without an error. */
   listen(request: Request, call: RequestCall): Promise<{ response: Response; end(): void }>;
   close(): Promise<void>;
 }
 
 export interface RequestHandlerOptions {
   served: ServedApp;
-  /** Answers requests of 2025 too, each by itself. */
+  /** Whether it also answers requests of 2025, without sessions. */
   servesLegacy: boolean;
   keepAliveMs: number;
   onerror(error: Error): void;
@@ -44,13 +44,13 @@ export function createRequestHandler({
   keepAliveMs,
   onerror,
 }: RequestHandlerOptions): RequestHandler {
-  // The library hands its factory the request: that is how the factory finds whom it builds for.
+  // The library passes the request to its factory, which finds the caller by it.
   const calls = new WeakMap<Request, RequestCall>();
   const factory: McpServerFactory = ({ era, requestInfo }) => {
     const call = requestInfo === undefined ? undefined : calls.get(requestInfo);
     if (call === undefined) throw new Error('A request arrived without passing the gate.');
     const server = served.build(call.principal, call.tool);
-    // Request by request there is nowhere to send the updates of 2025 to.
+    // Without a session there is no stream for the updates of 2025.
     if (era === 'legacy' && server.server.getCapabilities().resources !== undefined)
       server.server.registerCapabilities({ resources: { subscribe: false } });
     return server;
@@ -73,7 +73,7 @@ export function createRequestHandler({
     fetch: (request, call) => handle(handler, request, call),
     addressesOf,
     async listen(request, call) {
-      // A handler for this one stream: its bus carries what this principal may see, and lives as long.
+      // This stream has a handler of its own, because the bus must carry only what this principal may see.
       const own: McpHttpHandler = createMcpHandler(factory, {
         legacy: 'reject',
         onerror,

@@ -19,7 +19,7 @@ import { followRequests, type PendingRequests, requestIdsOf } from './pending-re
 export interface SessionSettings {
   /** Seconds without a request or an open stream after which a session ends. */
   idleSeconds: number;
-  /** Sessions of all users. */
+  /** Most sessions of all users together. */
   most: number;
 }
 
@@ -32,16 +32,16 @@ interface SessionCall {
 
 interface SessionAnswer {
   response: Response;
-  /** To be called when the answer has been sent or the client is gone. */
+  /** Call it when the answer has been sent or the client has left. */
   done(): void;
-  /** Of a POST that a session took: what it has still to answer. */
+  /** For a POST in a session: its requests that have no answer yet. */
   pending?: PendingRequests | undefined;
 }
 
 /** The sessions of clients of 2025 and before. */
 export interface Sessions {
   handle(request: Request, call: SessionCall): Promise<SessionAnswer>;
-  /** Ends sessions that nobody has used for long. */
+  /** Ends sessions that are idle for too long. */
   reap(): void;
   close(): Promise<void>;
 }
@@ -55,7 +55,7 @@ interface Session {
   lastUsed: number;
 }
 
-/** Who a session belongs to: its surface was made for this user and this standing. */
+/** The owner of a session: the user, and whether they are an admin, since admins get other tools. */
 export const ownerKey = ({ userId, admin }: Principal): string => JSON.stringify([userId, admin]);
 
 export function hostSessions(
@@ -64,7 +64,7 @@ export function hostSessions(
   settings: SessionSettings & { keepAliveMs: number },
   now: () => number = Date.now,
 ): Sessions {
-  // In the order of last use: a session that is used is put in anew.
+  // In the order of last use: using a session inserts it again at the end.
   const sessions = new Map<string, Session>();
   function use(id: string, session: Session): () => void {
     session.open += 1;
@@ -78,8 +78,8 @@ export function hostSessions(
   }
 
   /**
-   * Makes room by ending the owner's session that has been unused longest; whether there was one. There are clients
-   * that open a session for every call and never end it.
+   * Ends the owner's session that has been unused longest, and returns whether there was one. Some clients open a
+   * session for every call and never end it.
    */
   function endOldestUnused(owner: string): boolean {
     for (const session of sessions.values())
@@ -115,8 +115,8 @@ export function hostSessions(
   }
 
   /**
-   * A lost connection does not cancel, says the specification. So the calls whose answer nobody can get any more
-   * go on, until their places are needed.
+   * Marks calls whose answer nobody can get any more. By the specification of 2025 a lost connection does not cancel, so
+   * they go on until the user's limit of calls is reached.
    */
   function abandon(pending: PendingRequests, { userId }: Principal): void {
     if (pending.ids().length === 0) return;
@@ -130,7 +130,7 @@ export function hostSessions(
     const { principal } = call;
     const owner = ownerKey(principal);
     if (sessions.size >= settings.most && !endOldestUnused(owner))
-      return refused(503, 'The server has no room for another protocol session.', {
+      return refused(503, 'The server has reached its limit of protocol sessions.', {
         retryAfter: retryAfter.sessions,
       });
     const take = () => limits.take(principal.userId, 'sessions');
@@ -174,7 +174,7 @@ export function hostSessions(
       const id = request.headers.get('mcp-session-id');
       if (id !== null) {
         const session = sessions.get(id);
-        // A session id is no credential: to others the session does not exist.
+        // A session id is not a credential: for other users the session does not exist.
         if (session === undefined || session.owner !== ownerKey(call.principal))
           return refused(404, 'Session not found', { code: -32001 });
         return handOver(session, request, call, use(id, session));
@@ -202,7 +202,7 @@ const refused = (...answer: Parameters<typeof rpcError>): SessionAnswer => ({
   done() {},
 });
 
-/** What is wrong with a request that means to be an initialize. */
+/** The fault of a malformed initialize request; undefined for other requests. */
 function faultOfInitialize(body: unknown): string | undefined {
   if (!isObject(body) || body.method !== 'initialize') return undefined;
   const { issues = [] } = specTypeSchemas.InitializeRequest['~standard'].validate(body);
@@ -213,7 +213,7 @@ function faultOfInitialize(body: unknown): string | undefined {
   return `The initialize request is malformed. ${faults.join('; ') || 'It needs an id.'}`;
 }
 
-/** Answers resources/subscribe, address by address, and tells the session of changes. */
+/** Answers resources/subscribe and notifies the session of changes. */
 function watchAddresses(server: McpServer, served: ServedApp, principal: Principal, limits: Limits) {
   const held = new Map<string, () => void>();
   const drop = (uri: string) => {

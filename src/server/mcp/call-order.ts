@@ -1,13 +1,13 @@
 import { allTools } from '../../tools/index.ts';
 import type { Around } from './deps.ts';
 
-/** Milliseconds that a read waits for writes before it; a service that hangs must not hold up everything. */
+/** Milliseconds that a read waits for earlier writes, so that a service that hangs does not hold up all reads. */
 const longestWaitMs = 5000;
 
 /**
- * For one connection: a call that reads begins when the writes that came before it have been answered, so that
- * a client that sends several calls at once finds what it has just written. Writes go on side by side, and calls
- * that wait by their nature are left alone.
+ * Orders the calls of one connection: a call that reads begins when all earlier writes have been answered, so that a
+ * client that sends several calls at once reads what it has just written. Writes run side by side. Tools that wait for
+ * something are not delayed.
  */
 export function readsAfterWrites(around: Around): Around {
   const toolOf = new Map(allTools.map((tool) => [tool.name, tool]));

@@ -12,7 +12,7 @@ import { SessionError } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Tool, ToolContext } from '../../tools/support/define.ts';
 
-/** What an open question was about; travels through the client, signed. */
+/** What a question to the user is about. The client sends it back, signed by this server. */
 interface Asked {
   tool: string;
   about: string;
@@ -29,10 +29,10 @@ export function confirmationCodec(
 }
 
 /**
- * Settles whether a destructive tool may run. Where the client can ask the user, the user is asked, and the
- * answer counts only together with the signed state of the question it answers, for the version of the
- * object that the question was about. Elsewhere the argument `confirm: true` stands for the user's word.
- * Returns undefined when it may run, or the question to send.
+ * Decides whether a destructive tool may run. If the client can ask its user, the user is asked. The answer counts only
+ * with the signed state of its question, and only while the object has the version that the question was about. For
+ * other clients the argument `confirm: true` is enough.
+ * @returns undefined when the tool may run, else the question to send
  * @throws SessionError CANCELLED when the user declined, FAILED_PRECONDITION when nobody was asked
  */
 export async function settleConfirmation(
@@ -45,9 +45,13 @@ export async function settleConfirmation(
   const { question, version } = await tool.confirm(args, ctx);
   if (!canAsk(mcp.server, mcp.ctx)) {
     if (args.confirm === true) return undefined;
-    throw new SessionError('FAILED_PRECONDITION', 'This needs the user’s confirmation. Nothing was done.', {
-      hint: 'Ask the user; if they agree, call again with confirm: true.',
-    });
+    throw new SessionError(
+      'FAILED_PRECONDITION',
+      'The call needs the user’s confirmation. Nothing was done.',
+      {
+        hint: 'Ask the user; if they agree, call again with confirm: true.',
+      },
+    );
   }
   const about = JSON.stringify([ctx.backend.name, ctx.owner, args]);
   const asked = mcp.ctx.mcpReq.requestState<Asked>();
@@ -55,7 +59,7 @@ export async function settleConfirmation(
   const isAnswer = asked?.tool === tool.name && asked.about === about && asked.version === version;
   if (isAnswer && answer.kind === 'elicit') {
     if (answer.action === 'accept' && answer.content?.confirm === true) return undefined;
-    throw new SessionError('CANCELLED', 'The user did not agree; nothing was done.', {
+    throw new SessionError('CANCELLED', 'The user did not agree. Nothing was done.', {
       hint: 'Do not repeat the call unless the user asks for it.',
     });
   }
@@ -65,12 +69,12 @@ export async function settleConfirmation(
   });
 }
 
-/** Whether the client behind this call can put a form before its user. */
+/** Whether the client of this call can show its user a form. */
 function canAsk(server: McpServer, ctx: ServerContext): boolean {
   const envelope: unknown = ctx.mcpReq.envelope;
   const modern = isObject(envelope) ? envelope['io.modelcontextprotocol/clientCapabilities'] : undefined;
   const capabilities = modern ?? server.server.getClientCapabilities();
   if (!isObject(capabilities) || !isObject(capabilities.elicitation)) return false;
-  // An empty object is how clients of 2025 declare forms.
+  // Clients of 2025 declare forms by an empty object.
   return Object.keys(capabilities.elicitation).length === 0 || isObject(capabilities.elicitation.form);
 }

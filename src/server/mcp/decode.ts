@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { isObject } from '../../model/json.ts';
 
-/** A refusal by JSON-RPC's rules, for what is not even a message. */
+/** A JSON-RPC error for bytes that are not a message. */
 export interface WireFault {
   code: number;
   message: string;
@@ -12,12 +12,12 @@ const parseError = -32700;
 export const invalidRequest = -32600;
 const invalidParams = -32602;
 
-/** What came, or why it is refused and under which id. */
+/** The decoded value, or the error and the id to answer. */
 type Decoded = { value: unknown } | { fault: WireFault; id: string | number | null };
 
 /**
- * Bytes from the wire as a value. Bytes that are not UTF-8 are refused: a decoder would put U+FFFD in their
- * place, and the caller would believe that what it sent is stored.
+ * Decodes a message. Bytes that are not UTF-8 are refused: a decoder would replace them by U+FFFD, and the server would
+ * store another text than the caller sent.
  */
 export function decodeMessage(bytes: Buffer): Decoded {
   if (!isUtf8(bytes)) return unreadable('the message is not UTF-8');
@@ -28,7 +28,7 @@ export function decodeMessage(bytes: Buffer): Decoded {
     return unreadable('the message is not valid JSON');
   }
   const all: unknown[] = Array.isArray(value) ? value : [value];
-  // The protocol's library drops such an argument before anyone could refuse it; deeper ones reach the tool.
+  // The protocol's library drops a `__proto__` argument silently, so it is refused here; deeper ones reach the tool.
   if (!all.some(hasLostArgument)) return { value };
   const message = 'INVALID_ARGUMENT: "arguments.__proto__" is a reserved key. Use another key.';
   return { fault: { code: invalidParams, message }, id: idOf(value) };
@@ -48,7 +48,7 @@ function hasLostArgument(message: unknown): boolean {
   );
 }
 
-/** The id to answer a message under, where one can be told. */
+/** The id of a message; null when it has none. */
 export function idOf(message: unknown): string | number | null {
   const id = isObject(message) ? message.id : undefined;
   return typeof id === 'string' || typeof id === 'number' ? id : null;

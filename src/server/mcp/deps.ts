@@ -3,16 +3,16 @@ import type { Principal } from '../../model/principal.ts';
 import type { CallEnvironment } from '../../tools/call.ts';
 import type { Toolset } from '../../tools/support/define.ts';
 
-/** What every server instance of a process shares. */
+/** What all server objects of a process share. */
 export interface ServerDeps extends CallEnvironment {
   toolsets: readonly Toolset[] | undefined;
   readOnly: boolean;
   log: Log;
-  /** Runs every tool call: limits, measures, traces. */
+  /** Wraps every tool call, for limits, metrics and traces. */
   around?: Around | undefined;
 }
 
-/** A tool call, as what surrounds it sees it. */
+/** A tool call, as `Around` gets it. */
 export interface ToolCall {
   tool: string;
   principal: Principal;
@@ -20,5 +20,5 @@ export interface ToolCall {
   meta: unknown;
 }
 
-/** Runs a call, or refuses it with a SessionError. What the call throws passes through. */
+/** Runs a call, or refuses it with a SessionError. Errors of the call pass through. */
 export type Around = <T>(call: ToolCall, run: () => Promise<T>) => Promise<T>;

@@ -1,21 +1,21 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import type { Backend } from '../../backend/types.ts';
 
-/** Servers whose tools can become more while a client is connected, because a backend found out what it can do. */
+/** Servers that get more tools while a client is connected, because a backend has detected what its service can do. */
 export interface GrowingServers {
   /** Whether a backend can still get verbs. */
   possible(): boolean;
-  /** Has `grow` called when that happens, for as long as the server is in use. */
+  /** Calls `grow` when a backend got verbs, for as long as the server is in use. */
   add(server: McpServer, grow: () => void): void;
 }
 
-/** Servers after which those that are gone are swept out. */
+/** The number of servers above which references to unused ones are removed. */
 const mostHeld = 1000;
 
 /** @param onChange called before the servers grow */
 export function openGrowingServers(backends: readonly Backend[], onChange: () => void): GrowingServers {
   const grows = new WeakMap<McpServer, () => void>();
-  // Nobody says when a server is no longer used, and there may be one for each request.
+  // There may be a server for each request, and nothing tells when one is no longer used.
   const servers = new Set<WeakRef<McpServer>>();
   for (const backend of backends)
     backend.onCapabilitiesChanged?.(() => {

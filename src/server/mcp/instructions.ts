@@ -1,4 +1,4 @@
-/** What a model reads of the server first. It names only tools that this caller has. */
+/** The instructions that a model reads first. They name only tools that this caller has. */
 export function instructionsFor(tools: readonly string[]): string {
   const has = (tool: string) => tools.includes(tool);
   const verbs = [

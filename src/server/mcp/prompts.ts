@@ -5,7 +5,7 @@ import type { Principal } from '../../model/principal.ts';
 import type { ServerDeps } from './deps.ts';
 import { completeSessions } from './resources.ts';
 
-/** Prompts that a person picks in a host. They name tools and hold nothing that is stored. */
+/** Registers the prompts that a person can choose in a host. They name tools and contain no stored text. */
 export function registerPrompts(
   server: McpServer,
   deps: ServerDeps,
@@ -29,12 +29,12 @@ export function registerPrompts(
     'resume_session',
     {
       title: 'Resume a session',
-      description: 'Read a session and go on with it',
+      description: 'Read a session and continue it',
       argsSchema: z.object({ sessionId }),
     },
     (args) =>
       say(
-        `Resume session ${quote(args.sessionId)}. Call get_session for its state and list_events with order "desc" for the latest events, page back as far as you need${calls}. Tell me in a few sentences where the conversation stands, then go on with it${has('append_event') || has('query') ? `, ${next}` : ''}.`,
+        `Resume session ${quote(args.sessionId)}. Call get_session for its state and list_events with order "desc" for the latest events, page back as far as you need${calls}. Tell me in a few sentences where the conversation stands, then continue it${has('append_event') || has('query') ? `, ${next}` : ''}.`,
       ),
   );
   if (has('append_event', 'wait_for_events'))

@@ -17,16 +17,16 @@ import { callMsOf } from '../../tools/call.ts';
 import type { ServerDeps } from './deps.ts';
 import { toSessionError, visibleJson } from './results.ts';
 
-/** Sessions that resources/list and completion show: the SDK cannot page them. */
+/** Most sessions that resources/list and completion show, since the SDK cannot page them. */
 const listed = 50;
 const completions = 100;
-/** A resource is read whole, so these are the most events, and bytes, that one read gives. */
+/** Most events and bytes of one read: a resource cannot be read in parts. */
 const readEvents = 100;
 const readBytes = 200_000;
 
 /**
- * Sessions, their latest events and their artifacts as resources of the default backend. An address has no
- * user in it: it means the reader's own session, so nobody can read or subscribe to another's.
+ * Registers sessions, their latest events and their artifacts of the default backend as resources. An address contains
+ * no user: it means the reader's own session, so that nobody can read or subscribe to another's.
  */
 export function registerResources(server: McpServer, deps: ServerDeps, principal: Principal): void {
   const backend = deps.backends[0];
@@ -79,7 +79,7 @@ function ownerOf(deps: ServerDeps, principal: Principal): Owner {
   return { app: deps.backends[0]?.defaultApp ?? deps.defaultApp, userId: principal.userId };
 }
 
-/** The session that an address means for this reader; undefined if the address is not one of this server's. */
+/** The reader's session that an address means; undefined for an address that this server does not have. */
 export function sessionOf(uri: string, principal: Principal): SessionRef | undefined {
   const address = parseUri(uri);
   return address && { app: address.app, sessionId: address.sessionId, userId: principal.userId };
@@ -98,8 +98,8 @@ async function read(deps: ServerDeps, principal: Principal, uri: string, signal:
 }
 
 /**
- * Asks the backend within the time of a tool's call. What fails is told as a tool would tell it; `uri` is the
- * resource that is then not there.
+ * Asks the backend, with the deadline of a tool call, and reports failures in the words of a tool.
+ * @param uri the resource that a NOT_FOUND is about
  */
 async function answer<T>(
   deps: ServerDeps,
@@ -138,7 +138,7 @@ async function readArtifact(deps: ServerDeps, ref: SessionRef, name: string) {
   const backend = backendOf(deps);
   const { artifact, data } = await required(backend.artifacts?.get, backend, 'get an artifact')(ref, name);
   const { mimeType } = artifact;
-  // A file is shown as it is, so what its reader could not see, or a text must not hold, goes as bytes.
+  // A file is not escaped, so a text with invisible or forbidden characters is sent as bytes.
   const text = isTextType(mimeType) && isUtf8(data) ? data.toString('utf8') : undefined;
   return text === undefined || hasUnseen(text)
     ? { mimeType, blob: data.toString('base64') }

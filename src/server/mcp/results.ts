@@ -7,9 +7,9 @@ import type { JsonObject } from '../../model/json.ts';
 import { escapeUnseen } from '../../model/text.ts';
 import type { ResourceLink } from '../../tools/support/define.ts';
 
-/** A result as clients get it: structured, the same whole as compact JSON text, and links to what it names. */
+/** The result for a client: structured, again as compact JSON text, and with links to the resources that it names. */
 export function toResult(result: JsonObject, links: readonly ResourceLink[] = []): CallToolResult {
-  // Older stores and other services may hold what JSON cannot carry, and one such value must not fail a list.
+  // Older stores and other services may hold values that are nested too deep for JSON, which must not fail a list.
   const { value } = fitTo(result, Number.POSITIVE_INFINITY, 'nested too deep for an answer');
   return {
     structuredContent: value,
@@ -21,8 +21,8 @@ export function toResult(result: JsonObject, links: readonly ResourceLink[] = []
 }
 
 /**
- * The one way from an error to a caller. What is not meant for callers becomes INTERNAL with an incident id
- * that finds the whole story in the log.
+ * The result for an error. Every error reaches callers through here. One that is not a SessionError becomes INTERNAL
+ * with an incident id, under which the log has the details.
  */
 export function toErrorResult(error: unknown, log: Log, tool: string): CallToolResult {
   const shown = toSessionError(error, log, tool);
@@ -51,7 +51,7 @@ export function toSessionError(error: unknown, log: Log, where: string): Session
   });
 }
 
-/** Compact JSON text in which what a reader cannot see, or what reorders text, is escaped. */
+/** Compact JSON text in which invisible characters, and those that reorder text, are escaped. */
 export function visibleJson(value: unknown): string {
   return escapeUnseen(JSON.stringify(value));
 }

@@ -3,13 +3,12 @@ import * as z from 'zod';
 import { isObject, type JsonObject } from '../../model/json.ts';
 
 /**
- * A schema as the SDK takes it, with its JSON Schema made once: the SDK would convert it again for every
- * tools/list. Validation is left to us, since a refusal of the SDK's has not the form of our errors, and an
- * output of ours that has one field more must not fail a call.
+ * A schema for the SDK. Its JSON Schema is made once, since the SDK would convert it for every tools/list. It accepts
+ * everything: `runCall` validates arguments, because errors of the SDK have another form than ours, and an output with
+ * an additional field must not fail a call.
  */
 export function published(schema: z.ZodType): StandardSchemaWithJSON<JsonObject> {
-  // The input side describes objects as open unless they are strict: right for arguments, and for results
-  // it keeps clients from refusing what a service adds one day.
+  // With `io: "input"` only strict objects forbid further fields. So clients accept fields that results get one day.
   const json = portable(z.toJSONSchema(schema, { io: 'input' })) as Record<string, unknown>;
   const make = () => json;
   return {
@@ -25,8 +24,8 @@ export function published(schema: z.ZodType): StandardSchemaWithJSON<JsonObject>
 const noise = new Set(['$schema', 'propertyNames', 'id']);
 
 /**
- * Drops what costs tokens or trips hosts: bounds of safe integers, empty member schemas, the dialect's name,
- * and the members of what is marked `brief`, whose description says enough.
+ * Drops what costs tokens or confuses hosts: bounds of safe integers, empty member schemas, the dialect's name, and the
+ * members of objects that are marked `brief`, whose description is enough.
  */
 function portable(node: unknown, parent?: string): unknown {
   if (Array.isArray(node)) return node.map((item) => portable(item));

@@ -4,18 +4,18 @@ import type { ServerDeps } from './deps.ts';
 import { serverBuilder } from './server.ts';
 import { watchResources } from './subscriptions.ts';
 
-/** What the HTTP transport serves: the product's tools, or a judge's fixture. */
+/** The application behind the HTTP transport: this product, or the fixture of the conformance suite. */
 export interface ServedApp {
   /**
-   * A server for one request, or for one protocol session of 2025. With `tool`, the request is a call of
-   * that tool and nothing else will be asked of the server.
+   * Builds a server for one request, or for one protocol session of 2025. With `tool`, the only request is a call of
+   * that tool.
    */
   build(principal: Principal, tool?: string): McpServer;
-  /** Publishes what changes behind the addresses, as this principal sees them, until the result is called. */
+  /** Publishes changes of the principal's resources at these addresses, until the returned function is called. */
   listen(principal: Principal, uris: readonly string[], publish: (event: ServerEvent) => void): () => void;
 }
 
-/** The product. */
+/** This product as a served application. */
 export function serveApp(deps: ServerDeps): ServedApp {
   return {
     build: serverBuilder(deps),

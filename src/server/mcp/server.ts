@@ -22,10 +22,10 @@ import { registerResources } from './resources.ts';
 import { toErrorResult, toResult } from './results.ts';
 import { published } from './schema.ts';
 
-/** With `only`, a server that has no more than this one tool, for a request that calls it. */
+/** `only`: registers only this tool, for a single request that calls it. */
 export type BuildServer = (principal: Principal, only?: string) => McpServer;
 
-/** What callers of one standing get, made once. */
+/** The tools of admins or of other callers, prepared once. */
 interface Surface {
   tools: readonly PreparedTool[];
   names: readonly string[];
@@ -41,8 +41,8 @@ interface PreparedTool extends ListedTool {
 const hour = 3_600_000;
 
 /**
- * A function that makes servers, one for a connection or a request: cheap, without side effects, with all
- * that can be made beforehand made once.
+ * Returns a function that makes the server of a connection or of a request. It is cheap and has no side effects: all
+ * that servers can share is made once.
  */
 export function serverBuilder(deps: ServerDeps): BuildServer {
   const surfaces = new Map<boolean, Surface>();
@@ -89,7 +89,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
       },
     );
     const called = tools.filter(({ tool }) => tool.name === only);
-    // A call of what is not there is answered by a whole server, as a call of an unknown tool.
+    // For an unknown tool all tools are registered, so that the SDK answers as for any unknown tool.
     const registered = called.length > 0 ? called : tools;
     const register = ({ tool, input, scopeChallenge, inputSchema, outputSchema }: PreparedTool) => {
       const { title, description, annotations } = tool;
@@ -123,7 +123,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
     registerPrompts(server, deps, principal, names);
     if (grows)
       growing.add(server, () => {
-        // The SDK tells the client of each tool that comes after the connection.
+        // The SDK notifies the client of each tool that is registered after the connection.
         for (const added of surfaceFor(principal.admin).tools)
           if (!tools.some(({ tool }) => tool.name === added.tool.name)) register(added);
       });
@@ -141,7 +141,7 @@ function callerOf(principal: Principal, tools: readonly string[], ctx: ServerCon
   };
 }
 
-/** Sends progress to a caller that asked for it, and loses it quietly once the caller is gone. */
+/** Sends progress to a caller that asked for it, and drops it without an error once the caller has left. */
 function progressOf(ctx: ServerContext): (message: string) => void {
   const progressToken = ctx.mcpReq._meta?.progressToken;
   let progress = 0;

@@ -3,11 +3,10 @@ import type { ServerDeps } from './deps.ts';
 import { sessionOf } from './resources.ts';
 
 /**
- * Watches the sessions behind resource addresses, counted by who holds them, and tells when one may have
- * changed, whichever process changed it.
+ * Watches the sessions of resource addresses and notifies when one may have changed, whichever process changed it.
  */
 export interface ResourceWatch {
-  /** Holds addresses under a key, in place of those that the key held before; none lets them go. */
+  /** Sets the addresses that a key watches, in place of its earlier ones; an empty list ends its watching. */
   hold(key: string, uris: readonly string[]): void;
   close(): void;
 }
@@ -26,7 +25,7 @@ export function watchResources(
       return [watch(ref, () => notify(uri))];
     } catch (error) {
       deps.log.warn('A session cannot be watched.', { error });
-      // Whoever then reads it is told what is wrong. The subscription is acknowledged first.
+      // A notification makes the client read the session, which tells what is wrong. It follows the acknowledgement.
       setImmediate(notify, uri);
       return [];
     }

@@ -4,13 +4,13 @@ import { isObject } from '../../model/json.ts';
 import { type TraceHeaders, withTrace } from '../../net/trace.ts';
 import type { Around, ToolCall } from './deps.ts';
 
-/** Where OpenTelemetry's API keeps what an SDK has registered; unset until one has. */
+/** The global property in which OpenTelemetry's API keeps a registered SDK. */
 const registered = Symbol.for('opentelemetry.js.api.1');
 
 const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const tracestate = /^[\x20-\x7e]{1,512}$/;
 
-/** The trace that a caller's `_meta` places its request in; empty when it names none, or a malformed one. */
+/** The trace context in a caller's `_meta`; empty when there is none or it is malformed. */
 export function traceOf(meta: unknown): TraceHeaders {
   if (!isObject(meta) || typeof meta.traceparent !== 'string' || !traceparent.test(meta.traceparent))
     return {};
@@ -24,20 +24,20 @@ export function traceOf(meta: unknown): TraceHeaders {
 export interface Telemetry {
   /** Traces and measures each call. */
   around: Around;
-  /** Where further measurements go; none while nobody collects any. */
+  /** Meters for further metrics; empty when nobody collects metrics. */
   meters: readonly Meter[];
 }
 
 const scope = 'agent-sessions-mcp';
-/** Bounds of the buckets for durations, in seconds: from a read in memory to the longest wait. */
+/** Bounds of the histogram's buckets in seconds, from a read in memory to the longest wait. */
 export const durationBounds = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ];
 
 /**
- * Hands the trace context of each call on to the services that it reaches. Where the operator has loaded an
- * OpenTelemetry SDK (`node --import ./otel.js`), each call is also a span, and measured under the names of the
- * semantic conventions for MCP; `own` meters measure the same. Without either, OpenTelemetry is not even loaded.
+ * Passes the trace context of each call on to the services that it reaches. If the operator has loaded an OpenTelemetry
+ * SDK (`node --import ./otel.js`), each call also makes a span and metrics, under the names of the semantic conventions
+ * for MCP; `own` meters get the same metrics. Without both, OpenTelemetry is not loaded.
  */
 export async function openTelemetry(own: readonly Meter[] = []): Promise<Telemetry> {
   const hasSdk = Object.hasOwn(globalThis, registered);
@@ -77,7 +77,7 @@ export async function openTelemetry(own: readonly Meter[] = []): Promise<Telemet
   return { around, meters };
 }
 
-/** Counts calls by tool and outcome, and how long they take. */
+/** Counts calls by tool and outcome, and measures how long they take. */
 function callMeasures(meters: readonly Meter[]) {
   const all = meters.map((meter) => ({
     calls: meter.createCounter('agent_sessions.tool_calls', { description: 'Tool calls ended.' }),

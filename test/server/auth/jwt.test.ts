@@ -19,13 +19,13 @@ async function newKeys(kid: string, alg = 'ES256'): Promise<Keys> {
   return { kid, privateKey, publicKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' } };
 }
 
-/** An authorization server on loopback, whose keys and mood can be changed. */
+/** An authorization server on loopback, whose keys and faults a test can change. */
 async function startIssuer() {
   const state = {
     keys: [] as JWK[],
     keysPath: '/keys',
     down: false,
-    /** What its first metadata address does instead of answering. */
+    /** The fault of its first metadata address. */
     first: undefined as 'html' | 'reset' | 'hang' | undefined,
     claimsToBe: undefined as string | undefined,
     fetches: 0,
@@ -270,7 +270,7 @@ describe('JWTs', () => {
       await pause(60);
       expect(await check(await sign())).toMatchObject({ principal: { userId: 'alice' } });
       expect(await check(await sign({ exp: 1 }))).toBeUndefined();
-      // A key that is unknown may have been published since.
+      // The issuer may have published an unknown key since the last fetch.
       const unknown = await newKeys('k9');
       await expect(check(await sign({}, unknown))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
       await pause(1600 - (performance.now() - began));

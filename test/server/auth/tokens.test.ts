@@ -27,7 +27,7 @@ describe('static tokens', () => {
       expect(await check(wrong)).toBeUndefined();
   });
 
-  /** Tokens of a file that the test changes, looked at whenever it asks. */
+  /** Tokens of a file that the test changes; every check reads it again. */
   async function watched(name: string) {
     const file = path.join(folder, name);
     let now = 0;
@@ -60,7 +60,7 @@ describe('static tokens', () => {
 
   it('are read again after a moment in which the file could not be read', async () => {
     const { file, isIn, errors } = await watched('moment.json');
-    // A folder in its place cannot be read, whoever runs the test.
+    // A folder in its place cannot be read by any user, not even by root.
     renameSync(file, `${file}.old`);
     mkdirSync(file);
     expect([await isIn('ann'), await isIn('ann')]).toEqual([true, true]);
@@ -77,7 +77,7 @@ describe('static tokens', () => {
     writeFileSync(file, whole.replace(/]$/, ' '));
     utimesSync(file, time, time);
     expect([await isIn('ann'), errors()]).toEqual([true, 1]);
-    // The same size, file and time: clocks of file systems can be coarse.
+    // Size, file and time stay the same: clocks of file systems can be coarse.
     writeFileSync(file, whole);
     utimesSync(file, time, time);
     expect([await isIn('ann'), await isIn('bob')]).toEqual([false, true]);

@@ -3,7 +3,7 @@ import { createAdmissionQueue } from '../../../src/server/http/admission-queue.t
 
 const round = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Queues requests that take so long each, and resolves to how many began in each round. */
+/** Queues requests that take `ms` each, and resolves to the number that began in each round. */
 async function rounds(requests: number, ms: number): Promise<number[]> {
   const clock = { now: 0 };
   const admitted = createAdmissionQueue(() => clock.now);

@@ -39,7 +39,7 @@ describe('the http command', () => {
     const port = await start(['--store', `sqlite:${file}`]).port;
     const ready = async () => (await send(port, { method: 'GET', path: '/readyz' })).status;
     expect(await ready()).toBe(200);
-    // Another program holds the store: it can be read, and not written.
+    // Another program locks the store, which can then be read but not written.
     const other = new DatabaseSync(file);
     other.exec('BEGIN IMMEDIATE');
     await eventually(async () => (await ready()) === 503, 10_000);

@@ -27,7 +27,7 @@ describe('what comes in over HTTP', () => {
     return send(product.port, { ...sent, headers: { ...sent.headers, ...bearer(user) } });
   };
 
-  /** Sends the bytes as they are. */
+  /** Sends raw bytes. */
   function sendBytes(body: Buffer): Promise<{ status: number; body: string }> {
     const { headers } = toolCall('create_session');
     return new Promise((resolve, reject) => {

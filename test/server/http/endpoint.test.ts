@@ -17,7 +17,7 @@ import {
 const clientWithForms = { elicitation: { form: {} } };
 const eras = ['modern', 'legacy'] as const;
 
-/** What a client reads that writes its whole request first, as many do. */
+/** The answer that a client reads which sends its whole request first, as many do. */
 function sendThenRead(port: number, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = net.connect(port, '127.0.0.1').setEncoding('utf8').pause();
@@ -274,7 +274,7 @@ describe('the rules of Streamable HTTP', () => {
     const store = await memoryBackend();
     for (const backend of [
       { name: 'broken', ...failing },
-      // One that still reads.
+      // A client that still reads.
       { ...store, ready: () => Promise.reject(new Error('The disk is full.')) },
     ]) {
       const broken = await startProduct({ backend });
@@ -339,7 +339,7 @@ describe('the rules of Streamable HTTP', () => {
     const stateless = await startProduct({ settings: { legacy: 'stateless' } });
     const answer = await send(stateless.port, initialize);
     expect(answer.status).toBe(200);
-    // What it could not do is not advertised.
+    // The server does not advertise what it cannot do in this mode.
     expect(resultOf(answer)).toMatchObject({ result: { capabilities: { resources: { subscribe: false } } } });
     expect(answer.headers['mcp-session-id']).toBeUndefined();
     const listed = await send(stateless.port, {

@@ -75,7 +75,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
   };
 }
 
-/** The product's transport with something else behind it, open to everybody. */
+/** The product's transport with another application behind it, without authentication. */
 export function startTransportOf(
   served: ServedApp,
   options: Partial<TransportOptions> = {},
@@ -93,7 +93,7 @@ export function startTransportOf(
 
 export interface ServerProcess {
   child: ChildProcess;
-  /** Of the endpoint, once the server listens. */
+  /** The endpoint's URL, once the server listens. */
   url: Promise<string>;
   port: Promise<number>;
   exit: Promise<number | null>;
@@ -101,7 +101,7 @@ export interface ServerProcess {
   said(): { stdout: string; stderr: string };
 }
 
-/** Runs what users get, as a process of its own, on a free port and by default with a store in memory. */
+/** Runs the shipped server as a process, on a free port and by default with a store in memory. */
 export function startServerProcess(
   args: readonly string[] = [],
   env: Record<string, string> = {},
@@ -134,7 +134,7 @@ export function startServerProcess(
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until something holds, for at most so long. */
+/** Waits until a condition holds, for a limited time. */
 export async function eventually(holds: () => boolean | Promise<boolean>, ms = 5000): Promise<void> {
   const deadline = Date.now() + ms;
   while (!(await holds())) {
@@ -143,7 +143,7 @@ export async function eventually(holds: () => boolean | Promise<boolean>, ms = 5
   }
 }
 
-/** What /metrics says of something that is so now. */
+/** The present value of a gauge in /metrics. */
 export async function gauge(product: Product, name: string, user?: string): Promise<number> {
   const { body } = await send(product.port, { method: 'GET', path: '/metrics', headers: bearer(user) });
   return Number(new RegExp(`^agent_sessions_${name} (\\d+)$`, 'm').exec(body)?.[1]);

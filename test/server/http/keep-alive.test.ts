@@ -16,7 +16,7 @@ import {
   toolCall,
 } from './requests.ts';
 
-/** A server with a tool that takes its time, and may report progress late. */
+/** A server with a slow tool, which may report progress late. */
 function build(): McpServer {
   const server = new McpServer({ name: 'slow', version: '1' });
   const inputSchema = z.object({ ms: z.number(), progressAt: z.number().optional() });

@@ -110,7 +110,7 @@ describe('limits, for each user apart', () => {
       const listed = await ask('ann', toolCall('list_sessions'));
       expect(listed.body).not.toContain('RESOURCE_EXHAUSTED');
     }
-    // A call that its caller waits for does not give way.
+    // A call whose caller still waits is not ended.
     const held = [1, 2].map(() => hold('ann', waiting(sessionId)));
     await eventually(async () => (await gauge(product, 'tool_calls_under_way', 'boss')) === 2);
     expect((await ask('ann', toolCall('list_sessions'))).body).toContain('RESOURCE_EXHAUSTED');
@@ -128,7 +128,7 @@ describe('limits, for each user apart', () => {
       const { headers = {} } = legacyRequest(id, 'x');
       const body = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } };
       expect((await ask('ann', { headers, body })).status).toBe(202);
-      // The specification has no answer to it, and so its stream just ends.
+      // The specification has no answer to a cancelled call, so its stream just ends.
       expect((await call.answer).body).not.toContain('data:');
     }
     await eventually(async () => (await gauge(product, 'tool_calls_under_way', 'boss')) === 0);
@@ -196,7 +196,7 @@ describe('limits, for each user apart', () => {
   it('protocol sessions: one that nobody uses gives way to a new one, and 429 while all are in use', async () => {
     await start({ sessions: 2 });
     const bobs = await openSession(product.port, 'bob');
-    // As clients do that open a session for every call and never end it.
+    // Some clients open a session for every call and never end it.
     const ids: string[] = [];
     for (let i = 0; i < 10; i += 1) ids.push(await openSession(product.port, 'ann'));
     const statuses = await Promise.all(
@@ -212,7 +212,7 @@ describe('limits, for each user apart', () => {
     expect((await ask('bob', initialize)).status).toBe(200);
     for (const stream of streams) stream.stop();
     await eventually(async () => (await ask('ann', initialize)).status === 200);
-    // An initialize that the protocol refuses takes no place.
+    // A refused initialize does not count as a session.
     await ask('ann', endSession(ids.at(-1) ?? ''));
     const before = await gauge(product, 'protocol_sessions', 'boss');
     const { accept: _accept, ...rest } = initialize.headers ?? {};
@@ -252,7 +252,7 @@ describe('the accounts behind the limits', () => {
     expect(limits.spend('a', 5)).toBeCloseTo(0.5);
     clock.now += 500;
     expect(limits.spend('a', 5)).toBe(0);
-    // More at once than can be saved is paid back later instead of never.
+    // A request that costs more than the burst is allowed after a wait, instead of never.
     clock.now += 10_000;
     expect(limits.spend('a', 50)).toBe(0);
     expect(limits.spend('a', 1)).toBeCloseTo(3.1);

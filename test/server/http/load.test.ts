@@ -19,14 +19,14 @@ import {
 } from './requests.ts';
 
 /**
- * Many clients of both eras on one real server process, beside clients that mean no good. Short as part of the
- * tests; LOAD=full is the one that the targets are about: 200 clients, 60 s and at least 10⁵ calls.
+ * Many clients of both eras on one real server process, beside hostile clients. The default is short; LOAD=full is the
+ * run of the targets: 200 clients, 60 s and at least 10⁵ calls.
  */
 const isFull = process.env.LOAD === 'full';
 const seconds = isFull ? 60 : 8;
 const clients = isFull ? 200 : 40;
 const enoughCalls = isFull ? 100_000 : 0;
-/** Ends a run that does not get there. */
+/** Ends a run that is too slow. */
 const mostSeconds = isFull ? 240 : 8;
 const users = Array.from({ length: 20 }, (_, i) => `user${i}`);
 
@@ -86,7 +86,7 @@ async function client(port: number, n: number, goesOn: () => boolean, tally: Tal
   ];
   for (let i = n; goesOn(); i += 1) {
     const [name, args] = mix[i % mix.length] ?? ['list_sessions', {}];
-    // Saved once in a while: versions of an artifact stay for good.
+    // Artifacts are saved rarely, because their versions are never deleted.
     if (name === 'save_artifact' && i >= 200 + n) continue;
     if (name === 'get_artifact' && i < 8 + n) continue;
     await call(name, args).catch((error: unknown) => tally.failures.push(`${name}: ${String(error)}`));
@@ -172,7 +172,7 @@ describe('under load', () => {
       clearInterval(sampling);
       expect(tally.failures.slice(0, 5)).toEqual([]);
       expect([...(await oversized)].every((status) => status === 413 || status === 0)).toBe(true);
-      // The server goes on as before: what was opened is closed, what was taken is given back.
+      // The server goes on as before: connections are closed, and reserved places are free again.
       const answer = await send(port, as('user0', modernRequest('tools/list')));
       expect(JSON.stringify(resultOf(answer))).toContain('append_event');
 
@@ -200,7 +200,7 @@ describe('under load', () => {
       expect(figures.p99).toBeLessThan(5000);
       expect(figures.calls).toBeGreaterThan(isFull ? enoughCalls - 1 : 500);
 
-      // Those that trickle are closed within the time-outs for heads and for whole requests.
+      // Slow senders are disconnected within the time-outs for headers and for whole requests.
       if (isFull) {
         for (const { closed } of slowHeads) expect(await closed).toBeLessThan(25_000);
         for (const { closed } of slowBodies) expect(await closed).toBeLessThan(75_000);

@@ -27,9 +27,9 @@ export interface Sent {
   method?: string;
   path?: string;
   headers?: Record<string, string>;
-  /** Sent as JSON, a string as it is. */
+  /** Sent as JSON, a string unchanged. */
   body?: unknown;
-  /** Ends the answer as soon as this matches what has come. */
+  /** Ends reading as soon as this matches the body so far. */
   until?: RegExp;
 }
 
@@ -37,11 +37,11 @@ export interface Sent {
 export interface Opened {
   /** The whole answer. */
   answer: Promise<Answer>;
-  /** Of the answer's head; 0 when the connection broke before it. */
+  /** The answer's status; 0 when the connection broke before it. */
   status: Promise<number>;
-  /** What has come of the body so far. */
+  /** The body so far. */
   soFar(): string;
-  /** Breaks the connection. */
+  /** Closes the connection. */
   stop(): void;
 }
 
@@ -69,7 +69,7 @@ export function open(
     });
     req.on('error', reject);
   });
-  // Whoever stops a request does not wait for its answer.
+  // A test that stops a request does not await its answer, which then fails.
   answer.catch(() => {});
   const status = new Promise<number>((resolve) => {
     req.on('response', (res) => resolve(res.statusCode ?? 0));
@@ -143,7 +143,7 @@ export const as = (user: string | undefined, sent: Sent): Sent => ({
   headers: { ...sent.headers, ...bearer(user) },
 });
 
-/** What a tool call answered: the JSON of the result or of the error, whichever way it came. */
+/** The JSON of a tool's result or error, from a JSON body or from a stream. */
 export function resultOf({ body }: Answer): Json {
   const data = body.startsWith('{') ? body : (body.match(/^data: (.*)$/m)?.[1] ?? '{}');
   return JSON.parse(data) as Json;

@@ -8,7 +8,7 @@ import { send, toolCall } from './requests.ts';
 const settings = { metrics: true };
 
 describe('clients that are slow or gone', () => {
-  /** A server that answers with so many bytes, and gives up on a client that takes nothing for a second. */
+  /** A server that answers with `bytes` bytes, and disconnects a client that reads nothing for a second. */
   async function startSender(kind: 'stream' | 'whole', bytes: number, atOnce: number) {
     const chunk = new Uint8Array(atOnce).fill(120);
     const state = { cancelled: false };
@@ -59,7 +59,7 @@ describe('clients that are slow or gone', () => {
       const began = performance.now();
       await new Promise((resolve) => socket.on('close', resolve));
       expect(received).toBeGreaterThan(bytes);
-      // Longer than the time for which a client may take nothing.
+      // Longer than the time for which a client may read nothing.
       expect(performance.now() - began).toBeGreaterThan(1500);
       server.close();
     },

@@ -153,7 +153,7 @@ describe('messages on stdin', () => {
       return performance.now() - began;
     };
     time(1_000_000);
-    // A square would be 64 times as much.
+    // If the cost grew with the square, it would be 64 times as much.
     expect(time(16_000_000)).toBeLessThan(32 * Math.max(5, time(2_000_000)));
   });
 });
