@@ -1,5 +1,6 @@
+import { type QueryWord, queryCharacters, queryWords, similarTo } from './query-words.ts';
 import type { Hit, TextQuery } from './types.ts';
-import { queryCharacters, queryWords, tagTerm } from './words.ts';
+import { repeated, tagTerm } from './words.ts';
 
 /**
  * Decides what a search finds and in which order, for every engine alike. An engine keeps an inverted index
@@ -11,7 +12,7 @@ import { queryCharacters, queryWords, tagTerm } from './words.ts';
  * const hits = rankSync(query, now, reader);        // within one synchronous transaction
  * ```
  *
- * The score is BM25 without term frequency, times the coordination: an entry that holds all words of a query
+ * The score is BM25 with the frequencies once and more than once, times the coordination: an entry that holds all words of a query
  * comes before one that repeats a part of them. Lists are bounded, so that a word of a million entries costs
  * as much as one of some thousands.
  */
@@ -63,11 +64,15 @@ export const listLimit = 4000;
 const everywhere = 0.9;
 /** So many frequent words of a query are looked for among the older entries, too. */
 const togetherLimit = 8;
+/** A search that has found less also looks for words like those of the query. */
+const enough = 3;
 /** BM25: how much the length of a text counts at all, and how much of it. Tuned for short texts. */
 const k1 = 0.9;
 const b = 0.4;
+/** How much more a word says that stands in a text twice: BM25 with a text of common length. */
+const twice = (2 * (k1 + 1)) / (2 + k1);
 /** How much better an entry is that holds all words of the query than one that holds next to none. */
-const together = 0.5;
+const coordination = 0.5;
 
 export async function rank(query: TextQuery, now: number, reader: IndexReader): Promise<Hit[]> {
   const plan = search(query, now);
@@ -103,9 +108,13 @@ function* askRows(ids: readonly number[]): Search<readonly IndexedRow[]> {
 interface Word {
   groups: readonly (readonly string[])[];
   ids: number[];
+  /** Those that hold it more than once, as far as the index tells. */
+  repeats: ReadonlySet<number>;
   /** How many entries of the scope hold the word: exact, or an estimate for frequent words. */
   count: number;
   frequent: boolean;
+  /** 1 for a word of the query, less for one that may be meant. */
+  part: number;
 }
 
 /** What is searched: the entries of the scope that have the wanted tags. */
@@ -118,45 +127,80 @@ interface Scope {
 
 function* search(query: TextQuery, now: number): Search<Hit[]> {
   const tags = (query.tags ?? []).map((group) => group.map(tagTerm));
-  const words = queryWords(query.text);
+  const wanted = queryWords(query.text);
   const [whole, ...lists] = yield* askLists([
     { groups: tags, limit: listLimit, oldest: true },
-    ...words.map((word) => requestOf(word, tags)),
+    ...requestsOf(wanted, tags),
   ]);
   const [last] = whole?.ids ?? [];
   const first = whole?.oldest;
   if (whole === undefined || last === undefined || first === undefined) return [];
   const scope: Scope = { tags, first, last, count: 0 };
   scope.count = countOf(whole, scope);
-  let found = wordsOf(words, lists, scope);
-  if (found.length === 0) {
+  let words = wordsOf(wanted, lists, scope);
+  if (words.every(({ ids }) => ids.length === 0)) {
     const characters = queryCharacters(query.text);
-    found = wordsOf(characters, yield* askLists(characters.map((word) => requestOf(word, tags))), scope);
+    words = words.concat(wordsOf(characters, yield* askLists(requestsOf(characters, tags)), scope));
   }
+  const similar = yield* similarWords(wanted, words, query.limit, scope);
+  const found = [...words, ...similar].filter(({ ids }) => ids.length > 0);
   const telling = found.filter((word) => !word.frequent || word.count < everywhere * scope.count);
   const used = telling.length > 0 ? telling : found;
   yield* addTogether(used, scope);
   return yield* best(query, scores(used, scope.count), now);
 }
 
-/** A word is found where all of its terms are. */
-const requestOf = (terms: readonly string[], tags: Scope['tags']): ListRequest => ({
-  groups: [...terms.map((term) => [term]), ...tags],
-  limit: listLimit,
-});
+/** Of each word those that hold it, then those that hold it more than once. */
+const requestsOf = (words: readonly QueryWord[], tags: Scope['tags']): ListRequest[] =>
+  words.flatMap(({ groups }) => [
+    { groups: [...groups, ...tags], limit: listLimit },
+    { groups: [(groups[0] ?? []).map(repeated), ...groups.slice(1), ...tags], limit: listLimit },
+  ]);
 
-function wordsOf(words: readonly string[][], lists: readonly IdList[], scope: Scope): Word[] {
-  return words.flatMap((terms, i) => {
-    const list = lists[i];
-    if (list === undefined || list.ids.length === 0) return [];
-    return [
-      {
-        groups: terms.map((term) => [term]),
-        ids: [...list.ids],
-        count: Math.min(scope.count, countOf(list, scope)),
-        frequent: list.ids.length === listLimit,
-      },
-    ];
+function wordsOf(words: readonly QueryWord[], lists: readonly IdList[], scope: Scope): Word[] {
+  return words.map(({ groups }, i) => {
+    const list = lists[2 * i] ?? { ids: [] };
+    return {
+      groups,
+      ids: [...list.ids],
+      repeats: new Set(lists[2 * i + 1]?.ids),
+      count: Math.min(scope.count, countOf(list, scope)),
+      frequent: list.ids.length === listLimit,
+      part: 1,
+    };
+  });
+}
+
+/** Where little was found, also what may be meant by the words that are rare. */
+function* similarWords(
+  wanted: readonly QueryWord[],
+  words: readonly Word[],
+  limit: number,
+  scope: Scope,
+): Search<Word[]> {
+  const found = new Set(words.flatMap(({ ids }) => ids));
+  if (found.size >= Math.min(limit, enough)) return [];
+  const similar = wanted.flatMap(({ word }, i) =>
+    word === undefined || (words[i]?.ids.length ?? 0) >= enough ? [] : similarTo(word),
+  );
+  const lists = yield* askLists(
+    similar.map(({ terms, beginnings }) => ({
+      groups: [terms, ...scope.tags],
+      beginnings,
+      limit: listLimit,
+    })),
+  );
+  return similar.map(({ terms, part }, i) => {
+    const list = lists[i] ?? { ids: [] };
+    return {
+      groups: [terms],
+      ids: [...list.ids],
+      repeats: new Set(),
+      count: Math.min(scope.count, countOf(list, scope)),
+      // Where little is found, nothing needs to be looked for among the older entries.
+      frequent: false,
+      part,
+    };
   });
 }
 
@@ -192,19 +236,21 @@ function* addTogether(words: readonly Word[], scope: Scope): Search<void> {
 function scores(words: readonly Word[], total: number): [id: number, score: number][] {
   const sums = new Map<number, { score: number; held: number }>();
   for (const word of words) {
-    const weight = Math.log(1 + (total - word.count + 0.5) / (word.count + 0.5));
+    const weight = word.part * Math.log(1 + (total - word.count + 0.5) / (word.count + 0.5));
     for (const id of new Set(word.ids)) {
+      const score = word.repeats.has(id) ? twice * weight : weight;
       const sum = sums.get(id);
-      if (sum === undefined) sums.set(id, { score: weight, held: 1 });
+      if (sum === undefined) sums.set(id, { score, held: word.part });
       else {
-        sum.score += weight;
-        sum.held += 1;
+        sum.score += score;
+        sum.held += word.part;
       }
     }
   }
+  const most = words.reduce((sum, word) => sum + word.part, 0);
   return Array.from(sums, ([id, { score, held }]): [number, number] => [
     id,
-    score * (1 + (together * held) / words.length),
+    score * (1 + (coordination * held) / most),
   ]).sort(([idA, x], [idB, y]) => y - x || idB - idA);
 }
 

@@ -1,85 +1,75 @@
 import { createHash } from 'node:crypto';
 import { stemmer } from 'stemmer';
 import { cached } from './cached.ts';
-import { functionWords } from './function-words.ts';
+import { isFunctionWord } from './function-words.ts';
 
 /**
- * Words of any script, for an index that knows only exact terms. English ones are stemmed. Terms are runs of ASCII letters and digits
- * and of non-ASCII characters: no space, no quote, no punctuation.
+ * The words of a text in any script, for an index that knows only exact terms; `query-words.ts` makes what is looked
+ * for. English words are stemmed. Terms are runs of ASCII letters and digits and of non-ASCII characters: no space,
+ * no quote, no ASCII punctuation. The index holds every character and every pair of scripts without spaces, so that
+ * it does not depend on where words are thought to begin.
  */
 
 /** Longer words are cut, on both sides alike. */
 const maxWord = 40;
-/** A query of more words keeps the longest: they say most. */
-const maxQueryWords = 32;
 
 const word = /[\p{L}\p{N}\p{M}\p{Co}]+|\p{Extended_Pictographic}/gu;
 /** Scripts that put no spaces between words, and Korean, which glues particles to them. */
 const dense =
   /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Bopomofo}\p{scx=Hangul}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]+/gu;
-const hangul = /^\p{scx=Hangul}/u;
 /** Accents (Latin, Greek, Cyrillic), Hebrew points, Arabic vowel signs and stretching: often left out. */
 const accents = /[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0640]/g;
 
-/** All terms of a text, each once. */
+/**
+ * All terms of a text, each once: its words, and marks that no text has as a word. The sign in a mark is no letter,
+ * but to an index that cuts ASCII at its punctuation it belongs to the word.
+ */
 export function indexTerms(text: string): string[] {
   const terms = new Set<string>();
+  const add = (term: string, raw: string) => {
+    if (!terms.has(term)) terms.add(term);
+    else if (!isFunctionWord(raw)) terms.add(repeated(term));
+    if (raw.length >= longWord) terms.add(reversed(raw));
+  };
   for (const run of runs(fold(text))) {
-    if (!run.dense) terms.add(stem(run.text));
+    if (!run.dense) add(stem(run.text), run.text);
     else {
       const chars = Array.from(run.text);
       for (const char of chars) terms.add(char);
       for (const pair of pairs(chars)) terms.add(pair);
     }
   }
+  for (const part of identifierParts(text)) terms.add(stem(part));
   return [...terms];
 }
 
-/**
- * The term of a tag. No text has such a term: the sign in front is no letter, but to an index that cuts ASCII at
- * its punctuation it belongs to the word.
- */
+/** The mark of an entry that holds the term more than once. */
+export const repeated = (term: string): string => `${term}§`;
+
+/** Letters of a word that may be made of two, so that its end can be looked for. */
+const longWord = 9;
+export const reversed = (word: string): string => `‹${Array.from(word).reverse().join('')}`;
+
+/** The mark of a tag. */
 export const tagTerm = cached(
   (tag) => `§${createHash('sha256').update(tag).digest('hex').slice(0, 16)}`,
   1000,
 );
 
-/**
- * The words of a query, each once. A word is found where all of its terms are. Function words are left out,
- * unless there are no others.
- */
-export function queryWords(query: string): string[][] {
-  const found: { word: string; terms: string[] }[] = [];
-  for (const run of runs(fold(query)))
-    if (run.dense) found.push(...denseWords(run.text));
-    else found.push({ word: run.text, terms: [stem(run.text)] });
-  const grammar = functionWords(found.map(({ word }) => word));
-  const telling = found.filter(({ word }) => !grammar.has(word));
-  return mostTelling((telling.length > 0 ? telling : found).map(({ terms }) => terms));
-}
-
-/**
- * The Chinese characters of a query, each a word of its own, for a second try: the dictionary may have taken
- * two short words for one.
- */
-export function queryCharacters(query: string): string[][] {
-  const found = fold(query).match(/(?=\p{L})\p{Script=Han}/gu) ?? [];
-  const grammar = functionWords(found);
-  const telling = found.filter((char) => !grammar.has(char));
-  return mostTelling((telling.length > 0 ? telling : found).map((char) => [char]));
-}
-
-function mostTelling(found: readonly string[][]): string[][] {
-  const words = new Map(found.map((terms) => [terms.join(' '), terms]));
-  const byLength = [...words].sort(([a], [b]) => b.length - a.length);
-  return byLength.slice(0, maxQueryWords).map(([, terms]) => terms);
+/** "getUserById" → get, user, by, id. What is joined by anything but capitals is words of its own anyway. */
+export function identifierParts(text: string): string[] {
+  if (!/\p{Ll}\p{Lu}|\p{Lu}\p{Lu}\p{Ll}/u.test(text)) return [];
+  return (text.match(/[\p{L}\p{N}\p{M}]+/gu) ?? []).flatMap((word) => {
+    const parts = word.split(/(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u);
+    return parts.length === 1 ? [] : parts.map((part) => fold(part).slice(0, maxWord));
+  });
 }
 
 /**
  * Small letters, compatibility forms (full width, ligatures) replaced, accents removed. Upper case first:
  * it alone turns "ß" to "ss" and both small sigmas to one.
  */
-function fold(text: string): string {
+export function fold(text: string): string {
   const small = text.toUpperCase().toLowerCase();
   if (isAscii(small)) return small;
   // Back to composed forms at the end: a Korean syllable is one character, not three.
@@ -92,9 +82,9 @@ const isAscii = (text: string): boolean => /^[\0-\x7f]*$/.test(text);
  * "running" → "run". The digit in front counts as a consonant, as the prefix of a scope did when FTS5 stemmed:
  * stores of that time go on finding their words, and "use" stays apart from "us".
  */
-const stem = cached((text) => stemmer(`0${text}`).slice(1), 20_000);
+export const stem = cached((text) => stemmer(`0${text}`).slice(1), 20_000);
 
-function* runs(text: string): Generator<{ dense: boolean; text: string }> {
+export function* runs(text: string): Generator<{ dense: boolean; text: string }> {
   if (isAscii(text)) {
     for (const found of text.match(/[a-z0-9]+/g) ?? []) yield { dense: false, text: found.slice(0, maxWord) };
     return;
@@ -110,21 +100,6 @@ function* runs(text: string): Generator<{ dense: boolean; text: string }> {
   }
 }
 
-/**
- * The index holds every character and every pair, so that it does not depend on where words are thought to
- * begin. Only the query is cut into words, by the dictionaries that come with the runtime.
- */
-function denseWords(text: string): { word: string; terms: string[] }[] {
-  const parts = [...new Intl.Segmenter('ja', { granularity: 'word' }).segment(text)];
-  return parts.flatMap(({ segment }) => {
-    const chars = Array.from(segment);
-    if (chars.length < 2) return [{ word: segment, terms: chars }];
-    // Of a Korean word any pair may match, since its ending may differ.
-    if (hangul.test(segment)) return pairs(chars).map((pair) => ({ word: segment, terms: [pair] }));
-    return [{ word: segment, terms: pairs(chars) }];
-  });
-}
-
-function pairs(chars: readonly string[]): string[] {
+export function pairs(chars: readonly string[]): string[] {
   return chars.slice(1).map((char, i) => `${chars[i]}${char}`);
 }

@@ -336,13 +336,13 @@ export function storeContract(
       test.each([
         [
           'English',
-          'What did she have to do with the harbour?',
-          'She did have what was to do with it',
+          'What did she have to do at the harbour?',
+          'She did have what was to do at it',
           'Old harbour',
         ],
         ['German', 'Wann war die Reise nach Bergen?', 'Wann war die, wann war das', 'Bergen'],
         ['German, one word of which is English', 'der war nicht in Rom', 'der war nicht in', 'Rom'],
-        ['English, one word of which is German', 'what was the war about', 'what was the about', 'War'],
+        ['English, one word of which is German', 'what was the war for', 'what was the for', 'War'],
         ['Spanish', '¿Cuándo es el viaje de María?', 'cuando es el de la', 'viaje'],
         ['Chinese', '他想喝什么？', '他想什么', '喝'],
         ['Japanese', '何の水が好きですか？', '何のがですか', '水'],
@@ -350,6 +350,40 @@ export function storeContract(
         await index('s', { grammar, subject, filler: 'Xylophone' });
         expect(await found(query)).toEqual(['subject']);
         expect(await found(grammar)).toContain('grammar');
+      });
+
+      test.each([
+        ['a name by its parts', 'calls getUserById twice', 'user by id'],
+        ['a name by its parts, capitals in a row', 'uses an XMLParser', 'parser'],
+        ['a name of a text that parts it otherwise', 'the column get_user_by_id', 'getUserById'],
+        ['a path by a part of it', 'see src/store/ranking-words.ts', 'ranking'],
+        ['a word with a letter too few', 'lunch at the restaurant', 'restaurnt'],
+        ['a word with a letter too many', 'lunch at the restaurant', 'resttaurant'],
+        ['a word with a wrong letter', 'lunch at the restaurant', 'restaurent'],
+        ['a word with two letters exchanged', 'lunch at the restaurant', 'restuarant'],
+        ['a Cyrillic word with a wrong letter', 'обед в ресторане', 'ристоране'],
+        ['a compound by its beginning', 'Die Krankenversicherung kostet viel', 'kranken'],
+        ['a compound by its end', 'Die Krankenversicherung kostet viel', 'Versicherung'],
+        ['a word by a compound of it', 'Die Versicherung kostet viel', 'Krankenversicherung'],
+        ['a word by its beginning', 'a kindergarten nearby', 'kinderg'],
+        ['an irregular form', 'She went to Rome', 'when did she go'],
+        ['an irregular plural', 'two children', 'child'],
+      ])('finds %s', async (_, body, query) => {
+        await index('s', { wanted: body, unrelated: 'Xylophone', other: 'violin' });
+        expect(await found(query)).toEqual(['wanted']);
+      });
+
+      test('what is like a word is looked for only where the word itself is hardly found', async () => {
+        await index('s', { 1: 'tent', 2: 'tents', 3: 'a tent', like: 'test', long: 'tentacle' });
+        expect((await found('tent')).toSorted()).toEqual(['1', '2', '3']);
+        await write({ drop: '1' }, { drop: '2' });
+        expect((await found('tent'))[0]).toBe('3');
+        expect((await found('tent')).toSorted()).toEqual(['3', 'like', 'long']);
+      });
+
+      test('an entry that repeats a word comes before one that has it once', async () => {
+        await index('s', { twice: 'tea or tea', later: 'tea or milk', filler: 'milk' });
+        expect(await found('tea')).toEqual(['twice', 'later']);
       });
 
       test('an entry with all words of the query comes before one with its rarest', async () => {

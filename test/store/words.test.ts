@@ -1,13 +1,20 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { indexTerms, queryCharacters, queryWords, tagTerm } from '../../src/store/words.ts';
+import { queryCharacters, queryWords, similarTo } from '../../src/store/query-words.ts';
+import { indexTerms, tagTerm } from '../../src/store/words.ts';
 
-test('terms hold letters, marks and digits only, whatever the text', () => {
-  const clean = /^(?:[\p{L}\p{N}\p{M}\p{Co}]+|\p{Extended_Pictographic})$/u;
+const termsOf = (query: string) => queryWords(query).map(({ groups }) => groups);
+
+test('terms hold letters, marks and digits only, besides the signs of marks, whatever the text', () => {
+  const clean = /^(?:‹?[\p{L}\p{N}\p{M}\p{Co}]+§?|\p{Extended_Pictographic}§?)$/u;
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => {
-      for (const term of [...indexTerms(text), ...queryWords(text).flat(), ...queryCharacters(text).flat()])
+      const words = [...queryWords(text), ...queryCharacters(text)];
+      for (const term of [...indexTerms(text), ...words.flatMap(({ groups }) => groups.flat())])
         expect(term).toMatch(clean);
+      for (const { word } of words)
+        for (const { terms } of word === undefined ? [] : similarTo(word))
+          for (const term of terms) expect(term).toMatch(clean);
     }),
     { numRuns: 2000 },
   );
@@ -17,29 +24,42 @@ test('every text is found by itself', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', maxLength: 60 }), (text) => {
       const terms = new Set(indexTerms(text));
-      for (const word of queryWords(text)) for (const term of word) expect(terms).toContain(term);
+      for (const { groups } of queryWords(text))
+        for (const group of groups) expect(group.some((term) => terms.has(term))).toBe(true);
     }),
     { numRuns: 2000 },
   );
 });
 
 test('spaces part words where there are spaces; elsewhere every character and pair counts', () => {
-  expect(indexTerms("The user's Tea, the TEA")).toEqual(['the', 'user', 's', 'tea']);
+  expect(indexTerms("The user's Tea, the leaf")).toEqual(['the', 'user', 's', 'tea', 'leaf']);
   expect(indexTerms('緑茶を')).toEqual(['緑', '茶', 'を', '緑茶', '茶を']);
-  expect(queryWords('iPhoneと緑茶')).toEqual([['iphon'], ['緑茶']]);
-  expect(queryWords('とは')).toEqual([['と'], ['は']]);
+  expect(termsOf('iphoneと緑茶')).toEqual([[['iphon']], [['緑茶']]]);
+  expect(termsOf('とは')).toEqual([[['と']], [['は']]]);
+});
+
+test('a word that is repeated, or long, leaves a mark', () => {
+  expect(indexTerms('Tea and the tea and the Teas')).toEqual(['tea', 'and', 'the', 'tea§']);
+  expect(indexTerms('Krankenhaus')).toEqual(['krankenhau', '‹suahneknark']);
+});
+
+test('a name joined by capitals is also its parts', () => {
+  expect(indexTerms('getUserById')).toEqual(['getuserbyid', '‹diybresuteg', 'get', 'user', 'by', 'id']);
+  expect(indexTerms('XMLParser')).toContain('parser');
+  expect(termsOf('getUserById')).toEqual([[['get'], ['user'], ['by'], ['id']], [['getuserbyid']]]);
 });
 
 test('forms of an English word are one term, short words stay what they are', () => {
-  expect(indexTerms('house Houses housing')).toEqual(['hous']);
+  expect(indexTerms('house Houses housing')).toEqual(['hous', 'hous§']);
   expect(indexTerms('use us is s a')).toEqual(['use', 'u', 'i', 's', 'a']);
-  expect(queryWords('gardening')).toEqual([indexTerms('gardens')]);
+  expect(termsOf('gardening')).toEqual([[indexTerms('gardens').slice(0, 1)]]);
+  expect(termsOf('going')).toEqual([[['go', 'went', 'gone']]]);
 });
 
 test('a long query keeps its longest words', () => {
-  const words = queryWords(`${Array.from({ length: 100 }, (_, i) => `w${i}`).join(' ')} considerable`);
+  const words = termsOf(`${Array.from({ length: 100 }, (_, i) => `w${i}`).join(' ')} considerable`);
   expect(words).toHaveLength(32);
-  expect(words[0]).toEqual(['consider']);
+  expect(words[0]).toEqual([['consider']]);
 });
 
 test('a tag is a term that no text has', () => {
