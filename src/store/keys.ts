@@ -1,6 +1,5 @@
 /**
- * The order of keys, and the corner of the key space that the store keeps for itself. Nobody else's keys
- * begin with "~".
+ * The order of keys, and the keys that the store keeps for itself. Keys of its users never begin with "~".
  */
 export const secretKey = '~secret';
 export const keyvPrefix = '~keyv/';
@@ -16,11 +15,11 @@ export function prefixEnd(prefix: string): string | undefined {
   while (points.at(-1) === lastCodePoint) points.pop();
   const last = points.pop();
   if (last === undefined) return undefined;
-  // Surrogates are not characters: after U+D7FF comes U+E000.
+  // U+D800 to U+DFFF are surrogates, not characters, so U+E000 follows U+D7FF.
   return String.fromCodePoint(...points, last === 0xd7ff ? 0xe000 : last + 1);
 }
 
-/** The least text that is greater than this key; no key itself, since none holds NUL. */
+/** The least text that is greater than this key. It is never a key itself, since keys contain no NUL. */
 export const keyAfter = (key: string): string => `${key}\0`;
 
 /** Negative, zero or positive, as UTF-8 bytes compare. JavaScript's own `<` compares UTF-16 units. */
@@ -34,7 +33,7 @@ export function compareKeys(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Moves surrogates, which stand for the code points from U+10000 on, above U+E000 to U+FFFF. */
+/** The rank of a UTF-16 unit: surrogates, which stand for code points from U+10000 on, rank above U+E000 to U+FFFF. */
 function rank(unit: number): number {
   if (unit >= 0xe000) return unit - 0x800;
   return unit >= 0xd800 ? unit + 0x2000 : unit;

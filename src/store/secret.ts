@@ -6,8 +6,8 @@ import type { Store } from './types.ts';
 const length = 32;
 
 /**
- * The store's own 32 random bytes, for signing page tokens and the like. Made at the first call; every
- * process that opens the store gets the same.
+ * The store's secret of 32 random bytes, which signs page tokens and questions. The first call makes it; all processes
+ * on the store get the same one.
  */
 export async function storeSecret(store: Store): Promise<Buffer> {
   const fresh = randomBytes(length).toString('base64');

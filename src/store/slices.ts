@@ -1,15 +1,15 @@
-/** About how many milliseconds a slice of background work takes. Nobody else can write meanwhile. */
+/** Milliseconds that a slice of background work should take. No other process can write meanwhile. */
 const target = 20;
 const first = 64;
 const largest = 4096;
 
-/** How much background work to do at a time, learnt from how long the last slice took. */
+/** The size of the next slice of background work, learned from how long the last one took. */
 export interface Slices {
   size(): number;
   took(milliseconds: number): void;
 }
 
-/** Rows differ a hundredfold in what it costs to delete them: words of a text leave the index one by one. */
+/** Starts small: the cost of deleting a row differs a hundredfold, since each word of a text leaves the index singly. */
 export function slices(): Slices {
   let size = first;
   return {

@@ -1,9 +1,9 @@
 import type { Store } from './types.ts';
 
 /**
- * Sweeps a store now and every so many milliseconds, for programs that open one without the server, whose
- * maintenance does it otherwise. A round that fails is left to the next. The returned function ends it and
- * resolves when the round under way is over.
+ * Sweeps a store now and every `interval` milliseconds. It is for programs that open a store without the server, whose
+ * maintenance does that otherwise. After a failed round the next one tries again. The returned function stops sweeping
+ * and resolves when the present round has ended.
  */
 export function startSweeper(store: Store, interval: number): () => Promise<void> {
   let stopped = false;
@@ -13,7 +13,7 @@ export function startSweeper(store: Store, interval: number): () => Promise<void
     try {
       while (!stopped && (await store.sweep()));
     } catch {
-      // The next call that reads or writes reports the error; nobody would see it here.
+      // Nobody would see the error here; the next call that reads or writes reports it.
     }
     round = undefined;
   }
@@ -22,7 +22,7 @@ export function startSweeper(store: Store, interval: number): () => Promise<void
     round ??= sweepAll();
   };
   const timer = setInterval(sweep, interval);
-  // Nobody's program stays alive for this.
+  // The timer must not keep the program alive.
   timer.unref();
   sweep();
   return async () => {

@@ -2,12 +2,12 @@
  * The port between the local backend and a database: an ordered, transactional key-value store of texts.
  * Engines are written against this page and know nothing of sessions.
  *
- * Keys are compared as UTF-8 bytes. Keys, values, scopes and bodies are well-formed Unicode without NUL, which
- * not every database can hold (JSON escapes both). Keys that begin with "~" are the store's own. Times are
- * milliseconds since the epoch. All calls reject with SessionError: UNAVAILABLE when the database cannot be
- * reached, is locked for longer than 20 seconds, or was closed; RESOURCE_EXHAUSTED when it is full;
- * FAILED_PRECONDITION when it is damaged, gone or cannot be written. A rejected write has not happened, unless
- * the connection or the file was lost at the very moment of its commit.
+ * Keys are compared as UTF-8 bytes. Keys, values, scopes and bodies are well-formed Unicode without NUL, since not every
+ * database can hold NUL or lone surrogates (JSON escapes both). Keys that begin with "~" are the store's own. Times are
+ * milliseconds since the epoch. All calls reject with SessionError: UNAVAILABLE when the database cannot be reached, is
+ * locked for longer than 20 seconds, or was closed; RESOURCE_EXHAUSTED when it is full; FAILED_PRECONDITION when it is
+ * damaged, missing or cannot be written. A rejected write has not happened, unless the connection or the file was lost
+ * during its commit.
  *
  * ```ts
  * const store = await openStore({ url: 'sqlite:notes.db', durability: 'full', dataDir: '.' });
@@ -19,20 +19,20 @@
  * ```
  */
 
-/** A value that is gone at `expires`, and searchable where `text` is given. */
+/** Writes a value. It disappears at `expires`; with `text` it can be searched. */
 export interface Put {
   key: string;
   value: string;
   expires?: number | undefined;
-  /** Indexed for `search`. Replaces what the key had indexed before. */
+  /** The text that `search` finds the key by. It replaces the key's earlier text. */
   text?: IndexedText | undefined;
 }
 
 export interface IndexedText {
-  /** Searches name exactly one scope, and scopes never mix. */
+  /** A search is in exactly one scope. */
   scope: string;
   body: string;
-  /** Exact marks that narrow a search within the scope; each costs as much as a word. */
+  /** Exact terms by which a search can be narrowed within the scope; each costs as much as a word. */
   tags?: readonly string[] | undefined;
 }
 
@@ -40,14 +40,14 @@ export interface TextQuery {
   scope: string;
   text: string;
   limit: number;
-  /** Only entries that have, of each group, at least one tag. */
+  /** Only entries that have at least one tag of each group. */
   tags?: readonly (readonly string[])[] | undefined;
 }
 
 /**
- * A put without `text`, a drop and a dropPrefix also take the key out of the search index. What is dropped or
- * replaced does not stay in the database's files either, where the engine can see to it. A dropPrefix is done
- * whole, and all others wait for it: drop a large number of keys in several updates.
+ * A put without `text`, a drop and a dropPrefix also remove the key from the search index. Dropped and replaced values
+ * do not remain in the database's files, if the engine can prevent it. A dropPrefix runs as a whole while all other
+ * calls wait, so drop a large number of keys in several updates.
  */
 export type Write = Put | { drop: string } | { dropPrefix: string };
 
@@ -68,19 +68,19 @@ export interface Entry {
   value: string;
 }
 
-/** `score` is comparable within one answer only; higher is better. */
+/** An entry with its score. Higher is better; scores of different answers cannot be compared. */
 export interface Hit extends Entry {
   score: number;
 }
 
-/** What an update decides: its answer, and the writes that go with it, all or none. */
+/** The result of an update, and its writes, of which all or none happen. */
 export interface Decision<T> {
   result: T;
   writes: readonly Write[];
 }
 
 export interface Store {
-  /** Which engine: sqlite, postgres, redis, … */
+  /** The engine's name: sqlite, postgres, redis, … */
   readonly engine: string;
   /** Where the data is, without credentials. */
   readonly location: string;
@@ -90,10 +90,10 @@ export interface Store {
    */
   readonly limits?: readonly string[];
 
-  /** Values in the order of the keys, all of one moment; undefined where there is none or it has expired. */
+  /** The values in the order of the keys, all of one moment; undefined for a missing or expired one. */
   get(keys: readonly string[]): Promise<(string | undefined)[]>;
 
-  /** At most `limit` entries in the order of their keys. Expired ones are not there. */
+  /** At most `limit` entries in the order of their keys, without expired ones. */
   range(range: Range): Promise<Entry[]>;
 
   /**
@@ -122,11 +122,11 @@ export interface Store {
   watch(key: string, onChange: () => void): () => void;
 
   /**
-   * Deletes some of what has expired, then gives some free space back to the disk: about 20 ms of work.
-   * Resolves to whether more is left: `while (await store.sweep());`.
+   * Deletes some expired entries, then returns some free space to the disk: about 20 ms of work. Resolves to whether
+   * more is left: `while (await store.sweep());`.
    */
   sweep(): Promise<boolean>;
 
-  /** Finishes the updates that are under way, then lets go of the database. */
+  /** Finishes the updates that are under way, then closes the database. */
   close(): Promise<void>;
 }

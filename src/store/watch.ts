@@ -1,7 +1,7 @@
-/** Milliseconds between two looks at what other processes wrote. */
+/** Milliseconds between two checks for writes of other processes. */
 const interval = 25;
 
-/** What the watched file looks like from here. Both may throw; the next look then tries again. */
+/** How to read the watched database. Both functions may throw; the next check then tries again. */
 export interface Watched {
   /** A number that changes with every commit of another connection. */
   version(): number;
@@ -10,7 +10,7 @@ export interface Watched {
 
 export interface Watch {
   watch(key: string, onChange: () => void): () => void;
-  /** Tells the watchers of these keys, and of all keys with these prefixes, at once. */
+  /** Notifies the watchers of these keys, and of all keys with these prefixes, at once. */
   written(keys: readonly string[], prefixes: readonly string[]): void;
   stop(): void;
 }
@@ -22,9 +22,8 @@ interface Entry {
 }
 
 /**
- * Watchers of keys. Commits of this process are announced by `written`; those of others are found by a timer
- * that runs only while something is watched: it compares values, so another process's write of the text
- * that was there already goes unnoticed.
+ * Watches keys. This process announces its own commits by `written`. A timer, which runs only while keys are watched,
+ * finds the commits of other processes by comparing values; it misses a write that does not change the value.
  */
 export function watchKeys(watched: Watched): Watch {
   const entries = new Map<string, Entry>();
@@ -62,7 +61,7 @@ export function watchKeys(watched: Watched): Watch {
       }
       const entry = entries.get(key) ?? { seen: read(() => watched.value(key)), callbacks: new Set() };
       entries.set(key, entry);
-      // A function of its own for every call, so that one callback can watch a key twice.
+      // A new function for every call, so that one callback can watch a key twice.
       const callback = () => {
         if (entry.callbacks.has(callback)) onChange();
       };
@@ -86,7 +85,7 @@ export function watchKeys(watched: Watched): Watch {
   };
 }
 
-/** Null where it cannot be read now, say because another process is repairing the file after a crash. */
+/** The value, or null when reading fails, for example while another process repairs the file after a crash. */
 function read<T>(what: () => T): T | null {
   try {
     return what();

@@ -3,18 +3,18 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SessionError } from '../../src/errors.ts';
 import type { Entry, Range, Store, Write } from '../../src/store/types.ts';
 
-/** A store without data, whose clock is the one passed in. */
+/** An empty store with the given clock. */
 export interface Subject {
   store: Store;
-  /** Another connection to the same data, where the engine can share them. */
+  /** Another connection to the same data, if the engine allows several. */
   other?: Store | undefined;
   /** Closes what is open and deletes the data. */
   dispose: () => Promise<void>;
 }
 
 /**
- * What every engine must do, whatever it is built on. `shared`: whether several connections can look at the
- * same data; then every subject has an `other`.
+ * The contract of every engine. `shared`: whether several connections see the same data; every subject then has an
+ * `other`.
  */
 export function storeContract(
   name: string,
@@ -532,7 +532,7 @@ export function storeContract(
       });
     });
 
-    // Not skipped: for an engine whose data one connection owns there is nothing to ask.
+    // An engine whose data belongs to one connection does not have these tests.
     if (shared)
       describe('two connections', () => {
         let other: Store;

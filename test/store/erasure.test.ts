@@ -9,7 +9,7 @@ import { opened, run, scratch, start } from './helpers.ts';
 
 const write = (store: Store, ...writes: Write[]) => store.update([], () => ({ result: undefined, writes }));
 
-/** Which of the store's files hold the text, by a process of its own: see "the lock of the store" in lock.test.ts. */
+/** The store's files that contain a text. grep reads them, because closing them here would drop SQLite's locks. */
 function filesWith(path: string, text: string): string[] {
   const files = ['', '-wal', '-shm'].map((suffix) => path + suffix).filter((file) => existsSync(file));
   const { stdout, status } = spawnSync(
@@ -23,7 +23,7 @@ function filesWith(path: string, text: string): string[] {
   return stdout.split('\n').filter((line) => line !== '');
 }
 
-/** The log of a store that is open is emptied within about a second. */
+/** The log of an open store is emptied within about a second. */
 const gone = (path: string, text: string) =>
   vi.waitFor(() => expect(filesWith(path, text)).toEqual([]), { timeout: 10_000, interval: 100 });
 

@@ -24,7 +24,7 @@ const replaced = {
   message: 'The file of the session database was moved, deleted or replaced while it was in use.',
 };
 
-/** Readers trust a look of a moment ago. */
+/** Waits until reads check the file again. */
 const aMoment = () => new Promise((resolve) => setTimeout(resolve, 120));
 
 const move = (from: string, to: string) => {
@@ -103,7 +103,7 @@ test('the log of a store that was moved is left as it is', async () => {
   await put(store, 'k', 'x'.repeat(50_000));
   move(path, `${path}.moved`);
   const before = statSync(`${path}.moved-wal`).size;
-  // Longer than it takes until the log of a store in its place is emptied.
+  // Longer than it takes until the log of an open store is emptied.
   await new Promise((resolve) => setTimeout(resolve, 1300));
   expect(statSync(`${path}.moved-wal`).size).toBe(before);
   move(`${path}.moved`, path);

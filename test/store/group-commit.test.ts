@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { decideAll, groupCommit, type Job, type Outcome } from '../../src/store/group-commit.ts';
 import type { Write } from '../../src/store/types.ts';
 
-/** An engine of the simplest kind, which can be held up and made to fail. */
+/** The simplest possible engine, which a test can delay and make fail. */
 function engine() {
   const data = new Map<string, string | undefined>();
   const batches: number[] = [];

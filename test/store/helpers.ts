@@ -7,24 +7,24 @@ import { onTestFinished } from 'vitest';
 import { openSqlite, type SqliteOptions } from '../../src/store/sqlite/index.ts';
 import type { Store } from '../../src/store/types.ts';
 
-/** A folder, with a space in its name, that goes when the test is over. */
+/** A folder with a space in its name, which is deleted after the test. */
 export function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'store test '));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   return folder;
 }
 
-/** A store that is closed when the test is over. */
+/** A store that is closed after the test. */
 export async function opened(path: string, options: Partial<SqliteOptions> = {}): Promise<Store> {
   const store = await openSqlite({ path, durability: 'full', ...options });
   onTestFinished(() => store.close());
   return store;
 }
 
-/** Starts a script of fixtures/ in a process of its own, which does not outlive the test. */
+/** Starts a script of fixtures/ as a process, which is killed after the test. */
 export function start(script: string, ...args: string[]): ChildProcess {
   const file = fileURLToPath(new URL(`fixtures/${script}`, import.meta.url));
-  // Node runs TypeScript that needs no more than its types taken out; tsx would take longer to start.
+  // Node runs these scripts itself by removing their types; tsx would take longer to start.
   const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => {
     child.kill('SIGKILL');
@@ -32,7 +32,7 @@ export function start(script: string, ...args: string[]): ChildProcess {
   return child;
 }
 
-/** Runs a script to its end and gives what it printed. Rejects when it fails. */
+/** Runs a script to its end and resolves to its output. Rejects when it fails. */
 export async function run(script: string, ...args: string[]): Promise<string> {
   const child = start(script, ...args);
   let printed = '';

@@ -12,7 +12,7 @@ import { opened, run, scratch, start } from './helpers.ts';
 async function refusal(path: string): Promise<SessionError> {
   const outcome = await openSqlite({ path, durability: 'full' }).catch((error: unknown) => error);
   if (!(outcome instanceof SessionError)) throw new Error('the store was opened');
-  // The error is shown to a model: where the file lies is nobody's business.
+  // A model sees the error, so it must not contain the file's path.
   expect(JSON.stringify({ ...outcome, message: outcome.message, cause: undefined })).not.toContain(path);
   expect(outcome.message + outcome.hint).not.toContain(dirname(path));
   return outcome;

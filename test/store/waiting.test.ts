@@ -33,7 +33,7 @@ test('a writer behind others that wait for the same lock waits no longer than it
   }
   for (const wait of await Promise.all(waits)) {
     expect(wait).toBeGreaterThan(950);
-    // Twice as long is what a second round of waiting would take.
+    // A second round of waiting would take twice as long.
     expect(wait).toBeLessThan(1700);
   }
 });

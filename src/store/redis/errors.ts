@@ -55,18 +55,18 @@ export function redisError(error: unknown, location: string): unknown {
     });
   if (code === 'OOM')
     return new SessionError('RESOURCE_EXHAUSTED', 'The memory of the session store is full.', {
-      hint: 'Nothing was written. Raise maxmemory of Redis, or delete sessions, and try again.',
+      hint: 'Raise maxmemory of Redis, or delete sessions, and try again. Nothing was written.',
       cause: error,
     });
   if (code === 'MISCONF')
     return new SessionError('UNAVAILABLE', 'Redis cannot save to its disk and takes no writes.', {
-      hint: 'Nothing was written. Look for the cause in the log of Redis, then try again.',
+      hint: 'Look for the cause in the log of Redis, then try again. Nothing was written.',
       retryAfter: 5,
       cause: error,
     });
   if (code === 'NOREPLICAS')
     return new SessionError('UNAVAILABLE', 'Redis has too few replicas and takes no writes.', {
-      hint: 'Nothing was written. Bring its replicas back, then try again.',
+      hint: 'Bring its replicas back, then try again. Nothing was written.',
       retryAfter: 5,
       cause: error,
     });

@@ -17,42 +17,42 @@ import { type Inspection, inspect, withStoreFile } from './inspect.ts';
 import { makeShrinkable, shrinks } from './schema.ts';
 
 /**
- * Copies a store, which may be in use, to a file that is not there yet: the state of one moment, without
- * free space, readable by the owner alone, checked, and on the disk when the promise resolves. A process that is
- * killed leaves at most a file that ends in ".partial".
+ * Copies a store, which may be in use, to a new file: the state of one moment, without free space, readable only by the
+ * owner, checked, and on the disk when the promise resolves. A killed process leaves at most a file that ends in
+ * ".partial".
  * @param path the store's file
- * @param target the file to make; its folder must exist
- * @throws SessionError ALREADY_EXISTS; FAILED_PRECONDITION when there is no sound store at `path` or the target
+ * @param target the file to create; its folder must exist
+ * @throws SessionError ALREADY_EXISTS; FAILED_PRECONDITION when there is no undamaged store at `path` or the target
  * cannot be written; RESOURCE_EXHAUSTED when the disk is full
  */
 export async function backupStore(path: string, target: string): Promise<Inspection> {
   if (isThere(target))
     throw new SessionError('ALREADY_EXISTS', 'A file already exists at the path of the backup.', {
-      hint: 'Nothing was written. Choose another name.',
+      hint: 'Choose another name. Nothing was written.',
     });
   return copyStore(path, target);
 }
 
 /**
- * Makes a backup the store at `path`, where there must be none yet: whole or not at all. Its version may be
- * older than this program's; the next opening brings it up to date.
+ * Restores a backup to `path`, where there must be no store yet, as a whole or not at all. The backup's schema may be
+ * older than this program's; opening the store migrates it.
  * @param file the backup
- * @param path where the store will be; its folder is made if it is missing
- * @throws SessionError ALREADY_EXISTS; FAILED_PRECONDITION when the backup is no sound store, or is newer
+ * @param path where the store will be; a missing folder is created
+ * @throws SessionError ALREADY_EXISTS; FAILED_PRECONDITION when the backup is damaged, not a store, or newer
  */
 export async function restoreStore(file: string, path: string): Promise<Inspection> {
   const inTheWay = ['', '-wal', '-shm', '-journal'].filter((suffix) => isThere(path + suffix));
   if (inTheWay.includes(''))
     throw new SessionError('ALREADY_EXISTS', 'A session database already exists at the path of the store.', {
-      hint: 'Nothing was changed. Stop the servers that use it and move it away together with its -wal and -shm files, or restore to another place with --store.',
+      hint: 'Stop the servers that use it and move it away together with its -wal and -shm files, or restore to another place with --store. Nothing was changed.',
     });
-  // SQLite would replay such a log into the restored file.
+  // SQLite would apply such a log to the restored file.
   if (inTheWay.length > 0)
     throw new SessionError(
       'ALREADY_EXISTS',
       'The log of an earlier session database lies at the path of the store.',
       {
-        hint: 'Nothing was changed. Move the files that end in -wal, -shm or -journal away, or restore to another place with --store.',
+        hint: 'Move the files that end in -wal, -shm or -journal away, or restore to another place with --store. Nothing was changed.',
       },
     );
   writing(() => mkdirSync(dirname(path), { recursive: true, mode: 0o700 }));
@@ -62,7 +62,7 @@ export async function restoreStore(file: string, path: string): Promise<Inspecti
 async function copyStore(from: string, to: string): Promise<Inspection> {
   const partial = `${to}.${randomBytes(6).toString('hex')}.partial`;
   try {
-    // VACUUM INTO takes an empty file, whose mode is then ours to choose.
+    // VACUUM INTO accepts an empty file, and keeps the mode with which it was created here.
     writing(() => closeSync(openSync(partial, 'wx', 0o600)));
     await withStoreFile(from, (db) => {
       if (!shrinks(db)) db.exec(makeShrinkable);
@@ -81,23 +81,23 @@ async function copyStore(from: string, to: string): Promise<Inspection> {
   }
 }
 
-/** Also true for a link that leads nowhere. */
+/** Whether anything is at the path, also a broken link. */
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 
-/** Unlike a rename, a link never replaces what somebody else has put there meanwhile. */
+/** Moves a file. Unlike renaming, linking never replaces a file that somebody else has created meanwhile. */
 function moveToFreePath(from: string, to: string): void {
   try {
     linkSync(from, to);
   } catch (error) {
     if (isThere(to)) throw error;
-    // A file system without links.
+    // Some file systems have no links.
     renameSync(from, to);
     return;
   }
   unlinkSync(from);
 }
 
-/** Makes the new name last. Windows cannot open folders, and does it by itself. */
+/** Makes the new name durable. Windows cannot open folders, and makes names durable itself. */
 function syncFolder(path: string): void {
   try {
     sync(path);
@@ -113,7 +113,7 @@ function sync(path: string): void {
   }
 }
 
-/** What the file system reports, in words. */
+/** Runs `work`, and maps errors of the file system. */
 function writing<T>(work: () => T): T {
   try {
     return work();
@@ -121,7 +121,7 @@ function writing<T>(work: () => T): T {
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     if (code === 'EEXIST')
       throw new SessionError('ALREADY_EXISTS', 'Another program has just created a file at this path.', {
-        hint: 'Nothing was changed. Check that file, then try again or choose another name.',
+        hint: 'Check that file, then try again or choose another name. Nothing was changed.',
         cause,
       });
     if (code === 'ENOSPC' || code === 'EDQUOT')

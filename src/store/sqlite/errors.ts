@@ -1,6 +1,6 @@
 import { SessionError } from '../../errors.ts';
 
-// Result codes of sqlite.org/rescode.html. The low byte is the kind, the rest says more.
+// Result codes of https://www.sqlite.org/rescode.html. The low byte is the primary code.
 const codes = {
   error: 1,
   perm: 3,
@@ -14,13 +14,13 @@ const codes = {
 };
 const moreCodes = { cannotOpen: 14, protocol: 15, tooBig: 18, notADatabase: 26 };
 
-/** The kind of an error of node:sqlite, or undefined for any other error. */
+/** The primary code of an error of node:sqlite; undefined for any other error. */
 function kindOf(error: unknown): number | undefined {
   const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
   return typeof code === 'number' ? code & 0xff : undefined;
 }
 
-/** Another process holds a lock that it will let go of. */
+/** Whether another process holds a lock, which it will release. */
 export function isBusy(error: unknown): boolean {
   const kind = kindOf(error);
   return kind === codes.busy || kind === codes.locked || kind === moreCodes.protocol;
@@ -30,13 +30,13 @@ export function isNotADatabase(error: unknown): boolean {
   return kindOf(error) === moreCodes.notADatabase;
 }
 
-/** The file cannot be written, or SQLite cannot create the files that it needs beside it. */
+/** Whether the file cannot be written, or SQLite cannot create the files that it needs beside it. */
 export function isReadOnly(error: unknown): boolean {
   const kind = kindOf(error);
   return kind === codes.readOnly || kind === moreCodes.cannotOpen;
 }
 
-/** A statement does not fit the tables: right after opening, the file's fault. */
+/** Whether a statement does not fit the tables. Right after opening, that means a damaged file. */
 export function isMisfit(error: unknown): boolean {
   return kindOf(error) === codes.error;
 }
@@ -50,31 +50,31 @@ export function damaged(cause: unknown): SessionError {
 
 export function notOurs(cause?: unknown): SessionError {
   return new SessionError('FAILED_PRECONDITION', 'The file is not a session database.', {
-    hint: 'It was left as it is. Choose another file with --store.',
+    hint: 'Choose another file with --store. This one was not changed.',
     cause,
   });
 }
 
-/** What SQLite reports, as an error for callers. Anything else is returned as it is. */
+/** Maps an error of SQLite to one for callers. Returns any other error unchanged. */
 export function sqliteError(error: unknown): unknown {
   const kind = kindOf(error);
   if (kind === undefined) return error;
   if (isBusy(error))
     return new SessionError('UNAVAILABLE', 'The session database is busy.', {
-      hint: 'Other processes are writing to it. Try again in a moment.',
+      hint: 'Try again in a moment: other processes are writing to it.',
       retryAfter: 1,
       cause: error,
     });
   switch (kind) {
     case codes.full:
       return new SessionError('RESOURCE_EXHAUSTED', 'The disk of the session database is full.', {
-        hint: 'Nothing was written. Make room on the disk, or delete sessions, and try again.',
+        hint: 'Make room on the disk, or delete sessions, and try again. Nothing was written.',
         cause: error,
       });
     case codes.noMemory:
     case moreCodes.tooBig:
       return new SessionError('RESOURCE_EXHAUSTED', 'The data is too large for the session database.', {
-        hint: 'Nothing was written. Send less at once.',
+        hint: 'Send less at once. Nothing was written.',
         cause: error,
       });
     case codes.perm:
@@ -93,7 +93,7 @@ export function sqliteError(error: unknown): unknown {
       return damaged(error);
     case codes.io:
       return new SessionError('UNAVAILABLE', 'The disk of the session database reports an error.', {
-        hint: 'Nothing was acknowledged. Check the disk, then try again.',
+        hint: 'Check the disk, then try again. Nothing was acknowledged.',
         retryAfter: 5,
         cause: error,
       });

@@ -1,24 +1,24 @@
 import { realpathSync, statSync } from 'node:fs';
 import { SessionError } from '../../errors.ts';
 
-/** Milliseconds that readers trust an earlier look. */
+/** Milliseconds for which reads rely on an earlier check. */
 const trusted = 100;
 
 export interface FileIdentity {
-  /** @throws SessionError FAILED_PRECONDITION when a file is gone or another one is in its place */
+  /** @throws SessionError FAILED_PRECONDITION when a file is missing or was replaced */
   check(): void;
-  /** The same, unless it was checked a moment ago: for calls that acknowledge nothing. */
+  /** As `check`, unless the files were checked a moment ago. For calls that acknowledge nothing. */
   checkNowAndThen(): void;
 }
 
 /**
- * Notices that a database file which is open, or its log, was moved, deleted or replaced. What is written then ends
- * up where nobody will look for it, and no call of SQLite fails. A file that is written over in place is not
- * noticed. Without a path there is nothing to notice.
+ * Notices that an open database file, or its log, was moved, deleted or replaced. SQLite then goes on writing to the
+ * old file without an error, and the data is lost. A file that is overwritten in place is not noticed. Without a path
+ * every check passes.
  */
 export function fileIdentity(path: string | undefined): FileIdentity {
-  // The log exists from the first transaction on, and stays as long as a connection is open. SQLite puts it
-  // beside the file that a link leads to.
+  // The log exists from the first transaction until the last connection closes. SQLite puts it beside the target of a
+  // link.
   const paths = path === undefined ? [] : [path, `${target(path)}-wal`];
   const known = paths.map(identify);
   let looked = 0;
@@ -33,7 +33,7 @@ export function fileIdentity(path: string | undefined): FileIdentity {
       'FAILED_PRECONDITION',
       'The file of the session database was moved, deleted or replaced while it was in use.',
       {
-        hint: 'Nothing more is read or acknowledged. Put the file back in its place, or restart the server to use what is there now.',
+        hint: 'Put the file back in its place, or restart the server to use the file that is there now. Until then the server reads and acknowledges nothing.',
       },
     );
   }
@@ -54,7 +54,7 @@ function target(path: string): string {
   }
 }
 
-/** Which file a path leads to; undefined where none can be found. It is not opened. */
+/** The identity of the file at a path, without opening it; undefined when there is none. */
 function identify(path: string): string | undefined {
   try {
     const { dev, ino } = statSync(path);

@@ -6,19 +6,19 @@ import { SessionError } from '../../errors.ts';
 import { isNotADatabase, notOurs } from './errors.ts';
 import { checkOwner } from './schema.ts';
 
-/** Bytes of the smallest database there can be. */
+/** Bytes of the smallest possible database. */
 const smallest = 512;
 
 /**
- * Creates the file and its folder where they are missing, for the owner's eyes only, and looks at a file that
- * is there without locking or changing it. Nothing but SQLite opens a file that exists: closing it again
- * would drop all locks that this process holds on it (sqlite.org/howtocorrupt.html, "POSIX advisory locks").
- * @throws SessionError FAILED_PRECONDITION when it is not ours, newer than this program, or no file at all
+ * Creates a missing file and its folder, readable only by the owner, and checks an existing file without locking or
+ * changing it. Only SQLite opens an existing file: if this process opened and closed it by other means, it would lose
+ * all its locks on it (https://www.sqlite.org/howtocorrupt.html, "POSIX advisory locks").
+ * @throws SessionError FAILED_PRECONDITION when the path is not a file, the file is not a store, or it is newer
  */
 export function prepareFile(path: string, open: (location: URL) => DatabaseSync): void {
   const { size } = findOrCreate(path);
   if (size === 0) return;
-  // SQLite would take so short a file for an empty one and write over it.
+  // SQLite would take so short a file for an empty one and overwrite it.
   if (size < smallest) throw notOurs();
   const url = pathToFileURL(path);
   url.search = '?immutable=1';
@@ -32,7 +32,7 @@ export function prepareFile(path: string, open: (location: URL) => DatabaseSync)
   } catch (error) {
     if (error instanceof SessionError) throw error;
     if (isNotADatabase(error)) throw notOurs(error);
-    // Another process may be at work on the file at this moment. The real opening will tell.
+    // Another process may be writing to the file at this moment. Opening it will show whether it is sound.
   }
 }
 
@@ -48,7 +48,7 @@ function findOrCreate(path: string): Stats {
         hint: 'Make room on the disk, or choose another place with --store.',
         cause,
       });
-    // A file that may be read but not written is found out and reported by what follows.
+    // A file that can be read but not written is reported when it is opened.
     throw new SessionError('FAILED_PRECONDITION', 'The session database cannot be opened or created.', {
       hint: 'Check the path given with --store, and the permissions of its folder.',
       cause,
@@ -60,12 +60,12 @@ function create(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600));
   } catch (error) {
-    // Another process was faster.
+    // Another process has created the file meanwhile.
     if (!isCode(error, 'EEXIST')) throw error;
   }
 }
 
-/** Opening a pipe would wait for somebody at its other end. */
+/** Refuses everything but a file. Opening a pipe, for example, would wait for its other end. */
 export function checkKind(stats: Stats): Stats {
   if (stats.isFile()) return stats;
   const kind = stats.isDirectory() ? 'a folder' : 'a pipe, a socket or a device';

@@ -7,29 +7,28 @@ import { checkKind } from './file.ts';
 import { retryWhileLocked } from './lock-retry.ts';
 import { checkOwner, pragma, schemaVersion, shrinks } from './schema.ts';
 
-/** What a look at a store's file finds, without changing it. */
+/** What checking a store's file without changing it finds. */
 export interface Inspection {
-  /** Of its schema, and the one that this program writes. */
+  /** The version of its schema, and the version that this program writes. */
   version: number;
   currentVersion: number;
-  /** What SQLite's own check reports; empty when the file is sound. */
+  /** The findings of SQLite's own check; empty when the file is not damaged. */
   problems: string[];
   entries: number;
   bytes: number;
-  /** Within the file, for new entries. */
+  /** Free space within the file. */
   freeBytes: number;
-  /** Whether the file shrinks, and free space in it holds nothing of what was deleted. */
+  /** Whether the file returns free space to the disk, and free space in it holds no deleted data. */
   shrinks: boolean;
 }
 
-/** Problems that are listed at most. */
+/** Most problems that are listed. */
 const listed = 10;
 const patience = 20_000;
 
 /**
- * Opens a file that must be a store, for the time of some work, by SQLite alone and without bringing it up to
- * date. Nothing is created.
- * @throws SessionError FAILED_PRECONDITION when it is not there, not ours, newer or damaged
+ * Opens the file of a store for the time of `work`, without migrating it. Creates nothing.
+ * @throws SessionError FAILED_PRECONDITION when the file is missing, not a store, newer or damaged
  */
 export async function withStoreFile<T>(path: string, work: (db: DatabaseSync) => T): Promise<T> {
   const { DatabaseSync } = await import('node:sqlite');
@@ -54,7 +53,7 @@ export async function withStoreFile<T>(path: string, work: (db: DatabaseSync) =>
     try {
       return attempt(path);
     } catch (error) {
-      // Where nothing can be written SQLite cannot make the log that the file asks for, and needs none.
+      // On a read-only medium SQLite cannot create the log, and does not need it when there is none.
       if (isReadOnly(error) && !existsSync(`${path}-wal`)) return attempt(asItStands(path));
       throw error;
     }
@@ -68,7 +67,7 @@ function asItStands(path: string): URL {
   return url;
 }
 
-/** `thorough` also compares every index with its table, which takes as long again. */
+/** Checks an open store. `thorough` also compares every index with its table, which doubles the time. */
 export function inspect(db: DatabaseSync, { thorough }: { thorough: boolean }): Inspection {
   const pageSize = pragma(db, 'page_size');
   return {
@@ -82,7 +81,7 @@ export function inspect(db: DatabaseSync, { thorough }: { thorough: boolean }): 
   };
 }
 
-/** Every row that has not expired, in the order of the keys. */
+/** Yields all rows that have not expired, in the order of the keys. */
 export function* rowsOf(db: DatabaseSync, now: number): Generator<[key: string, value: string]> {
   const select = db.prepare('select key, value from kv where expires is null or expires > ? order by key');
   select.setReturnArrays(true);
@@ -108,7 +107,7 @@ function count(db: DatabaseSync): number {
   try {
     return (db.prepare('select count(*) as n from kv').get() as unknown as { n: number }).n;
   } catch {
-    // Where pages cannot be read; the problems tell.
+    // Some pages cannot be read, which `problems` reports.
     return 0;
   }
 }

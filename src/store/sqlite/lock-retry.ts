@@ -1,11 +1,10 @@
 import { isBusy, sqliteError } from './errors.ts';
 
 /**
- * Runs `attempt`, again and again while another process holds the lock, until `deadline` (of
- * `performance.now()`). It waits on timers, since SQLite's
- * own waiting would stop the event loop. The pauses do not grow, or whoever has waited longest would have
- * the least chance to meet the moment in which the lock is free.
- * @throws SessionError for everything that SQLite reports; UNAVAILABLE when the deadline has passed
+ * Repeats `attempt` while another process holds the lock, until `deadline` (by `performance.now()`). It waits on timers,
+ * since SQLite's own waiting would block the event loop. The pauses do not grow: otherwise the caller that has waited
+ * longest would try most rarely.
+ * @throws SessionError for all errors of SQLite; UNAVAILABLE when the deadline has passed
  */
 export async function retryWhileLocked<T>(attempt: () => T, deadline: number): Promise<T> {
   for (;;) {
@@ -18,13 +17,13 @@ export async function retryWhileLocked<T>(attempt: () => T, deadline: number): P
   }
 }
 
-/** Milliseconds that one process may write on end, and how long it then stays away. */
+/** Milliseconds for which one process may write without a pause, and milliseconds of the pause. */
 const turn = 30;
 const gap = 1;
 
 /**
- * Lets other processes in: between two commits of a busy process the lock is free for some microseconds only,
- * which those who look every millisecond or two would hardly ever meet. Await `begin` before a transaction,
+ * Lets other processes write. Between two commits of a busy process the lock is free only for some microseconds, and
+ * other processes, which try every millisecond or two, would hardly ever get it. Await `begin` before a transaction,
  * call `end` after it.
  */
 export function takeTurns(): { begin: () => Promise<void>; end: () => void } {
