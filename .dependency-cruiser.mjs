@@ -11,7 +11,7 @@ const floors = [
   ['backend/local', 'backend/agent-engine', 'backend/adk', 'backend/vectara'],
   ['backend/shared', 'agent'],
   ['backend/types', 'adapters'],
-  ['store', 'net'],
+  ['store', 'net', 'page'],
   ['model', 'errors', 'log', 'version'],
 ];
 
@@ -54,7 +54,7 @@ export default {
     {
       name: 'mcp-sdk-only-in-server',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/server/' },
+      from: { path: '^src/', pathNot: '^src/(server|page)/' },
       to: { path: 'node_modules/@modelcontextprotocol/' },
     },
     {
@@ -66,12 +66,13 @@ export default {
     {
       name: 'no-dev-dependency-in-product',
       comment:
-        'But the exporter behind /metrics, which the build puts into dist/, and drivers of databases, which are optional peers.',
+        'But what the build puts into dist/, the exporter behind /metrics and what the session page is made with, and drivers of databases, which are optional peers.',
       severity: 'error',
       from: { path: '^src/' },
       to: {
         dependencyTypes: ['npm-dev'],
-        pathNot: 'node_modules/@opentelemetry/(sdk-metrics|exporter-prometheus)/|node_modules/redis/',
+        pathNot:
+          'node_modules/(@opentelemetry/(sdk-metrics|exporter-prometheus)|preact|@preact/signals|marked|redis)/',
       },
     },
   ],

@@ -1,6 +1,11 @@
-/** npm run build: makes dist/, the form in which the server is published. */
+/**
+ * npm run build: makes dist/, the form in which the server is published.
+ *
+ *   npm run build -- page         only the session page, which a server run from its sources serves too
+ */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -34,9 +39,38 @@ export async function bundle(entries: Record<string, string>, outdir: string): P
   });
 }
 
+/** Makes the session page: one HTML document that holds its script and styles and loads nothing. */
+export async function buildPage(file: string): Promise<void> {
+  const { outputFiles } = await build({
+    entryPoints: { page: 'src/page/main.tsx', style: 'src/page/page.css' },
+    outdir: 'page',
+    write: false,
+    bundle: true,
+    minify: true,
+    platform: 'browser',
+    format: 'iife',
+    // All browsers since May 2024.
+    target: ['chrome123', 'firefox121', 'safari17.5'],
+    tsconfig: 'src/page/tsconfig.json',
+    legalComments: 'none',
+  });
+  const textOf = (ending: string) => outputFiles.find(({ path: of }) => of.endsWith(ending))?.text ?? '';
+  const html = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Sessions</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<style>${textOf('.css')}</style></head>
+<body><noscript>This page needs JavaScript.</noscript><div id="page"></div><script>${textOf('.js')}</script></body></html>
+`;
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, html);
+}
+
 /** What is published: the launcher that hosts start, the server, and the subpaths with their types. */
 async function release(outdir: string): Promise<void> {
   await bundle({ main: 'src/main.ts', keyv: 'src/adapters/keyv.ts' }, outdir);
+  await buildPage(`${outdir}/page.html`);
   const launcher = `${outdir}/launcher.cjs`;
   copyFileSync('src/launcher.cjs', launcher);
   chmodSync(launcher, 0o755);
@@ -48,4 +82,5 @@ async function release(outdir: string): Promise<void> {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await release('dist');
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  await (process.argv[2] === 'page' ? buildPage('dist/page.html') : release('dist'));

@@ -1,0 +1,115 @@
+import { type Signal, signal } from '@preact/signals';
+import type { JsonObject } from '../../model/json.ts';
+import { type Bridge, CallFailure, type CallOptions, isLost } from '../bridge/types.ts';
+
+/** `token`: the server wants to know who is asking. */
+type Connection = 'starting' | 'ok' | 'lost' | 'token';
+
+/** Who the page speaks as, and to what. */
+interface Standing {
+  userId: string;
+  admin: boolean;
+  defaultApp: string;
+  backends: readonly string[];
+}
+
+/** Calls of the server's tools, and what is known of the way there. */
+export interface Calls {
+  bridge: Bridge;
+  connection: Signal<Connection>;
+  standing: Signal<Standing | undefined>;
+  /** Whether the server lists the tool, with the argument where arguments are known. */
+  has(tool: string, argument?: string): boolean;
+  /** @throws CallFailure */
+  call<T = JsonObject>(tool: string, args: JsonObject, options?: CallOptions): Promise<T>;
+  /** The same for what only reads: when the server is lost, it waits until the server is back. */
+  read<T = JsonObject>(tool: string, args: JsonObject, options?: CallOptions): Promise<T>;
+  /** Asks the server who the caller is and what it can do. */
+  greet(): Promise<void>;
+}
+
+const [firstPauseMs, longestPauseMs] = [500, 5000];
+
+export function openCalls(bridge: Bridge): Calls {
+  const connection = signal<Connection>('starting');
+  const standing = signal<Standing | undefined>();
+  let tools: Awaited<ReturnType<Bridge['tools']>> = new Map();
+  let mending: Promise<void> | undefined;
+
+  async function greet(): Promise<void> {
+    tools = await bridge.tools();
+    if (tools.has('describe_server')) {
+      const { userId, admin, defaultApp, backends } = await bridge.call('describe_server', {});
+      const names = (backends as { name: string }[]).map(({ name }) => name);
+      standing.value = {
+        userId: String(userId),
+        admin: admin === true,
+        defaultApp: String(defaultApp),
+        backends: names,
+      };
+    }
+    connection.value = 'ok';
+  }
+
+  async function mend(): Promise<void> {
+    connection.value = 'lost';
+    for (let ms = firstPauseMs; ; ms = Math.min(2 * ms, longestPauseMs)) {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      try {
+        return await greet();
+      } catch (error) {
+        if (!isLost(error)) throw note(error);
+      }
+    }
+  }
+
+  /** Takes from a failure what it says of the way to the server. */
+  function note(error: unknown): unknown {
+    if (error instanceof CallFailure && error.code === 'UNAUTHENTICATED') connection.value = 'token';
+    if (isLost(error) && mending === undefined && connection.value !== 'starting')
+      mending = mend()
+        .catch(() => {})
+        .finally(() => {
+          mending = undefined;
+        });
+    return error;
+  }
+
+  async function call<T>(tool: string, args: JsonObject, options?: CallOptions): Promise<T> {
+    try {
+      return (await bridge.call(tool, args, options)) as T;
+    } catch (error) {
+      throw note(error);
+    }
+  }
+
+  return {
+    bridge,
+    connection,
+    standing,
+    has(tool, argument) {
+      const known = tools.get(tool);
+      return tools.has(tool) && (argument === undefined || known === undefined || known.has(argument));
+    },
+    call,
+    async read<T>(tool: string, args: JsonObject, options?: CallOptions): Promise<T> {
+      for (;;) {
+        try {
+          return await call<T>(tool, args, options);
+        } catch (error) {
+          if (!isLost(error) || options?.signal?.aborted === true) throw error;
+          await mending;
+          if (connection.value !== 'ok') throw error;
+        }
+      }
+    },
+    async greet() {
+      try {
+        await greet();
+      } catch (error) {
+        connection.value = isLost(error) ? 'lost' : connection.value;
+        throw note(error);
+      }
+    },
+  };
+}

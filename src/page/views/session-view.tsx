@@ -1,0 +1,140 @@
+import type { OpenSession } from '../live/open-session.ts';
+import { plainName } from '../model/text.ts';
+import { ago, fullTime } from '../model/time.ts';
+import { isLive, turnOf } from '../model/turn.ts';
+import { Conversation } from './conversation.tsx';
+import { Failure } from './failure.tsx';
+import { usePage, type ViewName } from './page-context.ts';
+import { deleteSession, forkSession, renameSession, titleOf } from './questions.ts';
+
+const views: readonly { name: ViewName; title: string; needs: string }[] = [
+  { name: 'conversation', title: 'Conversation', needs: 'list_events' },
+];
+
+/** A session: what it is, and its views. */
+export function SessionView({ opened }: { opened: OpenSession }) {
+  const page = usePage();
+  const state = opened.state.value;
+  const current = page.view.value;
+  const listed = views.filter(({ needs }) => page.calls.has(needs));
+  return (
+    <main class="session" aria-label="Session">
+      <SessionHead opened={opened} />
+      {listed.length > 1 && (
+        <div class="tabs" role="tablist" aria-label="Views of the session">
+          {listed.map(({ name, title }) => (
+            <button
+              key={name}
+              type="button"
+              role="tab"
+              id={`tab-${name}`}
+              aria-selected={name === current}
+              aria-controls="view"
+              tabIndex={name === current ? 0 : -1}
+              onClick={() => {
+                page.view.value = name;
+              }}
+              onKeyDown={(event) => {
+                const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+                if (step === undefined) return;
+                const at = listed.findIndex((view) => view.name === name) + step;
+                const next = listed[(at + listed.length) % listed.length];
+                if (next === undefined) return;
+                page.view.value = next.name;
+                document.getElementById(`tab-${next.name}`)?.focus();
+              }}
+            >
+              {title}
+            </button>
+          ))}
+        </div>
+      )}
+      {state === 'failed' && <Failure error={opened.failure.value} />}
+      <div
+        class="view"
+        id="view"
+        {...(listed.length > 1 ? { role: 'tabpanel', 'aria-labelledby': `tab-${current}` } : {})}
+      >
+        {state === 'gone' ? (
+          <p class="empty">This session is not there any more: it was deleted, or it has expired.</p>
+        ) : state === 'reading' && opened.events.value.length === 0 ? (
+          <p class="note" role="status">
+            Reading…
+          </p>
+        ) : (
+          <CurrentView opened={opened} name={current} />
+        )}
+      </div>
+    </main>
+  );
+}
+
+function CurrentView({ opened }: { opened: OpenSession; name: ViewName }) {
+  return <Conversation opened={opened} />;
+}
+
+function SessionHead({ opened }: { opened: OpenSession }) {
+  const page = usePage();
+  const session = opened.session.value;
+  const { has } = page.calls;
+  const now = page.now.value;
+  const where = page.where.value;
+  return (
+    <header class="session-head">
+      <button type="button" class="back quiet" onClick={() => page.open(undefined)}>
+        <span aria-hidden="true">←</span> Sessions
+      </button>
+      <h1>
+        <bdi>{session === undefined ? plainName(opened.ref.sessionId) : titleOf(session)}</bdi>
+      </h1>
+      {session !== undefined && (
+        <p class="facts">
+          {isLive(session, now) && <span class="live" role="img" aria-label="live" />}
+          <span>{turnOf(session, opened.openCalls.value)}</span>
+          <span>{plainName(session.app)}</span>
+          {session.eventCount !== undefined && <span>{session.eventCount.toLocaleString()} events</span>}
+          <span title={fullTime(session.createTime, where)}>began {ago(session.createTime, now, where)}</span>
+          {session.expireTime !== undefined && (
+            <span title={fullTime(session.expireTime, where)}>expires</span>
+          )}
+          {Object.entries(session.labels ?? {}).map(([name, value]) => (
+            <span class="chip" key={name}>
+              {plainName(`${name}: ${value}`)}
+            </span>
+          ))}
+        </p>
+      )}
+      <details class="menu session-menu">
+        <summary aria-label="What to do with this session">⋯</summary>
+        <div class="menu-items">
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={opened.includeHidden.value}
+              onChange={(event) => opened.showHidden(event.currentTarget.checked)}
+            />
+            Show hidden events
+          </label>
+          {has('update_session') && (
+            <button type="button" onClick={() => renameSession(page)}>
+              Rename
+            </button>
+          )}
+          {has('fork_session') && (
+            <button type="button" onClick={() => forkSession(page, undefined)}>
+              Fork
+            </button>
+          )}
+          {has('delete_session') && (
+            <button type="button" class="bad" onClick={() => deleteSession(page)}>
+              Delete
+            </button>
+          )}
+          <span class="event-id">
+            id <code>{opened.ref.sessionId}</code>
+          </span>
+        </div>
+      </details>
+    </header>
+  );
+}
