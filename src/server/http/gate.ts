@@ -6,6 +6,7 @@ import { type Authenticate, entryScope } from '../auth/index.ts';
 import { type Exchange, refuse, refuseMethod } from './exchange.ts';
 import { answer } from './io.ts';
 import { corsHeaders, createGuard, type GuardSettings, preflightHeaders } from './origin-guard.ts';
+import type { PageAnswers } from './page.ts';
 
 export interface GateOptions {
   settings: GuardSettings & { path: string };
@@ -14,6 +15,8 @@ export interface GateOptions {
   authenticate?: Authenticate | undefined;
   anonymous: Principal;
   metadata?: ResourceMetadata | undefined;
+  /** The session page, at /ui. */
+  page?: PageAnswers | undefined;
   /** Text for Prometheus; present when /metrics is switched on. */
   metricsText?: (() => Promise<string>) | undefined;
   /** Rejects while the server cannot do its work. */
@@ -24,14 +27,14 @@ const wellKnown = '/.well-known/oauth-protected-resource';
 
 /**
  * Makes the checks before the protocol, in this order: repeated headers; health, which reveals nothing; Host; public
- * metadata; Origin; path; authentication; metrics; the scope that every request needs. Resolves to the caller of a
+ * metadata; Origin; the session page, which holds no data; path; authentication; metrics; the scope that every request needs. Resolves to the caller of a
  * request to the endpoint. Every other request has then been answered.
  *
  * The path is checked before the token. The served paths are documented, so a 404 reveals nothing, while a client with a
  * wrong address, or one that looks for missing metadata, would take a 401 for a request to log in.
  */
 export function createGate(options: GateOptions): (exchange: Exchange) => Promise<Principal | undefined> {
-  const { settings, authenticate, metadata, metricsText } = options;
+  const { settings, authenticate, metadata, metricsText, page } = options;
   const guard = createGuard(settings);
   // Behind a proxy the path may have a suffix. The document is public, so every such path gets it.
   const isMetadata = (path: string) => path === wellKnown || path.startsWith(`${wellKnown}/`);
@@ -48,6 +51,7 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
     if (!guard.isOurHost(req.headers.host)) return refused(exchange, 403, 'This Host is not served here.');
     if (metadata !== undefined && isMetadata(path)) return showMetadata(exchange, metadata.document);
     if (!admitOrigin(exchange)) return undefined;
+    if (page?.paths.includes(path)) return page.serve(exchange);
     if (!isServed(path)) return refused(exchange, 404, 'Nothing is served at this path.');
     const principal = await identify(exchange);
     if (principal === undefined) return undefined;

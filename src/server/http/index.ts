@@ -2,6 +2,7 @@ import { SessionError } from '../../errors.ts';
 import { isLoopback } from '../../net/loopback.ts';
 import { type ResourceMetadata, resourceMetadata } from '../auth/challenge.ts';
 import { type AuthSettings, openAuth } from '../auth/index.ts';
+import type { OneTimeKey } from '../auth/one-time-key.ts';
 import { principalOf } from '../auth/scopes.ts';
 import type { Around, ServerDeps } from '../mcp/deps.ts';
 import { serveApp } from '../mcp/served-app.ts';
@@ -9,6 +10,7 @@ import { openTelemetry } from '../mcp/telemetry.ts';
 import { createLimits, type LimitSettings, type Limits, retryAfter } from './limits.ts';
 import { type HttpServer, startTransport, type TransportOptions, urlHost } from './listener.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { createPageAnswers } from './page.ts';
 import { createReadiness } from './readiness.ts';
 
 export type HttpSettings = TransportOptions['settings'] &
@@ -20,14 +22,19 @@ export type HttpSettings = TransportOptions['settings'] &
 
 /**
  * Serves the tools to many users over HTTP. Without authentication every caller is the operator's user, without the
- * rights of an admin: on loopback any program of this machine can call.
+ * rights of an admin: on loopback any program of this machine can call. With a one-time key only its holder can.
  * @throws SessionError FAILED_PRECONDITION when it would listen to the network without authentication or a public URL
  */
-export async function startHttp(deps: ServerDeps, settings: HttpSettings, user: string): Promise<HttpServer> {
+export async function startHttp(
+  deps: ServerDeps,
+  settings: HttpSettings,
+  user: string,
+  oneTimeKey?: OneTimeKey,
+): Promise<HttpServer> {
   const { log, backends, defaultApp } = deps;
   checkExposure(settings);
-  const isOpen = settings.tokens === undefined && settings.oauth === undefined;
-  const authenticate = await openAuth(settings, log);
+  const isOpen = oneTimeKey === undefined && settings.tokens === undefined && settings.oauth === undefined;
+  const authenticate = oneTimeKey?.authenticate ?? (await openAuth(settings, log));
   const limits = createLimits(settings.limits);
   const prometheus = settings.metrics ? await (await import('./prometheus.ts')).openPrometheus() : undefined;
   const telemetry = await openTelemetry(prometheus === undefined ? [] : [prometheus.meter]);
@@ -41,6 +48,7 @@ export async function startHttp(deps: ServerDeps, settings: HttpSettings, user: 
     authenticate,
     anonymous: principalOf(user, ['sessions:write']),
     metadata: (port) => metadataOf(settings, port),
+    page: deps.page && createPageAnswers(deps.page, settings.path, oneTimeKey),
     metrics,
     metricsText: prometheus?.text,
     ready: createReadiness(backends[0], defaultApp, user),

@@ -2,11 +2,14 @@ import type { Log } from '../../log.ts';
 import type { Principal } from '../../model/principal.ts';
 import type { CallEnvironment } from '../../tools/call.ts';
 import type { Toolset } from '../../tools/support/define.ts';
+import type { LoadPage } from './page.ts';
 
 /** What all server objects of a process share. */
 export interface ServerDeps extends CallEnvironment {
   toolsets: readonly Toolset[] | undefined;
   readOnly: boolean;
+  /** Absent: no session page is served. */
+  page?: LoadPage | undefined;
   log: Log;
   /** Wraps every tool call, for limits, metrics and traces. */
   around?: Around | undefined;

@@ -17,6 +17,7 @@ import { confirmationCodec, settleConfirmation } from './confirm.ts';
 import type { Around, ServerDeps, ToolCall } from './deps.ts';
 import { openGrowingServers } from './growing-servers.ts';
 import { instructionsFor } from './instructions.ts';
+import { pageExtension, pageMark, registerPage } from './page.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerResources } from './resources.ts';
 import { toErrorResult, toResult } from './results.ts';
@@ -75,6 +76,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
           tools: { listChanged: grows },
           prompts: { listChanged: false },
           resources: { subscribe: true, listChanged: false },
+          ...(deps.page === undefined ? {} : { extensions: pageExtension }),
         },
         instructions,
         cacheHints: {
@@ -93,9 +95,10 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
     const registered = called.length > 0 ? called : tools;
     const register = ({ tool, input, scopeChallenge, inputSchema, outputSchema }: PreparedTool) => {
       const { title, description, annotations } = tool;
+      const mark = deps.page === undefined ? {} : pageMark(tool.name);
       server.registerTool(
         tool.name,
-        { title, description, annotations, inputSchema, outputSchema, scopeChallenge },
+        { title, description, annotations, inputSchema, outputSchema, scopeChallenge, ...mark },
         async (raw, ctx): Promise<CallToolResult | InputRequiredResult> => {
           try {
             const call: ToolCall = { tool: tool.name, principal, meta: ctx.mcpReq._meta };
@@ -121,6 +124,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
     if (called.length > 0) return server;
     registerResources(server, deps, principal);
     registerPrompts(server, deps, principal, names);
+    if (deps.page !== undefined) registerPage(server, deps.page);
     if (grows)
       growing.add(server, () => {
         // The SDK notifies the client of each tool that is registered after the connection.

@@ -5,10 +5,12 @@ import { readHttp } from '../../../src/config/http.ts';
 import { noSources } from '../../../src/config/setting.ts';
 import { createLog } from '../../../src/log.ts';
 import type { RunManager } from '../../../src/run/manager.ts';
+import type { OneTimeKey } from '../../../src/server/auth/one-time-key.ts';
 import { principalOf } from '../../../src/server/auth/scopes.ts';
 import { type HttpSettings, startHttp } from '../../../src/server/http/index.ts';
 import { createLimits, defaultLimits } from '../../../src/server/http/limits.ts';
 import { type HttpServer, startTransport, type TransportOptions } from '../../../src/server/http/listener.ts';
+import type { LoadPage } from '../../../src/server/mcp/page.ts';
 import type { ServedApp } from '../../../src/server/mcp/served-app.ts';
 import { type Toolset, toolsets } from '../../../src/tools/support/define.ts';
 import { bundle } from '../../e2e/bundle.ts';
@@ -34,6 +36,8 @@ export interface ProductOptions {
   app?: string;
   appStateWriters?: 'admins' | 'everyone';
   callMs?: number;
+  page?: LoadPage;
+  oneTimeKey?: OneTimeKey;
 }
 
 /** The settings of a server without flags, on a free port. */
@@ -57,10 +61,12 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
       appStateWriters: options.appStateWriters,
       callMs: options.callMs,
       secret: options.secret ?? Buffer.alloc(32, 7),
+      page: options.page,
       log: createLog((line) => entries.push(JSON.parse(line) as Json)),
     },
     { ...defaults(), ...options.settings },
     options.user ?? 'local',
+    options.oneTimeKey,
   );
   return {
     ...server,
