@@ -90,6 +90,20 @@ export const commands: readonly Command[] = [
     },
     run: async (call) => (await import('./search.ts')).search(call),
   }),
+  defineCommand({
+    name: 'open',
+    operands: ['[SESSION]'],
+    help: 'show your sessions in the browser, on a page of this machine, until Ctrl-C',
+    settings: {
+      noBrowser: setting({
+        flag: 'no-browser',
+        kind: bare,
+        otherwise: false,
+        help: 'start no browser, and print the address to open',
+      }),
+    },
+    run: async (call) => (await import('./open.ts')).open(call),
+  }),
   exportCommand,
   importCommand,
   defineCommand({

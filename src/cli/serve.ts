@@ -2,6 +2,7 @@ import type { Principal } from '../model/principal.ts';
 import type { ServerDeps } from '../server/mcp/deps.ts';
 import { version } from '../version.ts';
 import { type Call, StartFailure, withBackends } from './command.ts';
+import { readPage } from './page-file.ts';
 
 interface RunningServer {
   /** Resolves when its client has gone, or it was closed. */
@@ -29,6 +30,7 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
       secret,
       log,
       appStateWriters,
+      page: readPage,
     };
     const starting = startOf(start, deps, config.user);
     // Before it listens, so that a signal never meets a server that does not heed it.
