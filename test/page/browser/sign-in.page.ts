@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { createOneTimeKey } from '../../../src/server/auth/one-time-key.ts';
+import { principalOf } from '../../../src/server/auth/scopes.ts';
+import { send, tokenOf, tokensFor } from '../../server/http/requests.ts';
+import { addressOf, call, expectAccessible, newSession, useBrowser, useProduct, visit } from './harness.ts';
+
+describe('a server without authentication', () => {
+  const browser = useBrowser();
+  const product = useProduct();
+
+  it('shows the sessions at once, under a policy that the page keeps to', async () => {
+    const { port } = product();
+    await newSession(port, { displayName: 'The first' });
+    const answer = await send(port, { method: 'GET', path: '/ui' });
+    expect(answer.headers['content-security-policy']).toMatch(
+      /^default-src 'none'; script-src 'sha256-[^']+';/,
+    );
+    expect(answer.headers['set-cookie']).toBeUndefined();
+    expect(Buffer.byteLength(answer.body)).toBeLessThanOrEqual(200_000);
+    const { page, faults } = await visit(browser(), addressOf(port));
+    await page.getByRole('button', { name: 'The first' }).waitFor();
+    expect(faults).toEqual([]);
+    await page
+      .evaluate("const s = document.createElement('script'); s.textContent = 'globalThis.ran = 1'")
+      .catch(() => {});
+    await page.evaluate(
+      "const i = document.createElement('img'); i.src = 'https://elsewhere.example/x.png'; document.body.append(i)",
+    );
+    await expect.poll(() => faults.some((fault) => fault.includes('Content Security Policy'))).toBe(true);
+  });
+});
+
+describe('a server with tokens', () => {
+  const browser = useBrowser();
+  const product = useProduct({
+    settings: {
+      tokens: tokensFor({ ann: ['sessions:write'], bob: ['sessions:write'], eve: ['sessions:read'] }),
+    },
+  });
+
+  it('asks for the token once, and keeps it in the tab and nowhere else', async () => {
+    const { port } = product();
+    await call(port, 'create_session', { displayName: 'Ann’s own' }, 'ann');
+    await call(port, 'create_session', { displayName: 'Bob’s own' }, 'bob');
+    const { page } = await visit(browser(), addressOf(port));
+    await expectAccessible(page, 'sign-in');
+    await page.getByLabel('Token').fill('not-a-token-of-anybody');
+    await page.getByRole('button', { name: 'Open' }).click();
+    await page.getByText('The token is not valid.').waitFor();
+    await page.getByLabel('Token').fill(tokenOf('ann'));
+    await page.getByRole('button', { name: 'Open' }).click();
+    await page.getByRole('button', { name: 'Ann’s own' }).waitFor();
+    expect(await page.getByText('Bob’s own').count()).toBe(0);
+    await page.reload();
+    await page.getByRole('button', { name: 'Ann’s own' }).waitFor();
+    expect(await page.context().cookies()).toEqual([]);
+    expect(await page.evaluate(() => Object.keys(localStorage))).toEqual([]);
+    const other = await page.context().newPage();
+    await other.goto(addressOf(port));
+    await other.getByLabel('Token').waitFor();
+  });
+
+  it('says what a reader may not do', async () => {
+    const { port } = product();
+    const { page } = await visit(browser(), addressOf(port));
+    await page.getByLabel('Token').fill(tokenOf('eve'));
+    await page.getByRole('button', { name: 'Open' }).click();
+    await page.getByText('No sessions yet.').waitFor();
+  });
+});
+
+describe('a server of one browser', () => {
+  const key = createOneTimeKey(principalOf('ann', ['sessions:admin']));
+  const browser = useBrowser();
+  const product = useProduct({ oneTimeKey: key });
+
+  it('lets in whoever brings the key first, and nobody after', async () => {
+    const { port } = product();
+    const { page } = await visit(browser(), addressOf(port, { key: key.key }));
+    await page.getByText('No sessions yet.').waitFor();
+    expect(page.url()).not.toContain('key');
+    await page.reload();
+    await page.getByText('No sessions yet.').waitFor();
+    const late = await visit(browser(), addressOf(port, { key: key.key }));
+    await late.page.getByText('run it again').waitFor();
+  });
+});
