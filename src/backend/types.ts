@@ -278,8 +278,21 @@ export interface BackendInfo {
  * for one that does not exist. Every promise may reject with a SessionError and nothing else that is meant
  * for the caller. `signal` ends a call early with CANCELLED.
  */
+/** How a backend reaches its service, for whoever checks the configuration. */
+export interface Access {
+  /** Where requests go: an address without a path. */
+  origin: string;
+  /**
+   * The credentials in use, as one line: their kind, account, project and quota project, and never a secret. What
+   * must be fetched is fetched. Rejects when there are none.
+   */
+  credentials(): Promise<string>;
+}
+
 export interface Backend {
   name: string;
+  /** Absent: there is no service behind this backend. */
+  access?: Access | undefined;
   /** The app of calls that name none. Absent: the server's own default. */
   defaultApp?: string | undefined;
   /** A sentence for callers who cancel a run, where cancelling may not end it on the service. */

@@ -1,5 +1,7 @@
+import type { CommandLine } from '../config/flags.ts';
 import type { CommandSpec, Config } from '../config/index.ts';
 import type { Settings, Values } from '../config/setting.ts';
+import type { SessionError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Io } from './io.ts';
 import { type OpenBackends, openBackends } from './open-backends.ts';
@@ -21,18 +23,25 @@ export interface Command extends CommandSpec {
   serves?: boolean;
   /** Resolves to the exit code. Throws SessionError for what a person can correct. */
   run(call: Call<Readonly<Record<string, unknown>>>): Promise<number>;
+  /** In place of `run` where the configuration is wrong, with all that is. Absent: the start fails with the first. */
+  explain?(faults: readonly SessionError[], flags: CommandLine['flags'], io: Io): Promise<number>;
 }
 
 interface Definition<S extends Settings> extends Omit<CommandSpec, 'settings'> {
   settings?: S;
   serves?: boolean;
+  explain?: Command['explain'];
   run(call: Call<Values<S>>): Promise<number>;
 }
 
 /** Types a command's run by its settings, which the reader of the command line fills in. */
-export function defineCommand<S extends Settings = Record<never, never>>(definition: Definition<S>): Command {
+export function defineCommand<S extends Settings = Record<never, never>>({
+  explain,
+  ...definition
+}: Definition<S>): Command {
   return {
     ...definition,
+    ...(explain === undefined ? {} : { explain }),
     run: (call) => definition.run({ ...call, values: call.values as Values<S> }),
   };
 }

@@ -1,7 +1,6 @@
 import { bare, oneOf, setting, someOf, whole } from '../config/setting.ts';
 import { type AccessScope, accessScopes } from '../model/principal.ts';
 import { type Command, defineCommand, StartFailure } from './command.ts';
-import { doctor } from './doctor.ts';
 import { type HostName, hostNames } from './host-names.ts';
 import { serve } from './serve.ts';
 import { exportCommand, importCommand } from './transfer.ts';
@@ -54,8 +53,13 @@ export const commands: readonly Command[] = [
   }),
   defineCommand({
     name: 'doctor',
-    help: 'check configuration and store, and say what to fix',
-    run: ({ config, log, io }) => doctor(config, log, io),
+    help: 'check everything that the server needs, and say what to fix, the most important first',
+    settings: {
+      json: setting({ flag: 'json', kind: bare, otherwise: false, help: 'print the report as JSON' }),
+    },
+    run: async (call) => (await import('./doctor.ts')).doctor(call),
+    explain: async (faults, flags, io) =>
+      (await import('./doctor.ts')).reportFaults(faults, flags.json !== undefined, io),
   }),
   defineCommand({
     name: 'list',

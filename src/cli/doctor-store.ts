@@ -6,19 +6,23 @@ import type { Config } from '../config/index.ts';
 import { quote, SessionError } from '../errors.ts';
 import { isNewFile, openStore, placeOf } from '../store/open.ts';
 import { type Inspection, inspect, rowsOf, withStoreFile } from '../store/sqlite/inspect.ts';
+import { pragma, schemaVersion } from '../store/sqlite/schema.ts';
+import type { Finding } from './doctor-finding.ts';
 import { sizeOf } from './sizes.ts';
-
-/** One line of the doctor's report. A note is worth knowing and nothing to repair. */
-export type Finding =
-  | { kind: 'ok'; text: string }
-  | { kind: 'note'; text: string; hint: string }
-  | { kind: 'fail'; error: SessionError };
 
 /** Damaged records that are named at most. */
 const listed = 20;
 
 /** Bytes below which the disk counts as nearly full. */
 const littleRoom = 100_000_000;
+
+/** Whether opening the store changes nothing: a new one would be made, and an older one brought up to date. */
+export async function opensUnchanged({ store }: Config): Promise<boolean> {
+  const place = placeOf(store);
+  if (place.engine !== 'sqlite') return true;
+  if (isNewFile(place)) return false;
+  return withStoreFile(place.path, (db) => pragma(db, 'user_version') === schemaVersion);
+}
 
 /** What there is to say of the local store before it is opened. It is not changed. */
 export async function checkStore({ store }: Config): Promise<Finding[]> {

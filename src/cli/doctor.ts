@@ -1,57 +1,109 @@
-import type { Config } from '../config/index.ts';
-import { SessionError } from '../errors.ts';
-import type { Log } from '../log.ts';
-import { isNewFile, placeOf } from '../store/open.ts';
+import path from 'node:path';
+import type { BackendName } from '../config/index.ts';
+import type { SessionError } from '../errors.ts';
 import { version } from '../version.ts';
-import { checkStore } from './doctor-store.ts';
+import type { Call } from './command.ts';
+import { type Checked, type Finding, failed, note, ok, reportOf, type Subject } from './doctor-finding.ts';
+import { checkHosts } from './doctor-hosts.ts';
+import { checkHttp } from './doctor-http.ts';
+import { checkAccess, checkAddress, checkPermissions } from './doctor-service.ts';
+import { checkStore, opensUnchanged } from './doctor-store.ts';
 import type { Io } from './io.ts';
 import { openBackends } from './open-backends.ts';
 
-/** Checks what the server would need, prints a line for each, and resolves to 0 when all is well, else 1. */
-export async function doctor(config: Config, log: Log, io: Io): Promise<number> {
-  const ok = (text: string) => io.print(`ok    ${text}\n`);
-  const bad = (error: unknown) => {
-    const shown =
-      error instanceof SessionError
-        ? error
-        : new SessionError('INTERNAL', 'Something went wrong.', { hint: 'See the log above.' });
-    if (!(error instanceof SessionError)) log.error('The check failed unexpectedly.', { error });
-    io.print(`FAIL  ${shown.message}\n      ${shown.hint ?? ''}\n`);
-    return 1;
-  };
-  ok(`agent-sessions-mcp ${version}, Node.js ${io.nodeVersion}`);
-  ok(`acting for user ${config.user} in app ${config.app}`);
-  let failures = 0;
-  for (const name of config.backends) {
-    try {
-      const findings = name === 'local' ? await checkStore(config) : [];
-      for (const finding of findings) {
-        if (finding.kind === 'ok') ok(finding.text);
-        else if (finding.kind === 'note') io.print(`note  ${finding.text}\n      ${finding.hint}\n`);
-        else failures += bad(finding.error);
-      }
+interface Values {
+  json: boolean;
+}
+
+/** Checks what the server would need, prints what must be repaired first, and resolves to 0 when all is well, else 1. */
+export async function doctor(call: Call<Values>): Promise<number> {
+  const { config, values, io, log } = call;
+  const { env } = io.machine;
+  const parts = [
+    programFindings(call),
+    ...(await Promise.all(config.backends.map((name) => checkBackend(name, call)))),
+    await checkHttp(config, env, log),
+    await checkAgents(call),
+    under('hosts', checkHosts(io.machine, path.resolve('.'))),
+  ];
+  return print(parts.flat(), values.json, config.secrets, io);
+}
+
+/** The report where the configuration itself is wrong: all that is, at once. */
+export function reportFaults(faults: readonly SessionError[], json: boolean, io: Io): number {
+  const findings = faults.map((error): Finding => ({ kind: 'fail', error }));
+  const rest = note('Nothing else was checked.', 'Mend the configuration and run doctor again.');
+  return print(
+    [...under('configuration', [...findings, rest]), ...under('program', [programFinding(io)])],
+    json,
+    [],
+    io,
+  );
+}
+
+function print(checked: readonly Checked[], json: boolean, secrets: readonly string[], io: Io): number {
+  const { text, code } = reportOf(checked, { json, secrets });
+  io.print(text);
+  return code;
+}
+
+const under = (subject: Subject, findings: readonly Finding[]): Checked[] =>
+  findings.map((finding) => ({ subject, finding }));
+
+const programFinding = ({ nodeVersion }: Io): Finding =>
+  ok(`agent-sessions-mcp ${version}, Node.js ${nodeVersion}`);
+
+function programFindings({ config, io }: Call<Values>): Checked[] {
+  const { backends, user, app } = config;
+  return [
+    ...under('configuration', [ok(`acting for user ${user} in app ${app}, on ${backends.join(', ')}`)]),
+    ...under('program', [programFinding(io)]),
+  ];
+}
+
+async function checkBackend(name: BackendName, { config, io, log }: Call<Values>): Promise<Checked[]> {
+  const checked: Checked[] = [];
+  try {
+    if (name === 'local') {
+      checked.push(...under('store', await checkStore(config)));
       // Opening it would report the same, or harm what is left.
-      if (findings.some((finding) => finding.kind === 'fail')) continue;
-      // A new store is the server's to make: its path may be mistyped.
-      if (name === 'local' && isNewFile(placeOf(config.store))) continue;
-      const opened = await openBackends({ ...config, backends: [name] }, log);
-      try {
-        for (const backend of opened.backends) {
-          const info = await backend.describe();
-          await backend.sessions?.list?.({
-            app: backend.defaultApp ?? config.app,
-            userId: config.user,
-            pageSize: 1,
-          });
-          ok(`backend ${info.name} at ${info.location}: answers, ${info.capabilities.length} capabilities`);
-        }
-      } finally {
-        await opened.close();
-      }
-    } catch (error) {
-      failures += bad(error);
+      if (checked.some(({ finding }) => finding.kind === 'fail')) return checked;
+      // That is the server's to do: the path may be mistyped, and an older program may still be needed.
+      if (!(await opensUnchanged(config))) return checked;
     }
+    const opened = await openBackends({ ...config, backends: [name] }, log);
+    try {
+      for (const backend of opened.backends) {
+        const access = await checkAccess(backend, io.machine.env, log);
+        checked.push(...access);
+        // Without address or credentials every question would end in the same failure.
+        if (access.some(({ finding }) => finding.kind === 'fail')) continue;
+        const permissions = await checkPermissions(backend, config, log);
+        checked.push(...permissions);
+        const info = await backend.describe();
+        const answers = ok(
+          `backend ${info.name} at ${info.location}: answers, ${info.capabilities.length} capabilities`,
+        );
+        if (permissions.every(({ finding }) => finding.kind === 'ok'))
+          checked.push(...under('permissions', [answers]));
+      }
+    } finally {
+      await opened.close();
+    }
+  } catch (error) {
+    checked.push(...under(name === 'local' ? 'store' : 'configuration', [failed(error, log)]));
   }
-  io.print(failures === 0 ? 'All is well.\n' : `${failures} to fix.\n`);
-  return failures === 0 ? 0 : 1;
+  return checked;
+}
+
+async function checkAgents({ config, io, log }: Call<Values>): Promise<Checked[]> {
+  if (!config.backends.includes('local')) return [];
+  const checks = Object.entries(config.agents).map(async ([app, agent]) => {
+    const what = `agent of ${app} (${agent.kind})`;
+    if (agent.kind === 'echo') return { subject: 'agents' as const, finding: ok(`${what}: built in`) };
+    const address = agent.kind === 'chat' ? agent.baseUrl : agent.url;
+    const { finding } = await checkAddress(what, address, io.machine.env, log);
+    return { subject: 'agents' as const, finding };
+  });
+  return Promise.all(checks);
 }

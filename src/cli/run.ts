@@ -3,7 +3,7 @@ import { SessionError } from '../errors.ts';
 import { causeText, createLog, type Log } from '../log.ts';
 import { useProxyFromEnvironment } from '../net/proxy.ts';
 import { version } from '../version.ts';
-import { StartFailure } from './command.ts';
+import { type Command, StartFailure } from './command.ts';
 import { commands } from './commands.ts';
 import type { Io } from './io.ts';
 
@@ -12,12 +12,13 @@ export async function run(io: Io): Promise<number> {
   let log = createLog(io.report);
   let report: Report = { io, log };
   try {
-    const invocation = invocationOf(io);
+    const invocation = await invocationOf(io);
+    if (typeof invocation === 'number') return invocation;
     if (invocation.kind === 'help') io.print(usage(commands));
     else if (invocation.kind === 'version') io.print(`${version}\n`);
     else {
       const { command, config, operands, values } = invocation;
-      log = createLog(io.report, config.secrets);
+      log = logFor(command, io, config.secrets);
       report = { io, log, secrets: config.secrets, serves: command.serves };
       await useProxyFromEnvironment(io.machine.env).catch((error: unknown) => {
         throw new StartFailure(error);
@@ -30,12 +31,23 @@ export async function run(io: Io): Promise<number> {
   }
 }
 
-function invocationOf(io: Io) {
+/** What the command line asks for; or the exit code of a command that explains what is wrong with it. */
+async function invocationOf(io: Io) {
   try {
     return readConfig(io.argv, io.machine, commands);
   } catch (error) {
-    throw new StartFailure(error);
+    if (!(error instanceof SessionError)) throw new StartFailure(error);
+    const { configFaults } = await import('../config/faults.ts');
+    const { command, flags, faults } = configFaults(io.argv, io.machine, commands);
+    if (command?.explain === undefined) throw new StartFailure(error);
+    return command.explain(faults.length > 0 ? faults : [error], flags, io);
   }
+}
+
+/** A server tells what it does; to a person at a shell, who sees that, only what went wrong is told. */
+function logFor({ serves = false }: Command, io: Io, secrets: readonly string[]): Log {
+  const log = createLog(io.report, secrets);
+  return serves ? log : { ...log, info: () => {} };
 }
 
 /** How a failure is told. */

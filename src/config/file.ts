@@ -6,14 +6,24 @@ import { type Group, type KeyTree, memberAt, refused, type Setting, treeOf } fro
 
 /** Reads the file of `--config` and checks all of it. @throws SessionError INVALID_ARGUMENT */
 export function readConfigFile(readFile: () => string, groups: readonly Group[]): unknown {
-  const content = parsed(contentOf(readFile));
+  const content = parsedFile(readFile);
+  const [fault] = fileFaults(content, groups);
+  if (fault !== undefined) throw fault;
+  return content;
+}
+
+/** The content of the file, unchecked. @throws SessionError INVALID_ARGUMENT when it cannot be read or is no JSON */
+export const parsedFile = (readFile: () => string): unknown => parsed(contentOf(readFile));
+
+/** All that is wrong with the content of the file. */
+export function fileFaults(content: unknown, groups: readonly Group[]): SessionError[] {
   const settings = groups.flatMap((group) => Object.values(group.settings));
-  const checked = fileSchema(settings).safeParse(content);
-  const [issue] = checked.error?.issues ?? [];
-  if (issue === undefined) return checked.data;
-  throw issue.code === 'unrecognized_keys'
-    ? unknownKey([...issue.path, issue.keys[0] ?? ''], settings)
-    : wrongValue(content, issue, settings);
+  const { error } = fileSchema(settings).safeParse(content);
+  return (error?.issues ?? []).flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => unknownKey([...issue.path, key], settings))
+      : [wrongValue(content, issue, settings)],
+  );
 }
 
 // The cause of a wrong path or a typing error would add nothing for people but a stack.

@@ -9,8 +9,16 @@ export interface CommandLine {
   positionals: readonly string[];
 }
 
-/** Reads a command line by the flags that the groups declare. @throws SessionError INVALID_ARGUMENT */
-export function parseFlags(argv: readonly string[], groups: readonly Group[]): CommandLine {
+/**
+ * Reads a command line by the flags that the groups declare. What is wrong with a flag goes to `refuse`, and the
+ * flag counts as not given.
+ * @throws SessionError INVALID_ARGUMENT unless `refuse` does otherwise
+ */
+export function parseFlags(
+  argv: readonly string[],
+  groups: readonly Group[],
+  refuse: (error: unknown) => void = raise,
+): CommandLine {
   const known = flagsOf(groups);
   const options = Object.fromEntries(
     [...known].map(([name, { one }]) => [
@@ -28,11 +36,19 @@ export function parseFlags(argv: readonly string[], groups: readonly Group[]): C
   for (const token of tokens) {
     if (token.kind === 'positional') positionals.push(token.value);
     if (token.kind !== 'option') continue;
-    const one = known.get(token.name)?.one;
-    if (one === undefined) throw unknownFlag(token.rawName, [...known.keys()]);
-    flags[token.name] = one.kind.bare === true ? (token.value ?? true) : textOf(one, token);
+    try {
+      const one = known.get(token.name)?.one;
+      if (one === undefined) throw unknownFlag(token.rawName, [...known.keys()]);
+      flags[token.name] = one.kind.bare === true ? (token.value ?? true) : textOf(one, token);
+    } catch (error) {
+      refuse(error);
+    }
   }
   return { flags, positionals };
+}
+
+function raise(error: unknown): never {
+  throw error;
 }
 
 /** @throws SessionError INVALID_ARGUMENT for a flag that this command does not take */

@@ -166,7 +166,8 @@ function decodedOf(text: string): string {
   }
 }
 
-function commandOf<C extends CommandSpec>(name: string | undefined, commands: readonly C[]): C {
+/** @throws SessionError INVALID_ARGUMENT for a name that no command has */
+export function commandOf<C extends CommandSpec>(name: string | undefined, commands: readonly C[]): C {
   const found = name === undefined ? commands[0] : commands.find((command) => command.name === name);
   if (found !== undefined) return found;
   const names = commands.map((command) => command.name);
@@ -176,7 +177,8 @@ function commandOf<C extends CommandSpec>(name: string | undefined, commands: re
   );
 }
 
-function checkOperands({ name, operands = [] }: CommandSpec, given: readonly string[]): void {
+/** @throws SessionError INVALID_ARGUMENT for operands too many or too few */
+export function checkOperands({ name, operands = [] }: CommandSpec, given: readonly string[]): void {
   const usual = `Write agent-sessions-mcp ${[name, ...operands].join(' ')}.`;
   const missing = operands[given.length];
   if (missing !== undefined && !missing.startsWith('['))

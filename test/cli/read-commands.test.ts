@@ -232,6 +232,6 @@ it('a flag that two commands have is taken by both', async () => {
   const { stdout } = await run(['export', 'trip', '--with-shared-state', ...where]);
   expect(stdout).toContain('"kind":"end"');
   expect((await run(['backup', 'f', '--json', ...where])).stderr).toMatch(
-    /^--json is an option of list, show and search, not of backup\./,
+    /^--json is an option of doctor, list, show and search, not of backup\./,
   );
 });

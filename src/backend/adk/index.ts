@@ -36,6 +36,11 @@ export async function openAdk(config: AdkConfig): Promise<Backend> {
   const backend: Backend = {
     name: 'adk',
     ...(config.defaultApp === undefined ? {} : { defaultApp: config.defaultApp }),
+    access: {
+      origin: new URL(adk.baseUrl).origin,
+      credentials: async () =>
+        config.token === undefined ? 'none; an ADK server asks for none' : 'bearer token (ADK_API_TOKEN)',
+    },
     async describe(): Promise<BackendInfo> {
       const notes = await notesOf(adk);
       return { name: 'adk', location: adk.baseUrl, capabilities: capabilitiesOf(backend), notes };

@@ -5,6 +5,10 @@ import { isObject } from '../../model/json.ts';
 export interface HeaderSource {
   getRequestHeaders(url?: string): Promise<Headers>;
   getProjectId(): Promise<string>;
+  /** The account, where the credentials name one. */
+  getCredentials?(): Promise<{ client_email?: string | null | undefined }>;
+  /** The file that the credentials were read from; null where the machine gives them. */
+  jsonContent?: object | null;
 }
 
 /** `project`: the project if it is known, since the library would otherwise ask other services for it. */
@@ -22,6 +26,8 @@ const loadGoogleAuth: LoadHeaderSource = async (projectId) => {
 export interface Credentials {
   headers(fresh: boolean): Promise<Record<string, string>>;
   projectId(): Promise<string>;
+  /** As one line, for whoever checks the configuration: kind, account, project, quota project. */
+  describe(): Promise<string>;
 }
 
 const waitMs = 20_000;
@@ -47,24 +53,56 @@ export function defaultCredentials(
       throw isPassing(cause) ? tokenServiceFailed(cause) : noCredentials(cause);
     }
   }
+  async function headers(fresh: boolean): Promise<Record<string, string>> {
+    if (fresh) source = undefined;
+    const given = await use((auth) => auth.getRequestHeaders(url));
+    const authorization = given.get('authorization');
+    if (authorization === null) throw noCredentials(undefined);
+    const project = projects.quota ?? given.get('x-goog-user-project');
+    return { authorization, ...(project === null ? {} : { 'x-goog-user-project': project }) };
+  }
   return {
-    async headers(fresh) {
-      if (fresh) source = undefined;
-      const given = await use((auth) => auth.getRequestHeaders(url));
-      const authorization = given.get('authorization');
-      if (authorization === null) throw noCredentials(undefined);
-      const project = projects.quota ?? given.get('x-goog-user-project');
-      return { authorization, ...(project === null ? {} : { 'x-goog-user-project': project }) };
-    },
+    headers,
     projectId: () => use((auth) => auth.getProjectId()),
+    async describe() {
+      // A token shows that they are good, and carries the quota project.
+      const { 'x-goog-user-project': quota } = await headers(false);
+      const origin = await use(originOf);
+      const parts = [origin, projects.own && `project ${projects.own}`, quota && `quota project ${quota}`];
+      return parts.filter((part) => part !== undefined && part !== '').join(', ');
+    },
   };
 }
 
-export const apiKeyCredentials = (apiKey: string): Pick<Credentials, 'headers'> => ({
+/** The kinds of files that Google's tools write, by their `type`. */
+const fileKinds: Readonly<Record<string, string>> = {
+  authorized_user: 'login of a user (gcloud)',
+  service_account: 'service account key',
+  external_account: 'workload identity',
+  external_account_authorized_user: 'login of a workforce user (gcloud)',
+  impersonated_service_account: 'impersonated service account',
+};
+
+/** Kind and account of credentials. */
+async function originOf(source: HeaderSource): Promise<string> {
+  const file = isObject(source.jsonContent) ? source.jsonContent : undefined;
+  const kind = file === undefined ? 'account of this machine' : (fileKinds[String(file.type)] ?? 'a file');
+  const named = [file?.client_email, file?.account].find((one) => typeof one === 'string' && one !== '');
+  const account = named ?? (await source.getCredentials?.().catch(() => undefined))?.client_email;
+  return typeof account === 'string' ? `${kind} ${account}` : kind;
+}
+
+type Given = Pick<Credentials, 'headers' | 'describe'>;
+
+export const apiKeyCredentials = (apiKey: string): Given => ({
   headers: async () => ({ 'x-goog-api-key': apiKey }),
+  describe: async () => 'API key of express mode (GOOGLE_API_KEY)',
 });
 
-export const noneNeeded: Pick<Credentials, 'headers'> = { headers: async () => ({}) };
+export const noneNeeded: Given = {
+  headers: async () => ({}),
+  describe: async () => 'none, because the address is on this machine',
+};
 
 // The library waits for other machines longer than a caller would.
 async function inTime<T>(work: Promise<T>): Promise<T> {

@@ -24,6 +24,8 @@ export interface AgentEngineClient {
   streams: HttpClient;
   /** As `http`, for requests that have waited for quota already. Repeats none. */
   admittedHttp: HttpClient;
+  /** The credentials in use, as one line without a secret. */
+  describeCredentials(): Promise<string>;
   quota: QuotaLimiter;
   memory: MemorySettings;
   eventTimes: EventTimeCache;
@@ -64,6 +66,7 @@ export function openClient(endpoint: Endpoint, config: AgentEngineConfig): Agent
     http: httpClient({ ...options, maxBytes, admit: quota.admit }),
     streams: httpClient({ ...options, maxBytes: 4 * maxBytes, admit: quota.admit }),
     admittedHttp: httpClient({ ...options, maxBytes, attempts: 1 }),
+    describeCredentials: credentials.describe,
     quota,
     memory: {
       via: config.memory?.via ?? 'memory-bank',

@@ -30,6 +30,7 @@ function backendOf(client: AgentEngineClient, defaultApp: string | undefined): B
   const backend: Backend = {
     name: 'agent-engine',
     ...(defaultApp === undefined ? {} : { defaultApp }),
+    access: { origin: endpoint.origin, credentials: client.describeCredentials },
     async describe() {
       return {
         name: backend.name,

@@ -64,6 +64,14 @@ export function credentialHeaders(
   };
 }
 
+/** The credentials as one line. An OAuth client's first token is fetched, so that wrong ones show. */
+export async function describeCredentials(settings: VectaraSettings): Promise<string> {
+  const { credentials } = settings;
+  if ('apiKey' in credentials) return 'API key (VECTARA_API_KEY)';
+  await credentialHeaders(settings, Date.now)(false);
+  return `OAuth client ${credentials.clientId} (VECTARA_CLIENT_ID); ${new URL(credentials.tokenUrl).host} gave a token`;
+}
+
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 function tokenError(status: number, _body: unknown, headers: Headers): SessionError {

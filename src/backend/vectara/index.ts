@@ -1,6 +1,7 @@
 import { type Backend, capabilitiesOf } from '../types.ts';
 import { getApp, listApps } from './apps.ts';
 import { getArtifact, listArtifacts } from './artifacts.ts';
+import { describeCredentials } from './auth.ts';
 import { connect } from './client.ts';
 import { checkConfig, type VectaraConfig } from './config.ts';
 import { deleteEvent, getEvent, listEvents, setVisibility } from './events.ts';
@@ -24,6 +25,7 @@ export async function openVectara(config: VectaraConfig): Promise<Backend> {
   const backend: Backend = {
     name: 'vectara',
     ...(config.defaultApp === undefined ? {} : { defaultApp: config.defaultApp }),
+    access: { origin: new URL(settings.baseUrl).origin, credentials: () => describeCredentials(settings) },
     async describe() {
       return {
         name: 'vectara',

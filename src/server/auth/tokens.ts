@@ -109,6 +109,10 @@ export async function openTokens(
   };
 }
 
+/** The entries of a file, or of the JSON given in its place. @throws SessionError INVALID_ARGUMENT */
+export const readTokens = async (source: string): Promise<Entry[]> =>
+  parseTokens(source.trimStart().startsWith('[') ? source : await read(source));
+
 function atLeastOne(entries: Entry[]): Entry[] {
   if (entries.length > 0) return entries;
   throw invalidArgument(

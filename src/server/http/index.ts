@@ -61,7 +61,8 @@ export async function startHttp(
   return server;
 }
 
-function checkExposure({ host, tokens, oauth, publicUrl }: HttpSettings): void {
+/** @throws SessionError FAILED_PRECONDITION for a server that others could reach without proving who they are */
+export function checkExposure({ host, tokens, oauth, publicUrl }: HttpSettings): void {
   if (isLoopback(host)) return;
   if (tokens === undefined && oauth === undefined)
     throw new SessionError(
