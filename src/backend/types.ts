@@ -37,6 +37,11 @@ export interface NewSession {
   state?: JsonObject | undefined;
   /** RFC 3339; the session and all below it are deleted then. */
   expireTime?: string | undefined;
+  /**
+   * Where turns are handed out: the session that this one is a part of, of the same user. Its turn is offered when
+   * none of its parts has an open one. NOT_FOUND when it does not exist.
+   */
+  parentSessionId?: string | undefined;
 }
 
 export interface SessionChange {

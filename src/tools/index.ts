@@ -100,18 +100,26 @@ function isListed(tool: Tool, surface: Surface): boolean {
   return surface.backends.some((backend) => tool.needs.every((need) => supports(backend, need)));
 }
 
-/** Arguments that only make sense with several backends, or with one whose agents have methods of their own. */
+/**
+ * Arguments that only make sense with several backends, with one whose agents have methods of their own, or with one
+ * that hands out turns.
+ */
 const betweenBackends = ['toBackend', 'toApp'];
 const ofClasses = ['classMethod', 'input'];
+const ofTurns = ['claim', 'parentSessionId'];
 
 // Unknown arguments are refused, so that a misspelt one is corrected and not passed over.
 function inputOf(tool: Tool, { backends, admin }: Surface): z.ZodObject {
   const several = backends.length > 1;
   const names = backends.map((backend) => backend.name);
   const classes = backends.some((backend) => supports(backend, 'query.call'));
-  const own = Object.entries(tool.input).filter(
-    ([name]) => (several || !betweenBackends.includes(name)) && (classes || !ofClasses.includes(name)),
-  );
+  const turns = backends.some((backend) => supports(backend, 'turns.take'));
+  const hidden = [
+    ...(several ? [] : betweenBackends),
+    ...(classes ? [] : ofClasses),
+    ...(turns ? [] : ofTurns),
+  ];
+  const own = Object.entries(tool.input).filter(([name]) => !hidden.includes(name));
   return z.strictObject({
     ...Object.fromEntries(own),
     ...(tool.reach === 'user' ? { app, ...(admin ? { userId } : {}) } : {}),

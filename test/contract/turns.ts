@@ -333,6 +333,56 @@ export function turnsContract({ backend, when, owner, fails }: TurnsSubject): vo
       expect(any?.ref).toEqual(ref);
     });
 
+    test('the turn of a session waits for the turns of its parts', async () => {
+      const of = owner();
+      const ref = await create(of);
+      const { sessionId: parentSessionId } = ref;
+      const parts = [];
+      for (let i = 0; i < 3; i += 1)
+        parts.push({
+          ...of,
+          sessionId: (await verb(backend().sessions?.create)(of, { parentSessionId })).id,
+        });
+      await Promise.all(parts.map((part) => handOver(part, 'planner', 'worker')));
+      await handOver(ref, 'planner', 'writer');
+      expect(await verb(backend().sessions?.get)(ref)).toMatchObject({
+        openParts: 3,
+        turn: { agent: 'writer' },
+      });
+      const [first] = parts;
+      if (first === undefined) throw new Error('There are parts.');
+      expect(await verb(backend().sessions?.get)(first)).toMatchObject({ parentSessionId });
+      const writer = take(of, 'writer', { waitMs: minute });
+      for (let i = 0; i < 3; i += 1) {
+        expect(await take(of, 'writer')).toBeUndefined();
+        const { ref: part, claim } = await taken(of, 'worker');
+        // A part that is handed on is still open.
+        if (i === 1) {
+          await handOver(part, 'worker', 'checker', undefined, { claim });
+          const checker = await taken(of, 'checker');
+          await say(part, 'checker', 'Checked.', { claim: checker.claim });
+        } else await say(part, 'worker', 'Done.', { claim });
+      }
+      expect((await writer)?.ref).toEqual(ref);
+      expect((await verb(backend().sessions?.get)(ref)).openParts).toBe(0);
+    });
+
+    test('a part needs a session of the same user', async () => {
+      const ref = await create(owner());
+      await fails(verb(backend().sessions?.create)(owner(), { parentSessionId: ref.sessionId }), 'NOT_FOUND');
+    });
+
+    when([...needs, 'sessions.delete'], 'a deleted part no longer holds its session up', async () => {
+      const of = owner();
+      const ref = await create(of);
+      const part = await verb(backend().sessions?.create)(of, { parentSessionId: ref.sessionId });
+      await handOver({ ...of, sessionId: part.id }, 'planner', 'worker');
+      await handOver(ref, 'planner', 'writer');
+      expect(await take(of, 'writer')).toBeUndefined();
+      await verb(backend().sessions?.delete)({ ...of, sessionId: part.id });
+      expect((await taken(of, 'writer')).ref).toEqual(ref);
+    });
+
     when([...needs, 'sessions.delete'], 'a deleted session takes its turn along', async () => {
       const of = owner();
       const ref = await create(of);

@@ -74,6 +74,7 @@ export async function furnish(call: Caller, canary: string, tools?: ReadonlySet<
     invocationId: event.invocationId,
     memoryId,
     newSessionId: sessionId,
+    parentSessionId: sessionId,
     toolCallId,
     name,
   };
@@ -135,7 +136,7 @@ const plain: Json = {
 
 /** Arguments with ids that the caller chooses; they are left out unless they are tested. */
 const chosen: Record<string, readonly string[]> = {
-  create_session: ['sessionId'],
+  create_session: ['sessionId', 'parentSessionId'],
   fork_session: ['newSessionId', 'upToEventId'],
   append_event: ['eventId', 'invocationId'],
   query: ['invocationId'],

@@ -29,14 +29,37 @@ import { parseState, sharedStateWrites, stateText } from './state-record.ts';
 
 /** Most sessions that one call of `list` reads. Under a filter that few match, a page ends early with a cursor. */
 const scanLimit = 2000;
+/** Most parts of a session that are counted. */
+const mostCounted = 1000;
 
 export async function createSession(local: Local, owner: Owner, input: NewSession): Promise<Session> {
   const now = local.now();
   const sessionId = input.sessionId === undefined ? newId('s') : checkId('sessionId', input.sessionId);
-  const head = newHead({ ...owner, sessionId }, input, now);
+  const parent =
+    input.parentSessionId === undefined
+      ? undefined
+      : await markParent(local, { ...owner, sessionId: checkId('parentSessionId', input.parentSessionId) });
+  const head: Head = { ...newHead({ ...owner, sessionId }, input, now), parent };
   const state = input.state ?? {};
   await insertSession(local, head, state);
   return (await readWhole(local, head)) ?? toSession(head, state);
+}
+
+/** Notes in a session that it has parts, so that all others need not be asked for theirs. */
+async function markParent(local: Local, ref: SessionRef): Promise<NonNullable<Head['parent']>> {
+  const now = local.now();
+  return local.store.update([keys.headKey(ref)], ([value]) => {
+    const head = parseHead(value, now);
+    const result = { id: head.id, uid: head.uid };
+    if (head.parts === true) return { result, writes: [] };
+    return { result, writes: headWrites(head, { ...head, parts: true }) };
+  });
+}
+
+/** Sessions split off from this one whose turn is open. */
+async function countOpenParts(local: Local, head: Head): Promise<number | undefined> {
+  if (head.parts !== true) return undefined;
+  return (await local.store.range({ prefix: keys.openParts(head.uid), limit: mostCounted })).length;
 }
 
 /** A session with its whole state, both read at one moment. Undefined when the id names a new session by now. */
@@ -49,10 +72,8 @@ export async function readWhole(local: Local, seen: Head): Promise<Session | und
   ]);
   const head = parseHead(value, local.now());
   if (head.uid !== seen.uid) return undefined;
-  return toSession(
-    head,
-    mergeState({ session: parseState(session), user: parseState(user), app: parseState(app) }),
-  );
+  const state = mergeState({ session: parseState(session), user: parseState(user), app: parseState(app) });
+  return { ...toSession(head, state), openParts: await countOpenParts(local, head) };
 }
 
 export async function getSession(local: Local, ref: SessionRef): Promise<Session> {

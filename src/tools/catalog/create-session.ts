@@ -24,11 +24,16 @@ export const createSession = defineTool({
         'Initial state. Keys: plain = this session, user: = all sessions of the user, app: = all of the app',
       ),
     ttlSeconds,
+    parentSessionId: idText()
+      .optional()
+      .describe('Makes it a part of that session, whose turn waits for the turns of its parts'),
   },
   output: z.object({ session: sessionBrief, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run({ ttlSeconds: seconds, ...args }, ctx) {
     const create = required(ctx.backend.sessions?.create, ctx.backend, 'create sessions');
+    if (args.parentSessionId !== undefined)
+      required(ctx.backend.turns?.take, ctx.backend, 'make parts of a session');
     const session = await create(ctx.owner, { ...args, expireTime: expiryOf(seconds) });
     return showSession(session, 'concise');
   },
