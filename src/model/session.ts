@@ -42,7 +42,9 @@ const previewLength = 120;
 /** The line that a list shows of a session's last event. */
 export function previewOf(event: Event): LastEvent {
   // Cut before it is tidied: a text may have megabytes, and this runs with every append.
-  const text = cutEnd(textOf(event), 1000).replace(/\s+/g, ' ').trim();
+  const text = cutEnd(textOf(event), 1000)
+    .replace(/[^\S ]\s*| \s+/g, ' ')
+    .trim();
   return {
     id: event.id,
     author: event.author,

@@ -1,8 +1,12 @@
 import { invalidArgument, quote } from '../errors.ts';
 
+let last = { ms: 0, text: new Date(0).toISOString() };
+
 /** RFC 3339 in UTC with milliseconds, the only form of time on the tool surface. */
 export function toTime(ms: number): string {
-  return new Date(ms).toISOString();
+  // The times of one call, and of calls that are served together, are the same again and again.
+  if (ms !== last.ms) last = { ms, text: new Date(ms).toISOString() };
+  return last.text;
 }
 
 const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;

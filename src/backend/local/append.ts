@@ -21,9 +21,9 @@ import * as keys from './keys.ts';
 import {
   checkRevision,
   type Head,
+  headToAppendTo,
   headWrites,
   type Local,
-  parseHead,
   readHead,
   toMark,
 } from './session-record.ts';
@@ -106,7 +106,7 @@ function store(local: Local, ref: SessionRef, appending: Appending): Promise<Out
   return local.store.update<Outcome>(
     [keys.headKey(ref), ...wanted, ...own, ...(before === undefined ? [] : callKeys(before.uid, ids))],
     ([headValue, ...values]) => {
-      const head = parseHead(headValue, now);
+      const head = headToAppendTo(headValue, now);
       if (before !== undefined && before.uid !== head.uid) return { result: { kind: 'moved' }, writes: [] };
       const [state, user, app] = optional.map((key) =>
         key === undefined ? undefined : values[wanted.indexOf(key)],

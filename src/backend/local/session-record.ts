@@ -95,6 +95,19 @@ export function parseHead(value: string | undefined, now: number): Head {
   return head;
 }
 
+let written: { text: string; head: Head } | undefined;
+
+/**
+ * The head that an append begins with: most appends find what the one before them has written, in the same batch, and
+ * need not parse it. Its parts are shared, so it is for callers that build new heads and hand out no part of it.
+ * @throws SessionError NOT_FOUND
+ */
+export function headToAppendTo(value: string | undefined, now: number): Head {
+  if (value === undefined || written?.text !== value) return parseHead(value, now);
+  if (isExpired(written.head, now)) throw sessionNotFound();
+  return written.head;
+}
+
 export async function readHead(local: Local, ref: SessionRef): Promise<Head> {
   const [value] = await local.store.get([keys.headKey(ref)]);
   const head = parseHead(value, local.now());
@@ -118,8 +131,10 @@ export function checkRevision(head: Head, guard: Guard): void {
 export function headWrites(before: Head | undefined, after: Head): Write[] {
   const old = before === undefined ? [] : placesOf(before, after);
   const fresh = placesOf(after, before);
+  const value = JSON.stringify(after);
+  written = { text: value, head: after };
   return [
-    { key: keys.headKey(refOf(after)), value: JSON.stringify(after) },
+    { key: keys.headKey(refOf(after)), value },
     ...old.map((drop) => ({ drop })),
     ...fresh.map((key) => ({ key, value: '' })),
   ];

@@ -103,7 +103,6 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   }
 
   async function commitBatch(jobs: readonly Job[], deadline: number): Promise<Committed> {
-    file.check();
     await turns.begin();
     const keys = new Set(jobs.flatMap((job) => job.keys));
     const committed = await whenFree(
@@ -115,6 +114,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
           const erased = decided.writes.filter(apply).length > 0;
           indexed += decided.writes.filter((write) => 'text' in write && write.text !== undefined).length;
           if (indexed >= mergeEvery) mergeTerms();
+          // At the last moment at which it can still be rolled back.
+          file.check();
           return { ...decided, erased };
         }),
       deadline,
@@ -127,7 +128,6 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     const { outcomes, writes } = committed;
     if (committed.erased) log.erased();
     else if (writes.length > 0) log.overwritten();
-    file.check();
     watch.written(
       writes.flatMap((write) => ('dropPrefix' in write ? [] : 'drop' in write ? write.drop : write.key)),
       writes.flatMap((write) => ('dropPrefix' in write ? write.dropPrefix : [])),
