@@ -79,30 +79,56 @@ export type Committed = readonly Outcome[] | { busy: unknown };
  * batch as one transaction and resolves once it is durable; when it rejects, the jobs of this batch reject
  * with the same error, and no others do. No job waits longer than `patience` milliseconds for a lock, however
  * many batches that takes: `deadline` (of `performance.now()`) is that of the job that has waited longest.
+ * @param lanes so many batches may be under way at once, none with a first key that another has: whoever writes
+ * to one session does not wait for those who write to others
  */
 export function groupCommit(
   commit: (jobs: readonly Job[], deadline: number) => Promise<Committed>,
   patience: number,
+  lanes = 1,
 ): Lane {
   interface Waiting extends Job {
     deadline: number;
     settle: (outcome: Outcome) => void;
   }
   let waiting: Waiting[] = [];
-  let running: Promise<void> | undefined;
+  const running = new Set<Promise<void>>();
+  /** First keys of what is under way. */
+  const taken = new Set<string | undefined>();
+  const isFree = (job: Job) => !taken.has(job.keys[0]);
+
+  /** The next batch, in the order of arrival. */
+  function take(): Waiting[] {
+    const batch = waiting.filter(isFree).slice(0, maxBatch);
+    const chosen = new Set(batch);
+    waiting = waiting.filter((job) => !chosen.has(job));
+    return batch;
+  }
 
   async function run(): Promise<void> {
-    for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
+    for (;;) {
       // Lets the callers that the last batch woke, and whatever came in meanwhile, join this one.
       await new Promise<void>((resolve) => setImmediate(resolve));
-      const batch = waiting.slice(0, maxBatch);
-      waiting = waiting.slice(maxBatch);
+      const batch = take();
+      const [first] = batch;
+      if (first === undefined) return;
+      const keys = new Set(batch.map((job) => job.keys[0]));
+      for (const key of keys) taken.add(key);
       const { deadline } = first;
       const done = await commit(batch, deadline).catch((error: unknown) => batch.map(() => ({ error })));
+      for (const key of keys) taken.delete(key);
       if ('busy' in done) giveUp(batch, deadline, done.busy);
       else for (const [i, job] of batch.entries()) job.settle(done[i] ?? { result: undefined });
     }
-    running = undefined;
+  }
+
+  function start(): void {
+    if (running.size >= lanes || !waiting.some(isFree)) return;
+    const lane = run().finally(() => {
+      running.delete(lane);
+      start();
+    });
+    running.add(lane);
   }
 
   /** Those who have not waited their time yet go on waiting. */
@@ -118,10 +144,10 @@ export function groupCommit(
         const settle = (outcome: Outcome) =>
           'error' in outcome ? reject(outcome.error) : resolve(outcome.result as T);
         waiting.push({ keys, decide, settle, deadline: performance.now() + patience });
-        running ??= run();
+        start();
       }),
     idle: async () => {
-      while (running !== undefined) await running;
+      while (running.size > 0) await Promise.all(running);
     },
   };
 }

@@ -117,3 +117,38 @@ test('one write is left of many to one key, and what came before a dropped prefi
     { key: 'p/2', value: 'c' },
   ]);
 });
+
+test('with several lanes a key that is held up holds up no other, and its own updates stay in order', async () => {
+  const data = new Map<string, string>();
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const running: string[][] = [];
+  const lane = groupCommit(
+    async (jobs) => {
+      const keys = [...new Set(jobs.map((job) => job.keys[0] ?? ''))];
+      for (const others of running) expect(others.some((key) => keys.includes(key))).toBe(false);
+      running.push(keys);
+      if (keys.includes('slow') && !data.has('slow')) await held;
+      const values = new Map(keys.map((key) => [key, data.get(key)]));
+      const { outcomes, writes } = decideAll(jobs, values, 0);
+      for (const write of writes) if ('key' in write) data.set(write.key, write.value);
+      running.splice(running.indexOf(keys), 1);
+      return outcomes;
+    },
+    20_000,
+    2,
+  );
+  const append = (key: string, text: string) =>
+    lane.update([key], ([value = '']) => ({ result: value, writes: [{ key, value: value + text }] }));
+  const slow = append('slow', '1');
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  const later = append('slow', '2');
+  for (const text of ['a', 'b', 'c']) await append('quick', text);
+  expect(Object.fromEntries(data)).toEqual({ quick: 'abc' });
+  release();
+  await Promise.all([slow, later]);
+  expect(Object.fromEntries(data)).toEqual({ quick: 'abc', slow: '12' });
+  await lane.idle();
+});
