@@ -72,7 +72,7 @@ export default {
       to: {
         dependencyTypes: ['npm-dev'],
         pathNot:
-          'node_modules/(@opentelemetry/(sdk-metrics|exporter-prometheus)|preact|@preact/signals|marked|redis)/',
+          'node_modules/(@opentelemetry/(sdk-metrics|exporter-prometheus)|preact|@preact/signals|marked|pg|redis)/',
       },
     },
   ],

@@ -15,6 +15,7 @@ export const external = [
   '@a2a-js/sdk',
   '@ai-sdk/openai-compatible',
   'undici',
+  'pg',
   'redis',
 ];
 

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { invalidArgument, quote } from '../errors.ts';
+import { postgresAddress, postgresForm } from './postgres/address.ts';
 import { redisAddress } from './redis/address.ts';
 import type { Store } from './types.ts';
 
@@ -9,7 +10,8 @@ export interface StoreOptions {
   /**
    * `memory:`, gone when the process ends, or `sqlite:PATH`, with a path that is absolute, relative to the
    * working directory or begins with `~/`, taken as it stands: no percent-encoding. Without a url it is the
-   * file `sessions.db` in `dataDir`. Or a database that several servers share: `redis://…` (`redisAddress`).
+   * file `sessions.db` in `dataDir`. Or a database that several servers share: `postgres://…`
+   * (`postgresAddress`) or `redis://…` (`redisAddress`).
    */
   url?: string | undefined;
   durability: 'full' | 'normal';
@@ -20,6 +22,7 @@ export interface StoreOptions {
 export type StorePlace =
   | { engine: 'memory' }
   | { engine: 'sqlite'; path: string }
+  | { engine: 'postgres'; url: string; location: string }
   | { engine: 'redis'; url: string; location: string };
 
 /** What a scheme stands for. Its module is loaded when a store is opened with it, and not before. */
@@ -54,6 +57,14 @@ const engines: { [Name in StorePlace['engine']]: Engine<PlaceOf<Name>> } = {
       return openSqlite({ path, durability });
     },
   },
+  postgres: {
+    form: postgresForm,
+    placeOf: (_, url) => ({ engine: 'postgres', url, location: postgresAddress(url).location }),
+    async open({ url }, { durability }) {
+      const { openPostgres } = await import('./postgres/index.ts');
+      return openPostgres({ url, durability });
+    },
+  },
   redis: {
     form: 'redis://HOST[:PORT][/DATABASE]',
     placeOf: (_, url) => ({ engine: 'redis', url, location: redisAddress(url).location }),
@@ -66,6 +77,7 @@ const engines: { [Name in StorePlace['engine']]: Engine<PlaceOf<Name>> } = {
 
 /** Other names of the same. */
 const aliases: Readonly<Record<string, StorePlace['engine']>> = {
+  postgresql: 'postgres',
   rediss: 'redis',
   valkey: 'redis',
   valkeys: 'redis',

@@ -42,6 +42,10 @@ test.each([
 
 test.each([
   ['mysql://user:hunter2@host/db', 'Unknown kind of store: "mysql".'],
+  [
+    'postgres://ada:hunter2@host/db?max=many',
+    'The parameter max of the Postgres store is not a whole number from 2 to 1000.',
+  ],
   ['hunter2.db', 'The store has no scheme.'],
   ['', 'The store has no scheme.'],
   ['sqlite:', 'The store "sqlite:" needs a path.'],
@@ -54,7 +58,7 @@ test.each([
 ])('%j is refused with the forms that there are, and without its secrets', async (url, message) => {
   const opening = openStore({ url, durability: 'full', dataDir: scratch() });
   await expect(opening).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message });
-  const hint = url.includes('@host') && !url.startsWith('mysql') ? /redis:|letters/ : /sqlite:PATH/;
+  const hint = url.includes('@host') && !url.startsWith('mysql') ? /redis:|letters|postgres:/ : /sqlite:PATH/;
   await expect(opening).rejects.toMatchObject({ hint: expect.stringMatching(hint) });
   await expect(opening).rejects.not.toMatchObject({ message: expect.stringContaining('hunter2') });
 });

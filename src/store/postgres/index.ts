@@ -1,0 +1,125 @@
+import { SessionError } from '../../errors.ts';
+import { groupCommit } from '../group-commit.ts';
+import { slices } from '../slices.ts';
+import type { Store } from '../types.ts';
+import { leastToken } from './commit.ts';
+import { connectPostgres } from './connection.ts';
+import { postgresError } from './errors.ts';
+import { migrate } from './schema.ts';
+import {
+  entriesOf,
+  rangeStatement,
+  readStatement,
+  sweepStatement,
+  sweepTokensStatement,
+  valuesOf,
+} from './statements.ts';
+import { searchPostgres } from './text-index.ts';
+import { mergeTexts } from './text-merge.ts';
+import { transactions } from './transaction.ts';
+import { watchKeys } from './watch.ts';
+
+export interface PostgresOptions {
+  /** `postgres://…`, see `postgresAddress`. */
+  url: string;
+  /** `normal`: a crash of the database may undo the commits of the last half second. */
+  durability?: 'full' | 'normal' | undefined;
+  /** The clock that entries expire by, in milliseconds. */
+  now?: (() => number) | undefined;
+  /** Milliseconds that a call waits for others and for a database that is away; 20,000 where it is not given. */
+  patience?: number | undefined;
+}
+
+const usualPatience = 20_000;
+/** Batches that are on their way at once, each in a session of its own. */
+const lanes = 4;
+/** Milliseconds for which the outcome of a commit can be asked for. */
+const tokenLife = 60 * 60 * 1000;
+
+/**
+ * The store in a Postgres database that any number of processes on any machines share.
+ * @throws SessionError INVALID_ARGUMENT for the address; UNAVAILABLE when there is no answer; FAILED_PRECONDITION
+ * when the database is not there, refuses the credentials, cannot hold a store or holds a newer one
+ */
+export async function openPostgres(options: PostgresOptions): Promise<Store> {
+  const now = options.now ?? Date.now;
+  const patience = options.patience ?? usualPatience;
+  const connection = await connectPostgres(options.url, options.durability ?? 'full', patience);
+  const soon = () => performance.now() + patience;
+  try {
+    await connection.whenUp(() => migrate(connection), soon());
+  } catch (error) {
+    await connection.close();
+    throw postgresError(error, connection.location);
+  }
+  const watch = watchKeys(connection);
+  const merging = mergeTexts(connection);
+  const commit = transactions(connection, now, (writes) => {
+    watch.written(writes);
+    merging.written(writes);
+  });
+  const lane = groupCommit(commit, patience, lanes);
+  const pace = slices();
+  let closed: Promise<void> | undefined;
+
+  function open(): void {
+    if (closed !== undefined) throw new SessionError('UNAVAILABLE', 'The session store is closed.');
+  }
+
+  return {
+    engine: 'postgres',
+    location: connection.location,
+    limits: connection.limits,
+
+    async get(keys) {
+      open();
+      if (keys.length === 0) return [];
+      const rows = await connection.whenUp(() => connection.run(readStatement, [keys, now()]), soon());
+      const values = valuesOf(keys, rows);
+      return keys.map((key) => values.get(key));
+    },
+
+    async range(range) {
+      open();
+      if (range.limit <= 0) return [];
+      const [statement, [from, ...to]] = rangeStatement(range);
+      const values = [from, now(), range.limit, ...to];
+      return entriesOf(await connection.whenUp(() => connection.run(statement, values), soon()));
+    },
+
+    async update(keys, decide) {
+      open();
+      return lane.update(keys, decide);
+    },
+
+    async search(query) {
+      open();
+      return connection.whenUp(() => searchPostgres(connection.run, query, now()), soon());
+    },
+
+    watch(key, onChange) {
+      open();
+      return watch.watch(key, onChange);
+    },
+
+    async sweep() {
+      open();
+      const limit = pace.size();
+      const start = performance.now();
+      const dropped = await connection.whenUp(() => connection.run(sweepStatement, [now(), limit]), soon());
+      await connection.run(sweepTokensStatement, [leastToken(Date.now() - tokenLife), limit]);
+      pace.took(performance.now() - start);
+      await merging.now();
+      return dropped.length === limit;
+    },
+
+    close() {
+      closed ??= lane.idle().then(async () => {
+        await watch.stop();
+        await merging.stop();
+        await connection.close();
+      });
+      return closed;
+    },
+  };
+}

@@ -1,0 +1,4 @@
+import { storeContract } from '../contract/store.ts';
+import { postgresSubject } from './postgres.ts';
+
+storeContract('postgres', true, postgresSubject);
