@@ -22,6 +22,15 @@ it('planner and worker hand a session over, and the watcher sees all of it', {
   expect(text).toContain('host     finds 5 events: planner, worker, planner, worker, planner');
 });
 
+it('a team answers every part once, although one of it is killed', { timeout: 90_000 }, async () => {
+  const text = await output('examples/team/index.ts');
+  expect(text).toContain('host     researcher-1 was ended by SIGKILL');
+  expect(text).toMatch(/researcher-2 takes \w+, try 2/);
+  expect(text).toContain('writer   takes the session');
+  expect(text.match(/^host {5}\w+: 1 answer$/gm)).toHaveLength(4);
+  expect(text).toContain('host     the session: planner, writer');
+});
+
 it('a remote agent remembers its talk across servers', { timeout: 60_000 }, async () => {
   const text = await output('examples/a2a/index.ts');
   expect(text).toContain('counter  This is message 2 of our talk. You said: Do you remember me?');
