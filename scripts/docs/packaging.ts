@@ -1,5 +1,5 @@
 import manifest from '../../package.json' with { type: 'json' };
-import { adkGroup, agentEngineGroup, vectaraGroup } from '../../src/config/backends.ts';
+import { backendGroups } from '../../src/config/backends.ts';
 import { generalGroup } from '../../src/config/general.ts';
 import type { Setting } from '../../src/config/setting.ts';
 import { allTools } from '../../src/tools/index.ts';
@@ -15,7 +15,7 @@ interface Variable extends Pick<Setting<unknown>, 'kind' | 'help' | 'secret' | '
 }
 
 /** What an operator of a server on stdio can set by its environment. */
-const variables: readonly Variable[] = [generalGroup, agentEngineGroup, adkGroup, vectaraGroup].flatMap(
+const variables: readonly Variable[] = [generalGroup, ...Object.values(backendGroups)].flatMap(
   ({ settings }) =>
     Object.values<Setting<unknown>>(settings).flatMap(({ env, ...rest }) =>
       env === undefined ? [] : [{ ...rest, env }],

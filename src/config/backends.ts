@@ -2,7 +2,18 @@ import type { AdkConfig } from '../backend/adk/config.ts';
 import type { AgentEngineConfig } from '../backend/agent-engine/config.ts';
 import type { VectaraConfig } from '../backend/vectara/config.ts';
 import { invalidArgument } from '../errors.ts';
-import { oneOf, onOff, readSettings, type Sources, setting, text, texts, whole } from './setting.ts';
+import type { BackendName } from './general.ts';
+import {
+  type Group,
+  oneOf,
+  onOff,
+  readSettings,
+  type Sources,
+  setting,
+  text,
+  texts,
+  whole,
+} from './setting.ts';
 
 /** What the remote backends need; only of those that are configured. */
 export interface RemoteConfig {
@@ -14,7 +25,7 @@ export interface RemoteConfig {
 const milliseconds = whole(1, 3_600_000);
 const bytes = whole(1024, 1024 * 1024 * 1024);
 
-export const agentEngineGroup = {
+const agentEngineGroup = {
   title: 'Backend agent-engine; its credentials come from gcloud or Application Default Credentials',
   settings: {
     project: setting({
@@ -95,7 +106,7 @@ export const agentEngineGroup = {
   },
 };
 
-export const adkGroup = {
+const adkGroup = {
   title: 'Backend adk',
   settings: {
     baseUrl: setting({
@@ -146,7 +157,7 @@ export const adkGroup = {
   },
 };
 
-export const vectaraGroup = {
+const vectaraGroup = {
   title: 'Backend vectara; it needs VECTARA_API_KEY, or VECTARA_CLIENT_ID and VECTARA_CLIENT_SECRET',
   settings: {
     apiKey: setting({ env: 'VECTARA_API_KEY', kind: text, secret: true, help: 'API key' }),
@@ -205,6 +216,13 @@ export const vectaraGroup = {
       help: 'milliseconds for which a run may send nothing',
     }),
   },
+};
+
+/** The settings of each remote backend, in the order of `--help`. */
+export const backendGroups: Readonly<Record<Exclude<BackendName, 'local'>, Group>> = {
+  'agent-engine': agentEngineGroup,
+  adk: adkGroup,
+  vectara: vectaraGroup,
 };
 
 /** Readers of each backend's configuration, so that what is not configured is not asked for. */

@@ -1,7 +1,7 @@
 import { SessionError } from '../errors.ts';
 import { checkId } from '../model/ids.ts';
 import { type AgentsFile, agentsFileSchema, readAgents } from './agents.ts';
-import { adkGroup, agentEngineGroup, readRemote, vectaraGroup } from './backends.ts';
+import { backendGroups, readRemote } from './backends.ts';
 import { fileFaults, parsedFile } from './file.ts';
 import { type CommandLine, checkFlags, parseFlags } from './flags.ts';
 import { type BackendName, generalGroup } from './general.ts';
@@ -17,11 +17,7 @@ export interface Faults<C> {
   faults: readonly SessionError[];
 }
 
-const remoteGroups: Readonly<Partial<Record<BackendName, { settings: Settings }>>> = {
-  'agent-engine': agentEngineGroup,
-  adk: adkGroup,
-  vectara: vectaraGroup,
-};
+const remoteGroups: Readonly<Partial<Record<BackendName, { settings: Settings }>>> = backendGroups;
 
 /** Everything that is wrong with a command line, its environment and its file; `readConfig` stops at the first. */
 export function configFaults<C extends CommandSpec>(

@@ -7,7 +7,7 @@ import type { HttpSettings } from '../server/http/index.ts';
 import type { AppStateWriters } from '../tools/support/app-state.ts';
 import type { Toolset } from '../tools/support/define.ts';
 import { type AgentsFile, agentsUsage, readAgents } from './agents.ts';
-import { adkGroup, agentEngineGroup, readRemote, vectaraGroup } from './backends.ts';
+import { backendGroups, readRemote } from './backends.ts';
 import { readConfigFile } from './file.ts';
 import { checkFlags, parseFlags } from './flags.ts';
 import { type BackendName, generalGroup } from './general.ts';
@@ -82,9 +82,7 @@ export const groupsOf = (commands: readonly CommandSpec[]): readonly Group[] => 
   generalGroup,
   ...commands.map(ownGroup),
   httpGroup,
-  agentEngineGroup,
-  adkGroup,
-  vectaraGroup,
+  ...Object.values(backendGroups),
 ];
 
 export const usage = (commands: readonly CommandSpec[]): string =>
