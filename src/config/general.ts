@@ -24,7 +24,7 @@ export const generalGroup = {
       env: 'AGENT_SESSIONS_STORE',
       key: 'store',
       kind: text,
-      help: 'memory:, sqlite:PATH, postgres://HOST/DATABASE or redis://HOST; default: a file in your data folder',
+      help: 'memory:, sqlite:PATH, postgres://HOST/DATABASE, redis://HOST or keyv:PACKAGE; default: a file in your data folder',
     }),
     durability: setting<'full' | 'normal'>({
       flag: 'durability',

@@ -4,6 +4,7 @@ import type { ProcessIdentity } from '../backend/local/runs.ts';
 import { invalidArgument, quote } from '../errors.ts';
 import { checkId } from '../model/ids.ts';
 import type { HttpSettings } from '../server/http/index.ts';
+import { secretsIn } from '../store/open.ts';
 import type { AppStateWriters } from '../tools/support/app-state.ts';
 import type { Toolset } from '../tools/support/define.ts';
 import { type AgentsFile, agentsUsage, readAgents } from './agents.ts';
@@ -150,8 +151,8 @@ function secretsOf(
   const ofAgents = Object.values(agents).map((agent) =>
     agent.kind === 'chat' ? agent.apiKey : agent.kind === 'a2a' ? agent.token : undefined,
   );
-  const password = URL.parse(store ?? '')?.password ?? '';
-  return [...settings, ...ofAgents, password, decodedOf(password)].filter(
+  const ofStore = secretsIn(store ?? '').flatMap((secret) => [secret, decodedOf(secret)]);
+  return [...settings, ...ofAgents, ...ofStore].filter(
     (value): value is string => typeof value === 'string' && value !== '',
   );
 }

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { invalidArgument, quote } from '../errors.ts';
+import { keyvAddress, secretsInKeyv } from './keyv/address.ts';
 import { postgresAddress, postgresForm } from './postgres/address.ts';
 import { redisAddress } from './redis/address.ts';
 import type { Store } from './types.ts';
@@ -11,7 +12,8 @@ export interface StoreOptions {
    * `memory:`, gone when the process ends, or `sqlite:PATH`, with a path that is absolute, relative to the
    * working directory or begins with `~/`, taken as it stands: no percent-encoding. Without a url it is the
    * file `sessions.db` in `dataDir`. Or a database that several servers share: `postgres://…`
-   * (`postgresAddress`) or `redis://…` (`redisAddress`).
+   * (`postgresAddress`) or `redis://…` (`redisAddress`). Or any Keyv adapter:
+   * `keyv:…` (`keyvAddress`).
    */
   url?: string | undefined;
   durability: 'full' | 'normal';
@@ -23,7 +25,8 @@ export type StorePlace =
   | { engine: 'memory' }
   | { engine: 'sqlite'; path: string }
   | { engine: 'postgres'; url: string; location: string }
-  | { engine: 'redis'; url: string; location: string };
+  | { engine: 'redis'; url: string; location: string }
+  | { engine: 'keyv'; url: string; location: string };
 
 /** What a scheme stands for. Its module is loaded when a store is opened with it, and not before. */
 interface Engine<Place extends StorePlace> {
@@ -73,6 +76,19 @@ const engines: { [Name in StorePlace['engine']]: Engine<PlaceOf<Name>> } = {
       return openRedis({ url });
     },
   },
+  keyv: {
+    form: 'keyv:PACKAGE[?OPTION=VALUE&…]',
+    placeOf(rest) {
+      const { url, location } = keyvAddress(rest);
+      return { engine: 'keyv', url, location };
+    },
+    async open({ url }) {
+      const address = keyvAddress(url.slice('keyv:'.length));
+      const { loadKeyv } = await import('./keyv/load.ts');
+      const { openKeyvStore } = await import('./keyv/index.ts');
+      return openKeyvStore({ ...address, keyv: await loadKeyv(address) });
+    },
+  },
 };
 
 /** Other names of the same. */
@@ -98,6 +114,12 @@ export function placeOf({ url, dataDir }: Pick<StoreOptions, 'url' | 'dataDir'>)
   if (name === undefined)
     throw invalidArgument(`Unknown kind of store: ${quote(written)}.`, `Write one of ${forms}.`);
   return engines[name as StorePlace['engine']].placeOf(rest, url);
+}
+
+/** Credentials in the address of a store, to be kept out of logs. */
+export function secretsIn(url: string): string[] {
+  if (/^keyv:/i.test(url)) return secretsInKeyv(url.slice('keyv:'.length));
+  return [URL.parse(url)?.password ?? ''];
 }
 
 /** Whether opening it would make a file. */
