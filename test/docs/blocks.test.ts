@@ -90,7 +90,7 @@ describe('docs/troubleshooting.md', () => {
     .join('\n');
   /** What other programs say. */
   const foreign =
-    /^(Connection closed|Server disconnected|Failed to connect|spawn node|command not found|Cannot find module|401|403|404|Unauthorized|EBADENGINE)/;
+    /^(Connection closed|Server disconnected|Failed to connect|spawn node|command not found|Cannot find module|401|403|404|Unauthorized|EBADENGINE|Disabled|untrusted)/;
   const [, ...rows] = pageText('docs/troubleshooting.md').split(/^\| /m);
   const sentences = rows
     .flatMap((row) => [...(row.split(' | ')[0] ?? '').matchAll(/`([^`]+)`/g)].map(([, text = '']) => text))

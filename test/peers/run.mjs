@@ -1,8 +1,8 @@
 /**
  * npm run test:peers: installs the judges that are too heavy for everybody's install, one folder each, and
  * runs them: Keyv's own suite for adapters, Google's clients against our fake of Agent Engine, a real ADK API
- * server, the MCP Inspector, the package under several versions of Node.js, the MCP conformance suite. Ends with
- * the first that fails.
+ * server, the MCP Inspector, the package under several versions of Node.js, hosts, the MCP clients of agent frameworks,
+ * the MCP conformance suite. Ends with the first that fails.
  *
  *   npm run test:peers -- adk google      only these
  */
@@ -25,6 +25,8 @@ const judges = {
   adk: vitest('adk'),
   inspector: [bin('node'), ['test/peers/inspector/judge.mjs'], root],
   package: [bin('node'), ['test/peers/package/judge.mjs'], root],
+  hosts: [bin('node'), ['test/peers/hosts/judge.mjs'], root],
+  clients: [bin('node'), ['test/peers/clients/judge.mjs'], root],
   conformance: [bin('tsx'), ['test/conformance/run.ts'], root],
 };
 
