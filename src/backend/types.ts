@@ -110,6 +110,42 @@ export interface EventQuery extends PageQuery {
   includeHidden?: boolean | undefined;
 }
 
+/** A search of what was said in a user's sessions. */
+export interface EventSearch {
+  userId: string;
+  /** Absent: the sessions of all apps. */
+  app?: string | undefined;
+  text: string;
+  limit: number;
+  /** Only this session, of `app`. NOT_FOUND when there is none. */
+  sessionId?: string | undefined;
+  author?: string | undefined;
+  /** Only events with a timestamp later, or earlier, than these RFC 3339 times. */
+  afterTime?: string | undefined;
+  beforeTime?: string | undefined;
+  /** Only sessions that match. */
+  filter?: readonly FilterTerm[] | undefined;
+  /** So many visible events before and after each hit come with it. */
+  around: number;
+}
+
+export interface EventHit {
+  session: Session;
+  event: Event;
+  /** Comparable within one answer only; higher is better. */
+  score: number;
+  /** Visible neighbours in their order. */
+  before: Event[];
+  after: Event[];
+}
+
+export interface EventsFound {
+  /** Best first. */
+  hits: EventHit[];
+  /** Events that an earlier version of this program stored are still being indexed. */
+  indexing: boolean;
+}
+
 /** What a write to a session returns in addition to its object. */
 export interface SessionMark {
   id: string;
@@ -340,6 +376,8 @@ export interface Backend {
   events?: {
     list?(ref: SessionRef, query: EventQuery): Promise<Page<Event>>;
     get?(ref: SessionRef, eventId: string): Promise<Event>;
+    /** Never finds an event that is hidden, or deleted with its session or alone. */
+    search?(query: EventSearch): Promise<EventsFound>;
     /** Stores one event. The same id twice is one event; the second call answers what the first stored. */
     append?(ref: SessionRef, event: NewEvent, guard?: AppendGuard): Promise<Appended>;
     setVisibility?(ref: SessionRef, eventId: string, hidden: boolean): Promise<Event>;

@@ -10,8 +10,10 @@ export const memorySchema = z.object({
   scope: z.record(z.string(), z.string()).optional(),
   createTime: z.string().optional(),
   updateTime: z.string().optional(),
-  score: z.number().optional().describe('higher is closer'),
-  distance: z.number().optional().describe('lower is closer'),
+  /** Higher is closer. */
+  score: z.number().optional(),
+  /** Lower is closer. */
+  distance: z.number().optional(),
   source: z
     .object({ sessionId: z.string(), eventId: z.string().optional(), author: z.string().optional() })
     .meta({ brief: true })

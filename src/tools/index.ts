@@ -23,6 +23,7 @@ import { listToolCalls } from './catalog/list-tool-calls.ts';
 import { query } from './catalog/query.ts';
 import { registerFeedback } from './catalog/register-feedback.ts';
 import { saveArtifact } from './catalog/save-artifact.ts';
+import { searchEvents } from './catalog/search-events.ts';
 import { searchMemory } from './catalog/search-memory.ts';
 import { setEventVisibility } from './catalog/set-event-visibility.ts';
 import { streamQuery } from './catalog/stream-query.ts';
@@ -42,6 +43,7 @@ export const allTools: readonly Tool[] = [
   deleteSession,
   forkSession,
   listEvents,
+  searchEvents,
   getEvent,
   appendEvent,
   setEventVisibility,
@@ -122,7 +124,7 @@ function inputOf(tool: Tool, { backends, admin }: Surface): z.ZodObject {
   const own = Object.entries(tool.input).filter(([name]) => !hidden.includes(name));
   return z.strictObject({
     ...Object.fromEntries(own),
-    ...(tool.reach === 'user' ? { app, ...(admin ? { userId } : {}) } : {}),
+    ...(tool.reach === 'user' ? { app: tool.input.app ?? app, ...(admin ? { userId } : {}) } : {}),
     ...(several && tool.reach !== 'server'
       ? { backend: z.enum(names).optional().describe(`Default: ${names[0]}`) }
       : {}),

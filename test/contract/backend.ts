@@ -16,6 +16,7 @@ import {
 import { SessionError } from '../../src/errors.ts';
 import type { Event, NewEvent } from '../../src/model/event.ts';
 import type { Page, PageQuery } from '../../src/model/page.ts';
+import { searchContract } from './search.ts';
 import { turnsContract } from './turns.ts';
 
 export interface BackendSubject {
@@ -761,6 +762,12 @@ export function backendContract(name: string, options: ContractOptions): void {
     });
 
     turnsContract({
+      backend: () => backend,
+      when: (needs, title, body) => when(needs, title, body),
+      owner,
+      fails,
+    });
+    searchContract({
       backend: () => backend,
       when: (needs, title, body) => when(needs, title, body),
       owner,

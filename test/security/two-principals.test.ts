@@ -104,6 +104,8 @@ describe('beside the tools', () => {
     for (const [tool, args] of [
       ['list_sessions', {}],
       ['list_sessions', { filter: `displayName="${canary}"` }],
+      ['search_events', { query: canary }],
+      ['search_events', { query: `${canary} first`, app: 'default', around: 5 }],
       ['list_memories', {}],
       ['list_memories', { scope: { app_name: 'default', user_id: 'alice' } }],
       ['search_memory', { query: 'likes tea' }],

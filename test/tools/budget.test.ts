@@ -106,6 +106,7 @@ describe('every answer keeps the budget, whatever is stored', () => {
     list_artifacts: () => ({ sessionId: name(0), pageSize: 100 }),
     get_artifact: () => ({ sessionId: name(0), name: ids.artifact }),
     save_artifact: () => ({ sessionId: name(0), name: name(99), text: 'x'.repeat(100_000) }),
+    search_events: () => ({ query: 'needle', limit: 100, around: 10 }),
     search_memory: () => ({ query: 'needle', limit: 100 }),
     add_session_to_memory: () => ({ sessionId: name(0) }),
     create_memory: () => ({ fact: '\u{e0041}'.repeat(5000) }),

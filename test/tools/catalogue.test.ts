@@ -92,8 +92,13 @@ describe('the catalogue', () => {
     ];
     // An own id for what is being made is another thing than the id of what is there.
     const own = ['create_session.sessionId', 'append_event.eventId'];
-    // Waits page by number alone, and a review is of an event or of a turn.
-    const others = ['wait_for_events.pageSize', 'register_feedback.eventId'];
+    // Waits page by number alone, a review is of an event or of a turn, and a search is narrowed.
+    const others = [
+      'wait_for_events.pageSize',
+      'register_feedback.eventId',
+      'search_events.app',
+      'search_events.sessionId',
+    ];
     for (const tool of tools) {
       for (const [name, schema] of Object.entries((tool.inputSchema as { properties: Json }).properties)) {
         const place = `${String(tool.name)}.${name}`;

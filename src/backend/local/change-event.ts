@@ -6,6 +6,7 @@ import type { Guard, SessionRef } from '../types.ts';
 import { callsOf, type OpenCall } from './call-record.ts';
 import { parseStored } from './damage.ts';
 import { type EventRecord, traceOf } from './event-record.ts';
+import { indexedText } from './event-text.ts';
 import {
   deletedMark,
   eventRows,
@@ -136,7 +137,13 @@ export async function changeEvent(
             ...headWrites(before, head),
             ...(next === undefined
               ? deletedWrites(uid, seq, record.event, calls)
-              : [{ key: keys.eventKey(uid, seq), value: JSON.stringify(next) }]),
+              : [
+                  {
+                    key: keys.eventKey(uid, seq),
+                    value: JSON.stringify(next),
+                    text: indexedText(before, next.event),
+                  },
+                ]),
           ],
         };
       },

@@ -6,6 +6,7 @@ import type { Write } from '../../store/types.ts';
 import { withCallIds } from '../shared/open-calls.ts';
 import { answersOf, type CallAnswer, callsOf, callWrites, type KnownCalls } from './call-record.ts';
 import { eventIdAt, invocationIdAt } from './event-id.ts';
+import { indexedText } from './event-text.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxCopiedEventBytes, maxEventBytes } from './limits.ts';
 import { type Head, lastOf, touched } from './session-record.ts';
@@ -112,7 +113,7 @@ export function placeEvent(
       ...(shown ? lastOf(event, seq) : {}),
     },
     writes: [
-      { key: keys.eventKey(before.uid, seq), value },
+      { key: keys.eventKey(before.uid, seq), value, text: indexedText(before, event) },
       // An id that says its number itself needs no place in the index.
       ...(event.id === eventIdAt(before.uid, seq)
         ? []

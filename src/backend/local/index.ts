@@ -15,6 +15,7 @@ import { startMaintenance } from './maintenance.ts';
 import { addSessionToMemory, createMemory, deleteMemory, listMemories, searchMemory } from './memory.ts';
 import { runAgent } from './run-agent.ts';
 import { openRuns, type ProcessIdentity } from './runs.ts';
+import { searchEvents } from './search-events.ts';
 import type { Local } from './session-record.ts';
 import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
 import { stageSession } from './stage.ts';
@@ -113,6 +114,7 @@ export function openLocal(config: LocalConfig): Backend {
     events: {
       list: (ref, query) => listEvents(local, ref, query),
       get: (ref, eventId) => getEvent(local, ref, eventId),
+      search: (query) => searchEvents(local, query),
       append: (ref, event, guard) => appendEvent(local, ref, event, guard),
       setVisibility: (ref, eventId, hidden) => setVisibility(local, ref, eventId, hidden),
       delete: (ref, eventId, guard) => deleteEvent(local, ref, eventId, guard),

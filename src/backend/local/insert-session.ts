@@ -110,6 +110,7 @@ export function insertWrites(
   return [
     ...(old === undefined ? [] : deleteWrites(old, head.created)),
     ...headWrites(undefined, head),
+    { key: keys.sessionIdKey(head.uid), value: head.id },
     ...(found.app === undefined
       ? [{ key: keys.appKey(head.app), value: JSON.stringify({ created: head.created }) }]
       : []),

@@ -79,6 +79,8 @@ export const turnSignalKey = ({ app, userId }: TurnScope, agent: string): string
 
 export const insides = 'x/';
 export const insideOf = (uid: string): string => under('x', uid);
+/** The id of the session that a uid belongs to. */
+export const sessionIdKey = (uid: string): string => key('x', uid, 'o');
 export const stateKey = (uid: string): string => key('x', uid, 's');
 export const baseStates = (uid: string): string => under('x', uid, 'b');
 export const baseStateKey = (uid: string, seq: number): string => key('x', uid, 'b', fixed(seq));
@@ -121,6 +123,7 @@ export const latestKey = (place: ArtifactPlace, name: string): string => place.l
 export const contentKey = (place: ArtifactPlace, name: string, version: number): string =>
   place.content + key(name, fixed(version));
 
+export const allMemories = 'r/';
 export const memories = (owner: Owner): string => under('r', owner.app, owner.userId);
 export const memoryKey = (owner: Owner, memoryId: string): string =>
   key('r', owner.app, owner.userId, memoryId);
@@ -141,3 +144,6 @@ export const hash = (text: string): string => createHash('sha256').update(text).
 
 /** Written to check that the store accepts writes. */
 export const readyKey = key('ready');
+
+/** With what version of the index of words the store is indexed, and how far. */
+export const indexedKey = key('indexed');

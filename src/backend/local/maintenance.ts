@@ -2,6 +2,7 @@ import { timeOfId } from '../../model/ids.ts';
 import { slices } from '../../store/slices.ts';
 import type { Entry } from '../../store/types.ts';
 import { noteDamage } from './damage.ts';
+import { indexOldEvents, noteEmptyStore } from './index-old-events.ts';
 import * as keys from './keys.ts';
 import { deleteWrites, isExpired, type Local, tryHead } from './session-record.ts';
 
@@ -26,10 +27,11 @@ export async function dropSlices(
 
 /**
  * One round: deletes sessions that have expired, then what deleted sessions and copies that were given up left
- * behind. A row that cannot be read is noted for `damagedRecords` and passed over.
+ * behind; then indexes what an earlier version stored. A row that cannot be read is noted for `damagedRecords` and passed over.
  */
 export async function maintain(local: Local, stopped: () => boolean = () => false): Promise<void> {
   const { store } = local;
+  await noteEmptyStore(local);
   for (let after: string | undefined; !stopped(); ) {
     const before = keys.expiriesUntil(local.now());
     const rows = await store.range({ prefix: keys.expiries, after, before, limit: 100 });
@@ -45,6 +47,7 @@ export async function maintain(local: Local, stopped: () => boolean = () => fals
     await dropTrash(local, row, stopped);
   }
   while (!stopped() && (await store.sweep()));
+  await indexOldEvents(local, stopped);
 }
 
 /** Deletes the session that an entry of the calendar speaks of, unless it has been given another time. */

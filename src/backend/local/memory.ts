@@ -31,7 +31,8 @@ const scopeOf = (owner: Owner, scope: MemoryScope | undefined): MemoryScope =>
 const searchScope = (owner: Owner, scope: MemoryScope): string =>
   canonicalJson([owner.app, owner.userId, scope]);
 
-function put(owner: Owner, memory: Memory): Put {
+/** The write that stores a memory, as one that can be found. */
+export function memoryPut(owner: Owner, memory: Memory): Put {
   return {
     key: keys.memoryKey(owner, memory.id),
     value: JSON.stringify(memory),
@@ -60,7 +61,7 @@ export async function createMemory(
     createTime: time,
     updateTime: time,
   };
-  await local.store.update([], () => ({ result: undefined, writes: [put(owner, memory)] }));
+  await local.store.update([], () => ({ result: undefined, writes: [memoryPut(owner, memory)] }));
   return memory;
 }
 
@@ -135,7 +136,7 @@ export async function addSessionToMemory(
       return {
         result: undefined,
         writes: [
-          ...found.map((memory) => put(ref, memory)),
+          ...found.map((memory) => memoryPut(ref, memory)),
           // The marks of a session that was deleted meanwhile are gone; its memories stay.
           ...(there?.uid === head.uid ? writes : []),
         ],

@@ -25,7 +25,8 @@ const noise = new Set(['$schema', 'propertyNames', 'id']);
 
 /**
  * Drops what costs tokens or confuses hosts: bounds of safe integers, empty member schemas, the dialect's name, and the
- * members of objects that are marked `brief`, whose description is enough.
+ * members of objects that are marked `brief`, whose description is enough, and fields that explain themselves in the
+ * results that have them (`unpublished`).
  */
 function portable(node: unknown, parent?: string): unknown {
   if (Array.isArray(node)) return node.map((item) => portable(item));
@@ -34,7 +35,7 @@ function portable(node: unknown, parent?: string): unknown {
     return { type: node.type, ...(node.description === undefined ? {} : { description: node.description }) };
   const isMembers = parent === 'properties';
   const kept = Object.entries(node).filter(([key, value]) => {
-    if (isMembers) return true;
+    if (isMembers) return !(isObject(value) && value.unpublished === true);
     if (noise.has(key)) return false;
     if (key === 'minimum') return value !== Number.MIN_SAFE_INTEGER;
     if (key === 'maximum') return value !== Number.MAX_SAFE_INTEGER;

@@ -1,9 +1,8 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
-import { sessionSchema } from '../../model/session.ts';
 import { sessionId, view } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { pageResult, showSession } from '../support/results.ts';
+import { pageResult, sessionResult, showSession } from '../support/results.ts';
 
 export const getSession = defineTool({
   name: 'get_session',
@@ -14,7 +13,7 @@ export const getSession = defineTool({
   needs: ['sessions.get'],
   reach: 'user',
   input: { sessionId, view },
-  output: z.object({ session: sessionSchema, truncated: pageResult.truncated }),
+  output: z.object({ session: sessionResult, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const get = required(ctx.backend.sessions?.get, ctx.backend, 'get a session');

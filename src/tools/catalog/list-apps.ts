@@ -4,12 +4,14 @@ import { pageSize, pageToken } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
 import { pageResult, showPage } from '../support/results.ts';
 
-export const appResult = z.object({
-  name: z.string(),
-  displayName: z.string().optional(),
-  description: z.string().optional(),
-  createTime: z.string().optional(),
-});
+export const appResult = z
+  .object({
+    name: z.string(),
+    displayName: z.string().optional(),
+    description: z.string().optional(),
+    createTime: z.string().optional(),
+  })
+  .meta({ brief: true, description: 'name, displayName, description, createTime' });
 
 export const listApps = defineTool({
   name: 'list_apps',

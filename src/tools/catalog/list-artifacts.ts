@@ -1,9 +1,8 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
-import { artifactSchema } from '../../model/artifact.ts';
 import { pageSize, pageToken, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { pageResult, showPage } from '../support/results.ts';
+import { artifactItem, pageResult, showPage } from '../support/results.ts';
 
 export const listArtifacts = defineTool({
   name: 'list_artifacts',
@@ -14,7 +13,7 @@ export const listArtifacts = defineTool({
   needs: ['artifacts.list'],
   reach: 'user',
   input: { sessionId, pageSize, pageToken },
-  output: z.object({ artifacts: z.array(artifactSchema), ...pageResult }),
+  output: z.object({ artifacts: z.array(artifactItem), ...pageResult }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const list = required(ctx.backend.artifacts?.list, ctx.backend, 'list artifacts');

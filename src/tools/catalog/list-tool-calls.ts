@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
-import { type ToolCall, toolCallSchema } from '../../model/tool-call.ts';
+import type { ToolCall } from '../../model/tool-call.ts';
 import { pageSize, pageToken, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { pageResult, showPage } from '../support/results.ts';
+import { pageResult, showPage, toolCallItem } from '../support/results.ts';
 
 /** A short digest by which a page token names a call. */
 const digestOf = (call: ToolCall): string =>
@@ -22,7 +22,7 @@ export const listToolCalls = defineTool({
   needs: ['toolCalls.list'],
   reach: 'user',
   input: { sessionId, pageSize, pageToken },
-  output: z.object({ toolCalls: z.array(toolCallSchema), ...pageResult }),
+  output: z.object({ toolCalls: z.array(toolCallItem), ...pageResult }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const list = required(ctx.backend.toolCalls?.list, ctx.backend, 'list tool calls');

@@ -1,10 +1,9 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { answerBytes, fitItems } from '../../model/budget.ts';
-import { memorySchema } from '../../model/memory.ts';
 import { scope } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
-import { pageResult } from '../support/results.ts';
+import { memoryItem, pageResult } from '../support/results.ts';
 
 export const searchMemory = defineTool({
   name: 'search_memory',
@@ -19,7 +18,7 @@ export const searchMemory = defineTool({
     limit: z.int().min(1).max(100).default(10).describe('Maximum number of memories'),
     scope,
   },
-  output: z.object({ memories: z.array(memorySchema), truncated: pageResult.truncated }),
+  output: z.object({ memories: z.array(memoryItem), truncated: pageResult.truncated }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const search = required(ctx.backend.memory?.search, ctx.backend, 'search memory');

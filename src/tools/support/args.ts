@@ -13,7 +13,7 @@ export const idText = () =>
 /** Arguments that several tools take. The same meaning has the same name and the same words everywhere. */
 export const sessionId = idText().describe('Session id');
 export const eventId = idText().describe('Event id');
-export const app = idText().optional().describe('App; default: the server’s');
+export const app = idText().optional().describe('Default: the server’s');
 export const userId = idText().optional().describe('Default: you');
 export const pageSize = z.int().min(1).max(maxPageSize).default(defaultPageSize).describe('Items per page');
 export const pageToken = z.string().optional().describe('nextPageToken of the previous page');

@@ -7,6 +7,7 @@ import { canonicalJson, type JsonObject } from '../../model/json.ts';
 import { memorySchema } from '../../model/memory.ts';
 import { openPageToken, type Page, type PageQuery, sealPageToken } from '../../model/page.ts';
 import { type Session, sessionSchema } from '../../model/session.ts';
+import { toolCallSchema } from '../../model/tool-call.ts';
 import type { ToolContext } from './define.ts';
 
 /** An event as tools publish it: the most common fields. ADK's further fields are passed on unchanged. */
@@ -22,9 +23,29 @@ export const eventResult = z.object({
 
 /** The same in short, for tools where an event is not the main result. */
 export const eventBrief = eventResult.meta({ brief: true, description: 'As in get_event' });
+/** In words, as the items of lists: see `memoryItem`. */
+export const sessionResult = sessionSchema.meta({
+  brief: true,
+  description:
+    'id, app, userId, displayName, labels, state, createTime, updateTime, expireTime, revision, eventCount, lastEvent, turn (whose it is, since when, who claimed it), openParts, parentSessionId, forkedFrom',
+});
 export const sessionBrief = sessionSchema.meta({
   brief: true,
   description: 'As in get_session',
+});
+/** A list says what its items have in words: their schemas would cost five times as many tokens. */
+export const memoryItem = memorySchema.meta({
+  brief: true,
+  description:
+    'id, fact, scope, createTime, updateTime, source, score (higher is closer) or distance (lower is)',
+});
+export const artifactItem = artifactSchema.meta({
+  brief: true,
+  description: 'name, version, mimeType, sizeBytes, sha256, createTime',
+});
+export const toolCallItem = toolCallSchema.meta({
+  brief: true,
+  description: 'id, name, args, eventId, author, invocationId, createTime, longRunning',
 });
 export const memoryBrief = memorySchema.meta({ brief: true, description: 'As in search_memory' });
 export const artifactBrief = artifactSchema.meta({ brief: true, description: 'As in list_artifacts' });
@@ -43,8 +64,8 @@ export const appendedResult = z.object({
 /** The end of every list: how to go on, and whether values were cut. */
 export const pageResult = {
   nextPageToken: z.string().optional(),
-  /** Long values were cut. The name says it, and a description would stand in every tool. */
-  truncated: z.boolean().optional(),
+  /** Long values were cut: the result itself says where. */
+  truncated: z.boolean().meta({ unpublished: true }).optional(),
 };
 
 type View = 'concise' | 'full';
