@@ -1,14 +1,20 @@
 import type { Session } from '../../model/session.ts';
 import type { ToolCall } from '../../model/tool-call.ts';
+import { plainName } from './text.ts';
 
-/** Who is to act next, in words. What the server says of it counts; else the last event tells. */
-export function turnOf(session: Session, openCalls: readonly ToolCall[] = []): string {
+/** Who is to act next, in words. An open turn counts, then open tool calls; else the last event tells. */
+export function turnOf(session: Session, openCalls: readonly ToolCall[] = [], now = Date.now()): string {
+  const { turn, lastEvent, eventCount } = session;
+  if (turn?.agent !== undefined) {
+    const isClaimed = turn.claimedUntil !== undefined && Date.parse(turn.claimedUntil) > now;
+    return `${plainName(turn.agent)}’s turn${isClaimed ? `, claimed by ${plainName(turn.worker ?? turn.agent)}` : ', nobody has taken it'}`;
+  }
   if (openCalls.length > 0)
     return openCalls.length === 1
       ? 'waits for a tool’s answer'
       : `waits for ${openCalls.length} tools’ answers`;
-  if (session.lastEvent === undefined) return session.eventCount === 0 ? 'has not begun' : '';
-  return session.lastEvent.author === 'user' ? 'the agent’s turn' : 'the user’s turn';
+  if (lastEvent === undefined) return eventCount === 0 ? 'has not begun' : '';
+  return lastEvent.author === 'user' ? 'the agent’s turn' : 'the user’s turn';
 }
 
 /** How long after its last change a session counts as live. */

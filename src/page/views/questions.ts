@@ -1,5 +1,6 @@
 import type { Event } from '../../model/event.ts';
 import type { Session } from '../../model/session.ts';
+import { exportSession } from '../live/export.ts';
 import { refOf } from '../live/refs.ts';
 import { plainName } from '../model/text.ts';
 import type { PageState } from './page-context.ts';
@@ -101,3 +102,13 @@ export function renameSession(page: PageState): void {
     run: (displayName) => change(page, 'update_session', { displayName }, 'The session has its new name.'),
   };
 }
+
+/** Saves the session as a file that `agent-sessions-mcp import` reads. */
+export const saveSession = (page: PageState): Promise<void> =>
+  page.attempt(async () => {
+    const { ref } = page.opened.value ?? {};
+    if (ref === undefined) return undefined;
+    const file = await exportSession(page.calls, ref);
+    await page.calls.bridge.saveFile(`${ref.sessionId}.jsonl`, 'application/jsonl', file);
+    return 'The session is saved as a file; `agent-sessions-mcp import` reads it.';
+  });

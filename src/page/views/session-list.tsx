@@ -88,8 +88,8 @@ function SessionItem({ session, isCurrent }: { session: Session; isCurrent: bool
         </time>
       </span>
       {lastEvent !== undefined && (
-        <span class="session-last" dir="auto">
-          <AuthorName author={lastEvent.author} /> {plainName(lastEvent.text ?? '…')}
+        <span class="session-last">
+          <AuthorName author={lastEvent.author} /> <bdi>{plainName(lastEvent.text ?? '…')}</bdi>
         </span>
       )}
       <span class="chips">

@@ -4,11 +4,19 @@ import { ago, fullTime } from '../model/time.ts';
 import { isLive, turnOf } from '../model/turn.ts';
 import { Conversation } from './conversation.tsx';
 import { Failure } from './failure.tsx';
+import { FamilyView } from './family-view.tsx';
+import { FilesView } from './files-view.tsx';
 import { usePage, type ViewName } from './page-context.ts';
-import { deleteSession, forkSession, renameSession, titleOf } from './questions.ts';
+import { deleteSession, forkSession, renameSession, saveSession, titleOf } from './questions.ts';
+import { StateView } from './state-view.tsx';
+import { TimeView } from './time-view.tsx';
 
 const views: readonly { name: ViewName; title: string; needs: string }[] = [
   { name: 'conversation', title: 'Conversation', needs: 'list_events' },
+  { name: 'time', title: 'Time', needs: 'list_events' },
+  { name: 'state', title: 'State', needs: 'get_session' },
+  { name: 'files', title: 'Files', needs: 'list_artifacts' },
+  { name: 'family', title: 'Forks', needs: 'get_session' },
 ];
 
 /** A session: what it is, and its views. */
@@ -69,8 +77,19 @@ export function SessionView({ opened }: { opened: OpenSession }) {
   );
 }
 
-function CurrentView({ opened }: { opened: OpenSession; name: ViewName }) {
-  return <Conversation opened={opened} />;
+function CurrentView({ opened, name }: { opened: OpenSession; name: ViewName }) {
+  switch (name) {
+    case 'conversation':
+      return <Conversation opened={opened} />;
+    case 'time':
+      return <TimeView opened={opened} />;
+    case 'state':
+      return <StateView opened={opened} />;
+    case 'files':
+      return <FilesView opened={opened} />;
+    case 'family':
+      return <FamilyView opened={opened} />;
+  }
 }
 
 function SessionHead({ opened }: { opened: OpenSession }) {
@@ -123,6 +142,11 @@ function SessionHead({ opened }: { opened: OpenSession }) {
           {has('fork_session') && (
             <button type="button" onClick={() => forkSession(page, undefined)}>
               Fork
+            </button>
+          )}
+          {has('list_events') && (
+            <button type="button" onClick={() => saveSession(page)}>
+              Export
             </button>
           )}
           {has('delete_session') && (
