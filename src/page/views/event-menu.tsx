@@ -10,6 +10,8 @@ export function EventMenu({ event }: { event: Event }) {
   const { has } = page.calls;
   const act = (work: () => void) => () => {
     menu.current?.removeAttribute('open');
+    // Whoever is asked a question comes back to here.
+    menu.current?.querySelector('summary')?.focus();
     work();
   };
   const hidden = event.hidden === true;

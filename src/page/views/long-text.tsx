@@ -5,12 +5,20 @@ import { shownText } from '../model/text.ts';
 const piece = 20_000;
 
 /** A text as it is, of any length: as much as anybody reads, and more of it when asked. */
-export function LongText({ text, label }: { text: string; label: string }) {
+export function LongText({
+  text,
+  label,
+  dir = 'auto',
+}: {
+  text: string;
+  label: string;
+  dir?: 'auto' | 'ltr';
+}) {
   const [shown, setShown] = useState(piece);
   const left = text.length - shown;
   return (
     <>
-      <pre class="long-text" dir="auto" tabIndex={0} role="group" aria-label={label}>
+      <pre class="long-text" dir={dir} tabIndex={0} role="group" aria-label={label}>
         {shownText(left > 0 ? text.slice(0, shown).toWellFormed() : text)}
       </pre>
       {left > 0 && (

@@ -2,6 +2,7 @@ import type { ComponentChild, VNode } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { type Block, blocksOf, type Cell, type Inline } from '../model/markdown.ts';
 import { shownText } from '../model/text.ts';
+import { LongText } from './long-text.tsx';
 import { usePage } from './page-context.ts';
 
 /** A text that somebody wrote, as Markdown. Elements are made one by one: no text ever becomes markup. */
@@ -23,22 +24,19 @@ function BlockView({ block }: { block: Block }): VNode {
     case 'quote-text':
       return <span>{inlines(block.inline)}</span>;
     case 'heading':
-      // The page has headings of its own above level 4; one inside a message is never above them.
+      // No heading of the page: a stored text must not change how the page is divided.
       return (
-        <div
-          role="heading"
-          aria-level={Math.min(6, block.depth + 3)}
-          class={`heading heading-${block.depth}`}
-          dir="auto"
-        >
+        <div class={`heading heading-${block.depth}`} dir="auto">
           {inlines(block.inline)}
         </div>
       );
     case 'code':
       return (
-        <pre dir="ltr" role="group" aria-label={block.language || 'code'}>
-          <code>{shownText(block.text)}</code>
-        </pre>
+        <LongText
+          text={block.text}
+          label={block.language || 'Text'}
+          dir={block.language === '' ? 'auto' : 'ltr'}
+        />
       );
     case 'quote':
       return <blockquote>{block.blocks.map(blockAt)}</blockquote>;

@@ -14,11 +14,14 @@ export function Page() {
   return (
     <div class={`page ${opened === undefined ? 'shows-list' : 'shows-session'}`}>
       <Lost />
-      <SessionListView />
+      <div class="session-list" role={opened === undefined ? 'main' : undefined}>
+        {opened === undefined && <h1>Sessions</h1>}
+        <SessionListView />
+      </div>
       {opened === undefined ? (
-        <main class="session nothing">
+        <aside class="session nothing" aria-label="Session">
           <p class="empty">Choose a session.</p>
-        </main>
+        </aside>
       ) : (
         <SessionView key={JSON.stringify(opened.ref)} opened={opened} />
       )}

@@ -23,7 +23,7 @@ export function SessionListView() {
       ? sessions
       : sessions.filter((one) => matches(one, words));
   return (
-    <nav class="session-list" aria-label="Sessions">
+    <nav aria-label="Sessions">
       <Search />
       {list.state.value === 'failed' && (
         <Failure error={list.failure.value} retry={() => void list.refresh()} />

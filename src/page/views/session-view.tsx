@@ -1,3 +1,4 @@
+import { useEffect, useRef } from 'preact/hooks';
 import type { OpenSession } from '../live/open-session.ts';
 import { plainName } from '../model/text.ts';
 import { ago, fullTime } from '../model/time.ts';
@@ -98,12 +99,15 @@ function SessionHead({ opened }: { opened: OpenSession }) {
   const { has } = page.calls;
   const now = page.now.value;
   const where = page.where.value;
+  const title = useRef<HTMLHeadingElement>(null);
+  // Whoever opened it by a key goes on from here.
+  useEffect(() => title.current?.focus({ preventScroll: true }), []);
   return (
     <header class="session-head">
       <button type="button" class="back quiet" onClick={() => page.open(undefined)}>
         <span aria-hidden="true">←</span> Sessions
       </button>
-      <h1>
+      <h1 ref={title} tabIndex={-1}>
         <bdi>{session === undefined ? plainName(opened.ref.sessionId) : titleOf(session)}</bdi>
       </h1>
       {session !== undefined && (

@@ -63,6 +63,7 @@ export async function visit(
 ): Promise<Seen> {
   const context = await browser.newContext({ viewport: size, ...zone, ...options });
   const tab = await context.newPage();
+  tab.setDefaultTimeout(15_000);
   const faults: string[] = [];
   const { origin } = new URL(url);
   tab.on('pageerror', (error) => faults.push(`error: ${error.message}`));
