@@ -1,7 +1,7 @@
 import type { Event } from '../../model/event.ts';
 
 /** `work`: somebody makes the next event. `tool`: a tool does, `wait`: nobody does until a user speaks. */
-export type SpanKind = 'work' | 'tool' | 'wait';
+type SpanKind = 'work' | 'tool' | 'wait';
 
 /** A stretch of time in a lane; times in milliseconds since 1970. */
 export interface Span {
