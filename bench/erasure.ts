@@ -52,6 +52,9 @@ async function subject(name: string, erase: boolean, synchronous: 'full' | 'norm
   );
   const drop = db.prepare('delete from kv where key = ?');
   const dropUnder = db.prepare("delete from kv where key >= ? and key < ? || '~'");
+  const blank = "update kv set value = '', term_list = null where value <> ''";
+  const blankOne = db.prepare(`${blank} and key = ?`);
+  const blankUnder = db.prepare(`${blank} and key >= ? and key < ? || '~'`);
   let emptied = performance.now();
   return {
     name,
@@ -64,8 +67,14 @@ async function subject(name: string, erase: boolean, synchronous: 'full' | 'norm
       emptied = performance.now();
     },
     put: (key, value, terms) => void put.run(key, value, terms ?? null),
-    drop: (key) => void drop.run(key),
-    dropUnder: (prefix) => void dropUnder.run(prefix, prefix),
+    drop(key) {
+      if (erase) blankOne.run(key);
+      drop.run(key);
+    },
+    dropUnder(prefix) {
+      if (erase) blankUnder.run(prefix, prefix);
+      dropUnder.run(prefix, prefix);
+    },
     close: () => db.close(),
   };
 }

@@ -28,7 +28,11 @@ const after = (milliseconds: number) => {
 };
 
 test('what was deleted leaves the log within a second, what was overwritten within half a minute', () => {
-  const log = writeAheadLog(db, () => {});
+  const log = writeAheadLog(
+    db,
+    () => {},
+    () => {},
+  );
   log.overwritten();
   expect(after(15_000)).toBe(0);
   log.overwritten();
@@ -42,9 +46,13 @@ test('what was deleted leaves the log within a second, what was overwritten with
 
 test('a log that others use, or that is not in its place, is tried again', () => {
   let away = false;
-  const log = writeAheadLog(db, () => {
-    if (away) throw new Error('away');
-  });
+  const log = writeAheadLog(
+    db,
+    () => {
+      if (away) throw new Error('away');
+    },
+    () => {},
+  );
   busy = 1;
   log.erased();
   expect(after(5000)).toBe(0);
@@ -55,8 +63,33 @@ test('a log that others use, or that is not in its place, is tried again', () =>
   expect(after(1000)).toBe(1);
 });
 
+test('with the log goes what deletions left in the file, once, or again where that failed', () => {
+  let [rewritten, fails] = [0, true];
+  const log = writeAheadLog(
+    db,
+    () => {},
+    () => {
+      if (fails) throw new Error('locked');
+      rewritten += 1;
+    },
+  );
+  log.overwritten();
+  log.empties();
+  expect([after(60_000), rewritten]).toEqual([1, 0]);
+  log.erased();
+  expect([after(5000), rewritten]).toEqual([1, 0]);
+  fails = false;
+  expect([after(1000), rewritten]).toEqual([2, 1]);
+  log.overwritten();
+  expect([after(60_000), rewritten]).toEqual([3, 1]);
+});
+
 test('the end empties what is due, once, and leaves no timer', () => {
-  const log = writeAheadLog(db, () => {});
+  const log = writeAheadLog(
+    db,
+    () => {},
+    () => {},
+  );
   log.stop();
   expect(emptied).toBe(0);
   log.overwritten();

@@ -1,27 +1,37 @@
 import { timeOfId } from '../../model/ids.ts';
 import { slices } from '../../store/slices.ts';
-import type { Entry } from '../../store/types.ts';
+import type { Entry, Write } from '../../store/types.ts';
 import { noteDamage } from './damage.ts';
 import { indexOldEvents, noteEmptyStore } from './index-old-events.ts';
 import * as keys from './keys.ts';
 import { deleteWrites, isExpired, type Local, tryHead } from './session-record.ts';
 
-/** Drops all keys under a prefix, a slice at a time: others write in between. */
+/**
+ * Drops all keys under a prefix, a slice at a time: others write in between. All values go before the first key does,
+ * since a database may move what it holds to close the gap of a dropped key, and leave a copy where it was.
+ */
 export async function dropSlices(
   local: Local,
   prefix: string,
   stopped: () => boolean = () => false,
 ): Promise<void> {
   const pace = slices();
+  const update = async (writes: readonly Write[]) => {
+    const start = performance.now();
+    await local.store.update([], () => ({ result: undefined, writes }));
+    pace.took(performance.now() - start);
+  };
+  for (let after: string | undefined; !stopped(); ) {
+    const rows = await local.store.range({ prefix, after, limit: pace.size() });
+    if (rows.length === 0) break;
+    after = rows.at(-1)?.key;
+    const full = rows.filter((row) => row.value !== '');
+    if (full.length > 0) await update(full.map(({ key }) => ({ key, value: '' })));
+  }
   while (!stopped()) {
     const rows = await local.store.range({ prefix, limit: pace.size() });
     if (rows.length === 0) return;
-    const start = performance.now();
-    await local.store.update([], () => ({
-      result: undefined,
-      writes: rows.map((row) => ({ drop: row.key })),
-    }));
-    pace.took(performance.now() - start);
+    await update(rows.map((row) => ({ drop: row.key })));
   }
 }
 

@@ -36,6 +36,11 @@ export function prepareFile(path: string, open: (location: URL) => DatabaseSync)
   }
 }
 
+/** Whether there is a log with something in it: others are at work on the file, or were killed. */
+export function hasLog(path: string): boolean {
+  return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
 function findOrCreate(path: string): Stats {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });

@@ -9,10 +9,10 @@ import type { Entry, Put, Range, Store, Write } from '../types.ts';
 import { watchKeys } from '../watch.ts';
 import { indexTerms, tagTerm } from '../words.ts';
 import { damaged, isBusy, isMisfit } from './errors.ts';
-import { prepareFile } from './file.ts';
+import { hasLog, prepareFile } from './file.ts';
 import { fileIdentity } from './file-identity.ts';
 import { retryWhileLocked, takeTurns } from './lock-retry.ts';
-import { makeShrinkable, migrate, pragma, rewriteOldFile, shrinks } from './schema.ts';
+import { makeShrinkable, migrate, pragma, rewriteOldFile, rewriteSmallFile, shrinks } from './schema.ts';
 import { statements } from './statements.ts';
 import { termList, textIndex } from './text-index.ts';
 import { writeAheadLog } from './write-ahead-log.ts';
@@ -55,6 +55,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   const inMemory = options.path === ':memory:';
   const path = inMemory ? options.path : resolve(options.path);
   if (!inMemory) prepareFile(path, (url) => new DatabaseSync(url, { readOnly: true }));
+  const interrupted = !inMemory && hasLog(path);
   const whenFree = <T>(attempt: () => T, deadline = performance.now() + (options.patience ?? patience)) =>
     retryWhileLocked(attempt, deadline);
   const { db, ...sql } = await whenFree(() => {
@@ -70,7 +71,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     }
   });
   const file = fileIdentity(inMemory ? undefined : path);
-  const log = writeAheadLog(db, file.check);
+  const log = writeAheadLog(db, file.check, inMemory ? () => {} : () => rewriteSmallFile(db));
   const turns = takeTurns();
   const lane = groupCommit(commitBatch, options.patience ?? patience);
   const watch = watchKeys({
@@ -81,8 +82,9 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   let closed: Promise<void> | undefined;
   /** Entries with text that this process has written since it last moved their terms into the index. */
   let indexed = 0;
-  // What a process that was killed had deleted may still be in the log.
-  log.erased();
+  // What a process that was killed had deleted may still be there, and what a migration took away in the log.
+  if (interrupted) log.erased();
+  else log.empties();
 
   function read(key: string, at: number): string | undefined {
     return (sql.select.get(key, at) as unknown as { value: string } | undefined)?.value;
@@ -111,7 +113,8 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
           const at = now();
           const values = new Map(Array.from(keys, (key) => [key, read(key, at)]));
           const decided = decideAll(jobs, values, at);
-          const erased = decided.writes.filter(apply).length > 0;
+          const erased = decided.writes.filter(blank).length > 0;
+          for (const write of decided.writes) apply(write);
           indexed += decided.writes.filter((write) => 'text' in write && write.text !== undefined).length;
           if (indexed >= mergeEvery) mergeTerms();
           // At the last moment at which it can still be rolled back.
@@ -142,15 +145,19 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     indexed = 0;
   }
 
-  /** Whether the write deleted a value; entries of lists have none. */
-  function apply(write: Write): boolean {
+  /** Takes away the values that a write is going to drop. Whether there were any: entries of lists have none. */
+  function blank(write: Write): boolean {
     if ('dropPrefix' in write) {
       const end = upperBound(prefixEnd(write.dropPrefix));
-      return Number(sql.dropBetween.run(write.dropPrefix, end).changes) > 0;
+      return Number(sql.blankBetween.run(write.dropPrefix, end).changes) > 0;
     }
-    if ('drop' in write) return (sql.drop.all(write.drop) as unknown as [number][])[0]?.[0] === 1;
-    put(write);
-    return false;
+    return 'drop' in write && Number(sql.blank.run(write.drop).changes) > 0;
+  }
+
+  function apply(write: Write): void {
+    if ('dropPrefix' in write) sql.dropBetween.run(write.dropPrefix, upperBound(prefixEnd(write.dropPrefix)));
+    else if ('drop' in write) sql.drop.run(write.drop);
+    else put(write);
   }
 
   function put({ key, value, expires, text: indexed }: Put): void {
@@ -173,17 +180,20 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     file.checkNowAndThen();
   }
 
-  /** Deletes a slice of what has expired. Resolves to whether more is left. */
+  /** Deletes a slice of what has expired: values first, then the rows. Resolves to whether more is left. */
   async function dropExpired(): Promise<boolean> {
     const limit = sweeps.size();
     const dropped = await whenFree(() => {
       const start = performance.now();
-      const { changes } = transaction(sql.beginWrite, () => sql.dropExpired.run(now(), limit));
+      const changes = transaction(sql.beginWrite, () => {
+        const blanked = Number(sql.blankExpired.run(now(), limit).changes);
+        return blanked > 0 ? blanked : Number(sql.dropBlank.run(limit).changes);
+      });
       sweeps.took(performance.now() - start);
-      return Number(changes);
+      return changes;
     });
     if (dropped > 0) log.erased();
-    return dropped === limit;
+    return dropped > 0;
   }
 
   /** So that searches of a quiet store need not read the lists of its last entries. */

@@ -153,6 +153,20 @@ export function rewriteOldFile(db: DatabaseSync): void {
   }
 }
 
+/** Pages of 4 KiB of the largest file that is rewritten after a deletion: others wait some 20 ms for it. */
+const mostRewritten = 512;
+
+/**
+ * Rewrites a small file, so that nothing is left of what was deleted from it. Where SQLite moves rows from one page to
+ * another, copies may stay behind, in a place that no row fills (sqlite.org/fileformat2.html, "unallocated space").
+ * A larger file is not rewritten: there only rows that were moved while they still had their text can leave some.
+ */
+export function rewriteSmallFile(db: DatabaseSync): void {
+  if (pragma(db, 'page_count') > mostRewritten) return;
+  // In memory, since the copy would be a file in another folder.
+  db.exec('pragma temp_store = memory; vacuum; pragma temp_store = default');
+}
+
 /** What a file must be told before its first page is written, by whoever makes or rewrites it. */
 export const makeShrinkable = 'pragma auto_vacuum = incremental';
 

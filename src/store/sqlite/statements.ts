@@ -9,8 +9,9 @@ export function statements(db: DatabaseSync) {
   const backward = db.prepare(`${between} desc limit ?`);
   forward.setReturnArrays(true);
   backward.setReturnArrays(true);
-  const drop = db.prepare("delete from kv where key = ? returning value <> ''");
-  drop.setReturnArrays(true);
+  // A row that is deleted may make SQLite move its neighbours to another page, where it leaves copies of them that
+  // no secure_delete finds. So all texts of a deletion go first, in their places, and the rows after them.
+  const blank = `update kv set value = '', scope = null, terms = null, term_list = null where value <> ''`;
   return {
     begin: db.prepare('begin'),
     beginWrite: db.prepare('begin immediate'),
@@ -28,10 +29,15 @@ export function statements(db: DatabaseSync) {
     anyUnmerged: db.prepare('select 1 from unmerged limit 1'),
     mergeTerms: db.prepare(addUnmerged),
     forgetUnmerged: db.prepare('delete from unmerged'),
-    drop,
+    blank: db.prepare(`${blank} and key = ?`),
+    drop: db.prepare('delete from kv where key = ?'),
+    blankBetween: db.prepare(`${blank} and key >= ? and key < ?`),
     dropBetween: db.prepare('delete from kv where key >= ? and key < ?'),
-    dropExpired: db.prepare(
-      'delete from kv where id in (select id from kv where expires <= ? order by expires limit ?)',
+    // Those that are blank have the time 0, so that no row is looked at twice.
+    blankExpired: db.prepare(
+      `update kv set value = '', scope = null, terms = null, term_list = null, expires = 0
+       where id in (select id from kv where expires > 0 and expires <= ? order by expires limit ?)`,
     ),
+    dropBlank: db.prepare('delete from kv where id in (select id from kv where expires <= 0 limit ?)'),
   };
 }

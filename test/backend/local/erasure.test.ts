@@ -53,10 +53,7 @@ function held(text: string): boolean {
 
 const gone = () => vi.waitFor(() => expect(held('SECRET')).toBe(false), { timeout: 10_000, interval: 100 });
 
-// SQLite may leave a fragment of a record that it had moved (docs/backup.md): about once in a hundred runs.
-const withFragments = { retry: 2 };
-
-test('the text of a deleted event is gone from the bytes', withFragments, async () => {
+test('the text of a deleted event is gone from the bytes', async () => {
   await say('s', 'SECRET, said by mistake', 'mistake');
   await say('s', 'And then something else');
   expect(held('SECRET')).toBe(true);
@@ -77,19 +74,15 @@ test.each([10, 300])('a deleted session of %i events is gone from the bytes', as
   await gone();
 });
 
-test(
-  'a session that expired is gone from the bytes with the next round of maintenance',
-  withFragments,
-  async () => {
-    await local.sessions.update?.(ref, { expireTime: '2026-01-02T00:00:00Z' }, {});
-    for (let i = 0; i < 20; i++) await say('s', `SECRET ${i}`);
-    clock += 2 * 24 * 3_600_000;
-    await maintain({ store, now: () => clock });
-    await gone();
-  },
-);
+test('a session that expired is gone from the bytes with the next round of maintenance', async () => {
+  await local.sessions.update?.(ref, { expireTime: '2026-01-02T00:00:00Z' }, {});
+  for (let i = 0; i < 20; i++) await say('s', `SECRET ${i}`);
+  clock += 2 * 24 * 3_600_000;
+  await maintain({ store, now: () => clock });
+  await gone();
+});
 
-test('a deleted memory is gone from the bytes, its words included', withFragments, async () => {
+test('a deleted memory is gone from the bytes, its words included', async () => {
   for (let i = 0; i < 100; i++) await local.memory.create?.(owner, { fact: `Plain fact number ${i}` });
   const memory = await local.memory.create?.(owner, { fact: 'The SECRET word is xyzzyplugh' });
   expect([held('SECRET'), held('xyzzyplugh')]).toEqual([true, true]);
