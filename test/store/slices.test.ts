@@ -9,6 +9,12 @@ test('slices grow while they are quick, shrink while they are slow, and never en
   expect(large).toBeGreaterThan(10 * first);
   pace.took(10);
   expect(pace.size()).toBe(large);
-  for (let i = 0; i < 30; i++) pace.took(1000);
+  for (let i = 0; i < 30; i++) pace.took(100 * pace.size());
   expect(pace.size()).toBe(1);
+});
+
+test('slices stay large where it is the way to the database that takes the time', () => {
+  const pace = slices();
+  for (let i = 0; i < 60; i++) pace.took(40 + 0.01 * pace.size());
+  expect(pace.size()).toBeGreaterThan(500);
 });
