@@ -112,13 +112,13 @@ export function postgresError(error: unknown, location: string): unknown {
     );
   switch (state) {
     case states.noSuchDatabase:
-    case states.noSuchSchema:
       return because(
         'FAILED_PRECONDITION',
         `The database of the store does not exist: ${location}.`,
         'Make it with createdb, or name another with --store.',
       );
     case states.noPrivilege:
+    case states.noSuchSchema:
       return because(
         'FAILED_PRECONDITION',
         'The user of the store may not do this in its database.',

@@ -1,6 +1,5 @@
 import { SessionError } from '../../errors.ts';
 import { groupCommit } from '../group-commit.ts';
-import { slices } from '../slices.ts';
 import type { Store } from '../types.ts';
 import { leastToken } from './commit.ts';
 import { connectPostgres } from './connection.ts';
@@ -33,6 +32,8 @@ export interface PostgresOptions {
 const usualPatience = 20_000;
 /** Batches that are on their way at once, each in a session of its own. */
 const lanes = 4;
+/** Entries that a sweep deletes at a time; it holds up nobody who does not write to them. */
+const sweepSlice = 500;
 /** Milliseconds for which the outcome of a commit can be asked for. */
 const tokenLife = 60 * 60 * 1000;
 
@@ -59,7 +60,6 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
     merging.written(writes);
   });
   const lane = groupCommit(commit, patience, lanes);
-  const pace = slices();
   let closed: Promise<void> | undefined;
 
   function open(): void {
@@ -104,13 +104,12 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
 
     async sweep() {
       open();
-      const limit = pace.size();
-      const start = performance.now();
-      const dropped = await connection.whenUp(() => connection.run(sweepStatement, [now(), limit]), soon());
-      await connection.run(sweepTokensStatement, [leastToken(Date.now() - tokenLife), limit]);
-      pace.took(performance.now() - start);
+      const dropped = await connection.whenUp(async () => {
+        await connection.run(sweepTokensStatement, [leastToken(Date.now() - tokenLife), sweepSlice]);
+        return connection.run(sweepStatement, [now(), sweepSlice]);
+      }, soon());
       await merging.now();
-      return dropped.length === limit;
+      return dropped.length === sweepSlice;
     },
 
     close() {

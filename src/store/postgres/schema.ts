@@ -50,7 +50,7 @@ const steps: readonly string[] = [
      dropped_keys text[],
      put_keys text[], put_new boolean[], put_values text[], put_expires bigint[],
      put_scopes text[], put_terms integer[], put_lists text[]
-   ) returns text[] language plpgsql set lock_timeout = '10s' set enable_seqscan = off as $$
+   ) returns text[] language plpgsql set lock_timeout = '10s' set enable_seqscan = off set jit = off as $$
    declare
      same boolean;
      placed text[];

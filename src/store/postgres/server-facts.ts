@@ -38,7 +38,8 @@ export function limitsOf(facts: ServerFacts, durability: 'full' | 'normal', pool
 
 /**
  * What a session is told at its beginning. No sequential scans, because a plan that was made when the tables were
- * small would stay. The time-outs keep a call that hangs from holding its locks.
+ * small would stay; no compiling of plans, which takes longer than such short statements. The time-outs keep a call
+ * that hangs from holding its locks.
  */
 export function sessionSettings(
   facts: ServerFacts,
@@ -50,6 +51,7 @@ export function sessionSettings(
     'lock_timeout = 10000',
     'idle_in_transaction_session_timeout = 30000',
     'enable_seqscan = off',
+    'jit = off',
     "default_transaction_isolation = 'read committed'",
   ];
   if (durability === 'normal') settings.push('synchronous_commit = off');

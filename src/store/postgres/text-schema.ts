@@ -37,7 +37,7 @@ export const textSchema = `
     when (old.term_list is not null) execute function ${prefix}follow();
 
   create function ${prefix}merge(most integer) returns integer
-    language plpgsql set enable_seqscan = off as $$
+    language plpgsql set enable_seqscan = off set jit = off as $$
   declare
     taken bigint[];
     lost bigint[];
@@ -79,7 +79,7 @@ export const textSchema = `
   end $$;
 
   create function ${prefix}newest(wanted text, most integer) returns bigint[]
-    language plpgsql stable set enable_seqscan = off as $$
+    language plpgsql stable set enable_seqscan = off set jit = off as $$
   declare
     segment bigint[];
     all_ids bigint[] := '{}';
