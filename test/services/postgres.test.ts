@@ -1,4 +1,8 @@
+import { afterAll } from 'vitest';
 import { storeContract } from '../contract/store.ts';
-import { postgresSubject } from './postgres.ts';
+import { freshPlace, subjectsOf } from './postgres.ts';
 
-storeContract('postgres', true, postgresSubject);
+const { url, drop } = await freshPlace();
+afterAll(drop);
+
+storeContract('postgres', true, subjectsOf(url));

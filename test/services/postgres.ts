@@ -4,14 +4,14 @@ import { openPostgres } from '../../src/store/postgres/index.ts';
 import type { Subject } from '../contract/store.ts';
 
 /** The Postgres that `run.ts` started, or the one that the caller gave. */
-function serverUrl(): string {
+export function serverUrl(): string {
   const url = process.env.TEST_POSTGRES_URL;
   if (url === undefined) throw new Error('TEST_POSTGRES_URL is not set: run npm run test:services.');
   return url;
 }
 
 /** Runs SQL in the database of the server, or in another of its databases. */
-async function sql(text: string, url = serverUrl()): Promise<Record<string, unknown>[]> {
+export async function sql(text: string, url = serverUrl()): Promise<Record<string, unknown>[]> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
@@ -35,16 +35,18 @@ export async function freshPlace(): Promise<{ url: string; drop: () => Promise<v
   };
 }
 
-/** Two connections to one new store. */
-export async function postgresSubject(now: () => number): Promise<Subject> {
-  const { url, drop } = await freshPlace();
-  const [store, other] = await Promise.all([openPostgres({ url, now }), openPostgres({ url, now })]);
-  return {
-    store,
-    other,
-    async dispose() {
-      await Promise.all([store.close(), other.close()]);
-      await drop();
-    },
+/** Subjects of the store contract: two connections to one store, which is emptied between the tests. */
+export function subjectsOf(url: string): (now: () => number) => Promise<Subject> {
+  const tables = ['kv', 'commits', 'fresh', 'gone', 'terms'].map((name) => `agent_sessions_${name}`);
+  return async (now) => {
+    const [store, other] = await Promise.all([openPostgres({ url, now }), openPostgres({ url, now })]);
+    return {
+      store,
+      other,
+      async dispose() {
+        await Promise.all([store.close(), other.close()]);
+        await sql(`truncate ${tables.join()}`, url);
+      },
+    };
   };
 }

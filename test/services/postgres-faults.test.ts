@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { SessionError } from '../../src/errors.ts';
+import { openPostgres } from '../../src/store/postgres/index.ts';
+import type { Store } from '../../src/store/types.ts';
+import { type Cut, startCuttingProxy } from './cutting-proxy.ts';
+import { freshPlace, serverUrl, sql } from './postgres.ts';
+import { type PostgresServer, startPostgres } from './postgres-server.ts';
+import { expectExact, run, startWriters } from './writers.ts';
+
+const rounds = Number(process.env.KILL_ROUNDS ?? 10);
+
+async function place(): Promise<string> {
+  const { url, drop } = await freshPlace();
+  onTestFinished(drop);
+  return url;
+}
+
+async function opened(url: string): Promise<Store> {
+  const store = await openPostgres({ url });
+  onTestFinished(() => store.close());
+  return store;
+}
+
+test.each([
+  ['one list', 1],
+  ['many lists', 50],
+])('8 processes with 32 updates in flight each lose and double nothing: %s', async (_, lists) => {
+  const url = await place();
+  const each = 150;
+  const waits = await Promise.all(
+    Array.from({ length: 8 }, () => run('count.ts', url, String(each), String(lists))),
+  );
+  expect(waits).toHaveLength(8);
+  const store = await opened(url);
+  const counts = await store.get(Array.from({ length: lists }, (__, i) => `l${i}`));
+  expect(counts.reduce((sum, count) => sum + Number(count), 0)).toBe(8 * each);
+  const values = new Set<string>();
+  for (const [i, count] of counts.entries()) {
+    const entries = await store.range({ prefix: `l${i}/`, limit: 10_000 });
+    expect(entries.map(({ key }) => Number(key.split('/')[1]))).toEqual(
+      Array.from({ length: Number(count) }, (__, n) => n + 1),
+    );
+    for (const { value } of entries) values.add(value);
+  }
+  expect(values.size).toBe(8 * each);
+});
+
+test('20 servers that start at once on an empty database make one store', async () => {
+  const url = await place();
+  const stores = await Promise.all(Array.from({ length: 20 }, () => openPostgres({ url: `${url}&max=2` })));
+  await Promise.all(
+    stores.map((store) =>
+      store.update(['n'], ([n]) => ({
+        result: 0,
+        writes: [{ key: 'n', value: String(Number(n ?? 0) + 1) }],
+      })),
+    ),
+  );
+  expect(await stores[0]?.get(['n'])).toEqual(['20']);
+  await Promise.all(stores.map((store) => store.close()));
+});
+
+test('kill -9 of servers at any moment loses nothing acknowledged and tears no update', async () => {
+  const url = await place();
+  const writers = startWriters(url, 3, 4);
+  await vi.waitFor(() => expect(writers.acknowledged.size).toBeGreaterThan(0), {
+    timeout: 30_000,
+    interval: 5,
+  });
+  for (let round = 0; round < rounds; round++) {
+    await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 400));
+    writers.replace(round % 3);
+  }
+  await writers.killAll();
+  // What a killed server had sent may still be under way in the database.
+  await vi.waitFor(
+    async () =>
+      expect(
+        await sql(
+          `select from pg_stat_activity where state <> 'idle' and query like '%agent_sessions_commit%' and pid <> pg_backend_pid()`,
+        ),
+      ).toEqual([]),
+    { timeout: 30_000 },
+  );
+  expect(writers.acknowledged.size).toBeGreaterThan(rounds);
+  expect([...writers.failed]).toEqual([]);
+  await expectExact(await opened(url), writers);
+}, 1_800_000);
+
+test('a store of a newer version is refused, and so is a user who may not make the tables', async () => {
+  const url = await place();
+  const store = await openPostgres({ url });
+  await store.close();
+  await sql('update agent_sessions_meta set version = 99', url);
+  await expect(openPostgres({ url })).rejects.toMatchObject({
+    code: 'FAILED_PRECONDITION',
+    message: expect.stringContaining('newer version'),
+  });
+  const empty = new URL(await place());
+  await sql(`drop role if exists nobody_special; create role nobody_special login password 'hunter2'`);
+  empty.username = 'nobody_special';
+  empty.password = 'hunter2';
+  const refused = await openPostgres({ url: empty.href }).catch((error: unknown) => error);
+  await sql('drop role nobody_special');
+  expect(refused).toMatchObject({ code: 'FAILED_PRECONDITION', hint: expect.stringContaining('CREATE') });
+  expect(JSON.stringify(refused)).not.toContain('hunter2');
+});
+
+test.each([
+  ['nobody there', 'postgres://ada:hunter2@127.0.0.1:1/db', 'UNAVAILABLE'],
+  ['no such database', () => serverUrl().replace(/\/[^/]*$/, '/no_such_database'), 'FAILED_PRECONDITION'],
+])('says what is wrong when it cannot be opened: %s', async (_, address, code) => {
+  const url = typeof address === 'string' ? address : address();
+  const error = await openPostgres({ url, patience: 100 }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code, hint: expect.any(String) });
+  expect(error).toBeInstanceOf(SessionError);
+  expect(String(error)).not.toContain('hunter2');
+});
+
+const cuts = (['to server', 'to client'] as const).flatMap((direction) =>
+  [1, 2, 3].flatMap((packet) =>
+    (['before it', 'in the middle of it', 'after it'] as const).map(
+      (how): Cut => ({ direction, packet, how }),
+    ),
+  ),
+);
+
+test('a connection that is cut at any step of a commit loses and doubles nothing', async () => {
+  const url = await place();
+  const direct = await opened(url);
+  const { hostname, port } = new URL(url);
+  const proxy = await startCuttingProxy({ host: hostname, port: Number(port) });
+  onTestFinished(proxy.close);
+  const through = new URL(url);
+  through.port = String(proxy.port);
+  const store = await opened(through.href);
+  const add = () =>
+    store.update(['n'], ([n]) => {
+      const next = Number(n ?? 0) + 1;
+      return { result: next, writes: [{ key: 'n', value: String(next) }] };
+    });
+  await add();
+  let expected = 1;
+  let happened = 0;
+  for (const cut of [...cuts, ...cuts]) {
+    proxy.arm(cut);
+    expect(await add(), JSON.stringify(cut)).toBe(++expected);
+    if (proxy.hasCut()) happened += 1;
+    expect(await direct.get(['n'])).toEqual([String(expected)]);
+  }
+  // Those of a third packet may come to nothing, since a commit has two round trips.
+  expect(happened).toBeGreaterThan(cuts.length);
+});
+
+test('what is sent but answered by nobody ends with UNAVAILABLE that says so, and is never there twice', async () => {
+  const url = await place();
+  const direct = await opened(url);
+  const { hostname, port } = new URL(url);
+  const proxy = await startCuttingProxy({ host: hostname, port: Number(port) });
+  onTestFinished(proxy.close);
+  const through = new URL(url);
+  through.port = String(proxy.port);
+  const store = await openPostgres({ url: through.href, patience: 300 });
+  onTestFinished(() => store.close());
+  const put = () => store.update([], () => ({ result: 'done', writes: [{ key: 'k', value: 'v' }] }));
+  await put();
+  // The database does not come back.
+  proxy.arm({ direction: 'to client', packet: 1, how: 'before it', forGood: true });
+  const answer = put();
+  await expect(answer).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    hint: expect.stringContaining('may have happened'),
+  });
+  expect(await direct.get(['k'])).toEqual(['v']);
+});
+
+/** Tests that kill the database need one of their own. */
+describe('a database of its own', () => {
+  let server: PostgresServer;
+  beforeAll(async () => {
+    server = await startPostgres();
+  });
+  afterAll(() => server.stop());
+
+  test('kill -9 of the database loses nothing acknowledged, and the servers go on without a restart', async () => {
+    const writers = startWriters(server.url, 3, 4);
+    const some = (more: number) => {
+      const before = writers.acknowledged.size;
+      return vi.waitFor(() => expect(writers.acknowledged.size).toBeGreaterThan(before + more), {
+        timeout: 60_000,
+        interval: 20,
+      });
+    };
+    await some(10);
+    for (let crash = 0; crash < 2; crash++) {
+      await server.crash();
+      await some(20);
+    }
+    await writers.killAll();
+    expect([...writers.failed.keys()].filter((code) => code !== 'UNAVAILABLE')).toEqual([]);
+    await expectExact(await opened(server.url), writers);
+  }, 180_000);
+});
