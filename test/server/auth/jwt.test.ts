@@ -255,10 +255,15 @@ describe('JWTs', () => {
   it('follow the issuer when its keys move', async () => {
     const check = await openJwts(settings, { ...timing, freshMs: 30 });
     await check(await sign());
+    // Only the moved keys have the new one; the last keys, which stay in use for a while, do not.
+    const next = await newKeys('k-moved');
+    const before = issuer.state.keys;
     issuer.state.keysPath = '/moved/keys';
+    issuer.state.keys = [keys.jwk, next.jwk];
     await pause(60);
-    expect(await check(await sign())).toMatchObject({ principal: { userId: 'alice' } });
+    expect(await check(await sign({}, next))).toMatchObject({ principal: { userId: 'alice' } });
     issuer.state.keysPath = '/keys';
+    issuer.state.keys = before;
   });
 
   it('are checked by the last keys while the issuer is down, for a bounded time', async () => {
