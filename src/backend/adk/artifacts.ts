@@ -14,13 +14,18 @@ import { readSession } from './read-session.ts';
 /** The highest version number that is tried where a server does not list versions. */
 const mostVersions = 65_536;
 
+const artifactsPath = async (adk: Adk, ref: SessionRef): Promise<string> =>
+  `${await sessionPath(adk, checked(ref))}/artifacts`;
+
 /**
- * The path of a session's artifacts, after a check that the session exists: servers also answer for artifacts of
- * sessions that were deleted or never created.
+ * Reads artifacts and checks at the same time that their session exists: servers also answer for artifacts of sessions
+ * that were deleted or never created. What was read is returned only if there is a session.
  */
-async function artifactsPath(adk: Adk, ref: SessionRef): Promise<string> {
-  await readSession(adk, checked(ref));
-  return `${await sessionPath(adk, ref)}/artifacts`;
+async function besideSession<T>(adk: Adk, ref: SessionRef, read: () => Promise<T>): Promise<T> {
+  const reading = read();
+  reading.catch(() => {});
+  await readSession(adk, ref);
+  return reading;
 }
 
 async function artifactPath(adk: Adk, parent: string, name: string): Promise<string> {
@@ -87,7 +92,7 @@ async function searchLatest(
 /** The server lists only names. Version, type and size come from each artifact's content, read one after another. */
 export async function listArtifacts(adk: Adk, ref: SessionRef, query: PageQuery): Promise<Page<Artifact>> {
   const parent = await artifactsPath(adk, ref);
-  const answer = (await get(adk, parent)) ?? [];
+  const answer = (await besideSession(adk, ref, () => get(adk, parent))) ?? [];
   if (!Array.isArray(answer)) throw notAdk();
   const { cursor } = query;
   const names = [...new Set(answer.map(String))]
@@ -113,8 +118,9 @@ export async function getArtifact(
   const { firstVersion } = await adk.dialect();
   if (version !== undefined && (!Number.isSafeInteger(version) || version < firstVersion))
     throw artifactNotFound();
-  const content =
-    version === undefined ? await loadLatest(adk, place, name) : await load(adk, place, name, version);
+  const content = await besideSession(adk, ref, () =>
+    version === undefined ? loadLatest(adk, place, name) : load(adk, place, name, version),
+  );
   if (content === undefined) throw artifactNotFound();
   return content;
 }
@@ -125,6 +131,7 @@ export async function saveArtifact(adk: Adk, ref: SessionRef, input: NewArtifact
   const parent = await artifactsPath(adk, ref);
   // The name is sent in the body, but is refused when it could not be read back by its path.
   await artifactPath(adk, parent, input.name);
+  await readSession(adk, ref);
   const wire = await adk.http.json({
     method: 'POST',
     path: parent,

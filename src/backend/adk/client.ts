@@ -9,6 +9,7 @@ import { type Detected, detect } from './detect.ts';
 import { type Dialect, dialects, unknownDialect } from './dialects.ts';
 import { notReachable, service, toError, unknownServer } from './errors.ts';
 import { openSessionCache, type SessionCache } from './session-cache.ts';
+import { openUnchangedSessions, type UnchangedSessions } from './unchanged-sessions.ts';
 
 /** How many answers are read at the same time; each may be large, so this bounds memory. */
 const parallelReads = 4;
@@ -34,6 +35,7 @@ export interface Adk {
   onDialect(listener: (dialect: Dialect) => void): void;
   readonly sessionCache: SessionCache;
   readonly arrivals: ArrivalOrder;
+  readonly unchanged: UnchangedSessions;
   /** Runs `work` when fewer than `parallelReads` others run. */
   readonly gate: Semaphore;
   /** Milliseconds since the epoch at which an app was last in the server's list. */
@@ -97,6 +99,7 @@ export async function connect(config: AdkConfig): Promise<Adk> {
     maxAnswerBytes,
     sessionCache: openSessionCache(),
     arrivals: openArrivalOrder(),
+    unchanged: openUnchangedSessions(),
     known: () => known,
     async dialect() {
       if (known.dialect === undefined && Date.now() - askedAt >= askAgainMs) await findOut();

@@ -13,6 +13,7 @@ import { fallbackOf } from './map-session.ts';
 import { msOf } from './map-time.ts';
 import { checked } from './paths.ts';
 import { readSession } from './read-session.ts';
+import { readSessions } from './sessions.ts';
 import type { WireSession } from './wire.ts';
 
 /** Bytes of events after which a page ends. A page holds at least one event. */
@@ -49,6 +50,10 @@ export async function listEvents(adk: Adk, ref: SessionRef, query: EventQuery): 
     // The last page is read anew, since more events may have come.
     if (page?.cursor !== undefined) return page;
   }
+  const looks = query.afterEventId !== undefined && query.cursor === undefined;
+  const asked = JSON.stringify([query.afterEventId, query.afterTime]);
+  if (looks && (await adk.unchanged.isUnchanged(ref, asked, () => readSessions(adk, ref))))
+    return { items: [] };
   const wire = await readSession(adk, checked(ref));
   adk.arrivals.note(ref, wire);
   const late =
@@ -57,6 +62,7 @@ export async function listEvents(adk: Adk, ref: SessionRef, query: EventQuery): 
   if (late !== undefined)
     return pageOf({ ...wire, events: late }, { ...query, afterEventId: undefined }, later);
   const page = pageOf(wire, query, later);
+  if (looks && page.items.length === 0) adk.unchanged.note(ref, asked, wire);
   if (page.cursor !== undefined) adk.sessionCache.keep(ref, wire);
   return page;
 }

@@ -165,7 +165,10 @@ export async function updateSession(
     lookWith: 'get_session',
   });
   // The change is stored, so a failed read must not make it look like a failed change.
-  const after = (await readAfterWrite(() => readSession(adk, ref))) ?? toWireSession(answer);
+  const answered = toWireSession(answer);
+  // The answer of a PATCH is the session, but other releases may leave out some of its state.
+  const isWhole = answered.id === ref.sessionId && belongsTo(answered, ref) && shows(answered, delta);
+  const after = isWhole ? answered : ((await readAfterWrite(() => readSession(adk, ref))) ?? answered);
   if (!shows(after, delta))
     throw new SessionError('ABORTED', 'The state was changed by somebody else at the same time.', {
       hint: 'Read the session with get_session, then repeat the change if it is still wanted.',
@@ -185,11 +188,8 @@ export async function listSessions(adk: Adk, query: SessionQuery): Promise<Page<
     throw unsupported('filter sessions by displayName or labels', 'Filter by userId only, or not at all.');
   const order = compareBy(query.orderBy ?? 'updateTime desc');
   const owner = { app, userId };
-  const path = await sessionsPath(adk, owner);
-  const answer = await adk.gate(() => adk.http.json({ method: 'GET', path, retry: 'read' }));
   const after = query.cursor === undefined ? undefined : parseCursor(query.cursor);
-  const sessions = wiresOf(answer)
-    .filter((wire) => belongsTo(wire, owner))
+  const sessions = (await readSessions(adk, owner))
     .map((wire) => toListedSession(wire, owner))
     .filter((session) => query.filter?.every((term) => term.value === session.userId) ?? true)
     .filter((session) => after === undefined || order(session, after) > 0)
@@ -203,6 +203,13 @@ export async function listSessions(adk: Adk, query: SessionQuery): Promise<Page<
         ? JSON.stringify([last.updateTime, last.id])
         : undefined,
   };
+}
+
+/** Reads all sessions of a user, without their events. */
+export async function readSessions(adk: Adk, owner: Owner): Promise<WireSession[]> {
+  const path = await sessionsPath(adk, owner);
+  const answer = await adk.gate(() => adk.http.json({ method: 'GET', path, retry: 'read' }));
+  return wiresOf(answer).filter((wire) => belongsTo(wire, owner));
 }
 
 /** TypeScript answers an object, Python and Java a list, Go null for none. */
