@@ -6,6 +6,8 @@ import type { JsonObject } from '../model/json.ts';
 import { timeLimit } from '../net/time-limit.ts';
 import { type Model, turnParts } from './chat-answer.ts';
 import { chatError, mayRetry, refusesContent, retryAfterOf } from './chat-errors.ts';
+import { asHandOver, handOverFunction } from './chat-hand-over.ts';
+import { streamed } from './chat-unstreamed.ts';
 import { mediaFault } from './media.ts';
 import { type CallOptions, hasFiles, type Prompt, questionOf, toPrompt } from './prompt.ts';
 import { recentTurns } from './turns.ts';
@@ -27,6 +29,8 @@ export interface ChatConfig {
   maxTokens?: number | undefined;
   /** Functions that the model may call. The client that uses the session answers the calls. */
   tools: readonly { name: string; description?: string | undefined; parameters?: JsonObject | undefined }[];
+  /** Agents elsewhere, which take turns, to which the model may hand over beside the other agents of the app. */
+  handOverTo?: readonly string[] | undefined;
   /** Longest silence of the endpoint, in milliseconds, before and within its answer. */
   timeoutMs: number;
 }
@@ -47,7 +51,7 @@ export function chatAgent(config: ChatConfig): Agent {
     includeUsage: true,
     ...(config.apiKey === undefined ? {} : { apiKey: config.apiKey }),
     // A redirect could send the key and the conversation to an unknown server.
-    fetch: (url, init) => fetch(url, { ...init, redirect: 'error' }),
+    fetch: async (url, init) => streamed(await fetch(url, { ...init, redirect: 'error' })),
   }).chatModel(config.model);
   return {
     name: config.name,
@@ -65,16 +69,18 @@ async function* answer(
   const watch = timeLimit({ ms: config.timeoutMs, follow: [signal] });
   try {
     const { prompt, fallback } = await promptsFor(config, turn);
+    const team = [...new Set([...turn.team, ...(config.handOverTo ?? [])])];
     const known = new Set(prompt.flatMap(callIds));
     watch.restart();
-    const { stream } = await openStream(model, optionsFor(config, prompt, watch.signal), fallback);
+    const { stream } = await openStream(model, optionsFor(config, prompt, team, watch.signal), fallback);
     const made = turnParts(known);
     for await (const part of stream) {
       watch.restart();
       const partial = made.take(part);
       if (partial !== undefined) yield { partial: true, content: { role: 'model', parts: [partial] } };
     }
-    yield made.event();
+    const event = made.event();
+    yield asHandOver(event, team) ?? event;
   } catch (error) {
     if (signal.aborted)
       throw new SessionError('CANCELLED', 'The run was cancelled.', { hint: 'Send the message again.' });
@@ -107,29 +113,34 @@ async function promptsFor(
   };
 }
 
-function optionsFor(config: ChatConfig, prompt: Prompt, abortSignal: AbortSignal): CallOptions {
+function optionsFor(
+  config: ChatConfig,
+  prompt: Prompt,
+  team: readonly string[],
+  abortSignal: AbortSignal,
+): CallOptions {
+  const tools = [
+    ...config.tools.map(({ name, description, parameters }) => ({
+      type: 'function' as const,
+      name,
+      ...(description === undefined ? {} : { description }),
+      inputSchema: parameters ?? { type: 'object', properties: {} },
+    })),
+    ...(team.length === 0 ? [] : [handOverFunction(team)]),
+  ];
   return {
     prompt,
     abortSignal,
     ...(config.temperature === undefined ? {} : { temperature: config.temperature }),
     ...(config.maxTokens === undefined ? {} : { maxOutputTokens: config.maxTokens }),
-    ...(config.tools.length === 0
-      ? {}
-      : {
-          tools: config.tools.map(({ name, description, parameters }) => ({
-            type: 'function' as const,
-            name,
-            ...(description === undefined ? {} : { description }),
-            inputSchema: parameters ?? { type: 'object', properties: {} },
-          })),
-        }),
+    ...(tools.length === 0 ? {} : { tools }),
   };
 }
 
 // What an earlier attempt at this turn said does not belong to the history of the turn.
 async function* earlier(turn: Turn, name: string): AsyncGenerator<Event, void> {
   for await (const event of turn.history())
-    if (event.invocationId !== turn.invocationId || event.author !== name) yield event;
+    if (turn.leg > 0 || event.invocationId !== turn.invocationId || event.author !== name) yield event;
 }
 
 /**

@@ -18,21 +18,29 @@ const unboundEcho: EchoConfig = {
     'No agent is bound to this app, so the built-in echo agent repeated what you said. To bind a real one, start the server with --config FILE and put it under "agents" in that file, for example {"agents": {"*": {"kind": "chat", "baseUrl": "http://127.0.0.1:11434/v1", "model": "llama3.2"}}}; "*" stands for every app.',
 };
 
+/** The agents of an app: one, or several that work together, of which the first is asked when none is named. */
+export type TeamConfig = AgentConfig | readonly AgentConfig[];
+
 /**
  * Binds agents to apps. What an agent needs is loaded with its first run. Without any, a built-in echo agent
  * answers; where some are bound, an app that has none is more likely mistyped, and is refused.
  */
-export function openAgents(configs: Readonly<Record<string, AgentConfig>>): Agents {
+export function openAgents(configs: Readonly<Record<string, TeamConfig>>): Agents {
   const opened = new Map<AgentConfig, Promise<Agent>>();
   const fallback = Object.keys(configs).length === 0 ? unboundEcho : undefined;
-  const configOf = (app: string): AgentConfig | undefined =>
-    Object.hasOwn(configs, app) ? configs[app] : (configs[anyApp] ?? fallback);
+  const teamOf = (app: string): readonly AgentConfig[] => {
+    const team = Object.hasOwn(configs, app) ? configs[app] : (configs[anyApp] ?? fallback);
+    return team === undefined ? [] : [team].flat();
+  };
   return {
-    bound: Object.entries(configs).map(([app, { kind }]) => ({ app, kind })),
-    nameOf: (app) => configOf(app)?.name,
-    open(app) {
-      const config = configOf(app);
-      if (config === undefined) return Promise.reject(noAgent());
+    bound: Object.entries(configs).flatMap(([app, team]) =>
+      [team].flat().map(({ kind, name }) => ({ app, kind, name })),
+    ),
+    team: (app) => teamOf(app).map((config) => config.name),
+    open(app, name) {
+      const team = teamOf(app);
+      const config = name === undefined ? team[0] : team.find((one) => one.name === name);
+      if (config === undefined) return Promise.reject(team.length === 0 ? noAgent() : noSuchAgent());
       const known = opened.get(config);
       if (known !== undefined) return known;
       const agent = make(config);
@@ -58,5 +66,11 @@ async function make(config: AgentConfig): Promise<Agent> {
 function noAgent(): SessionError {
   return new SessionError('FAILED_PRECONDITION', 'No agent is bound to this app.', {
     hint: 'Name an app that has an agent (describe_server lists them), or bind one to this app or to "*" under "agents" in the file of --config.',
+  });
+}
+
+function noSuchAgent(): SessionError {
+  return new SessionError('FAILED_PRECONDITION', 'No agent of this name is bound to this app.', {
+    hint: 'Leave agent out, or name one that is bound to the app under "agents" in the file of --config; describe_server lists them.',
   });
 }

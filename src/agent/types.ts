@@ -12,6 +12,10 @@ export type AgentEvent = Omit<NewEvent, 'id' | 'author' | 'invocationId' | 'time
 /** What an agent gets to work on. */
 export interface Turn {
   sessionId: string;
+  /** The names of the other agents of the app, to which this one may hand over by `actions.transferAgent`. */
+  team: readonly string[];
+  /** How many agents have handed over before in this run; what this agent said in it then is its history. */
+  leg: number;
   invocationId: string;
   /** What is to be answered. Stored already: it is the first of `history`. */
   message: Content;
@@ -37,10 +41,10 @@ export interface Agent {
 
 /** The agents of a server, by the app that they are bound to. */
 export interface Agents {
-  /** Which kind of agent each app has, for those who run the server. */
-  readonly bound: readonly { app: string; kind: string }[];
-  /** The author name of the app's agent; undefined where there is none. */
-  nameOf(app: string): string | undefined;
-  /** @throws SessionError FAILED_PRECONDITION where the app has none */
-  open(app: string): Promise<Agent>;
+  /** Which agents each app has, and of which kind. */
+  readonly bound: readonly { app: string; kind: string; name: string }[];
+  /** The author names of the app's agents, the one first that is asked when none is named. */
+  team(app: string): readonly string[];
+  /** @throws SessionError FAILED_PRECONDITION where the app has none of this name, or none at all */
+  open(app: string, name?: string): Promise<Agent>;
 }

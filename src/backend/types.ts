@@ -222,6 +222,8 @@ export interface RunInput {
   invocationId: string;
   /** Of the whole request. A backend with `runMarks` notes it with the run. */
   digest?: string | undefined;
+  /** Which of the app's agents is asked; absent: its first, or its only one. */
+  agent?: string | undefined;
   /** Agent Engine: which streaming class method to call. */
   classMethod?: string | undefined;
   /**
@@ -269,6 +271,7 @@ interface RunToBegin {
   invocationId: string;
   digest: string;
   message?: Content | undefined;
+  agent?: string | undefined;
   /** The id was made for this call, so nobody has begun the run. */
   isNew?: boolean | undefined;
 }

@@ -98,7 +98,10 @@ async function checkBackend(name: BackendName, { config, io, log }: Call<Values>
 
 async function checkAgents({ config, io, log }: Call<Values>): Promise<Checked[]> {
   if (!config.backends.includes('local')) return [];
-  const checks = Object.entries(config.agents).map(async ([app, agent]) => {
+  const agents = Object.entries(config.agents).flatMap(([app, team]) =>
+    team.map((agent) => ({ app, agent })),
+  );
+  const checks = agents.map(async ({ app, agent }) => {
     const what = `agent of ${app} (${agent.kind})`;
     if (agent.kind === 'echo') return { subject: 'agents' as const, finding: ok(`${what}: built in`) };
     const address = agent.kind === 'chat' ? agent.baseUrl : agent.url;

@@ -8,63 +8,70 @@ const name = z.string().regex(/^[\p{L}\p{N}_.-]{1,100}$/u, 'letters, digits, "_"
 const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of an environment variable');
 const seconds = z.int().min(1).max(300);
 
-/** `agents` of the file of `--config`: the agent that query runs, by app; "*" is for every other app. */
+/** An agent, as the file of `--config` describes it. */
+const agentSchema = () =>
+  z.discriminatedUnion('kind', [
+    z.strictObject({
+      kind: z.literal('echo'),
+      name: name.optional(),
+      delayMs: z.int().min(0).max(5000).optional(),
+    }),
+    z.strictObject({
+      kind: z.literal('chat'),
+      name: name.optional(),
+      baseUrl: z.string(),
+      model: z.string().min(1),
+      apiKeyEnv: variable.optional(),
+      instruction: z.string().optional(),
+      historyTokens: z.int().min(100).max(2_000_000).optional(),
+      memories: z.int().min(0).max(50).optional(),
+      temperature: z.number().min(0).max(2).optional(),
+      maxTokens: z.int().min(1).optional(),
+      timeoutSeconds: seconds.optional(),
+      handOverTo: z.array(name).max(20).optional(),
+      tools: z
+        .array(
+          z.strictObject({
+            name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, "_" and "-"'),
+            description: z.string().optional(),
+            parameters: z.record(z.string(), z.unknown()).optional(),
+          }),
+        )
+        .optional(),
+    }),
+    z.strictObject({
+      kind: z.literal('a2a'),
+      name: name.optional(),
+      url: z.string(),
+      tokenEnv: variable.optional(),
+      timeoutSeconds: seconds.optional(),
+    }),
+  ]);
+
+/**
+ * `agents` of the file of `--config`, by app; "*" is for every other app. Of several agents of an app the first
+ * answers when none is named, and they can hand over to each other.
+ */
 export const agentsFileSchema = () =>
-  z.record(
-    z.string(),
-    z.discriminatedUnion('kind', [
-      z.strictObject({
-        kind: z.literal('echo'),
-        name: name.optional(),
-        delayMs: z.int().min(0).max(5000).optional(),
-      }),
-      z.strictObject({
-        kind: z.literal('chat'),
-        name: name.optional(),
-        baseUrl: z.string(),
-        model: z.string().min(1),
-        apiKeyEnv: variable.optional(),
-        instruction: z.string().optional(),
-        historyTokens: z.int().min(100).max(2_000_000).optional(),
-        memories: z.int().min(0).max(50).optional(),
-        temperature: z.number().min(0).max(2).optional(),
-        maxTokens: z.int().min(1).optional(),
-        timeoutSeconds: seconds.optional(),
-        tools: z
-          .array(
-            z.strictObject({
-              name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, "_" and "-"'),
-              description: z.string().optional(),
-              parameters: z.record(z.string(), z.unknown()).optional(),
-            }),
-          )
-          .optional(),
-      }),
-      z.strictObject({
-        kind: z.literal('a2a'),
-        name: name.optional(),
-        url: z.string(),
-        tokenEnv: variable.optional(),
-        timeoutSeconds: seconds.optional(),
-      }),
-    ]),
-  );
+  z.record(z.string(), z.union([agentSchema(), z.array(agentSchema()).min(1).max(20)]));
 
 export const agentsUsage = `Agents that query runs on the local backend, by app, in the file of --config
   {"agents": {"default": {"kind": "echo"},
               "helper":  {"kind": "chat", "baseUrl": "http://127.0.0.1:11434/v1", "model": "llama3.2",
                           "apiKeyEnv": "NAME_OF_A_VARIABLE", "instruction": "Be brief.", "memories": 5},
               "*":       {"kind": "a2a", "url": "https://agent.example", "tokenEnv": "TRAVEL_TOKEN"}}}
+  A list gives an app several agents, each with a "name": the first answers, and they can hand over to each other.
 `;
 
 export type AgentsFile = z.infer<ReturnType<typeof agentsFileSchema>>;
+type AgentEntry = z.infer<ReturnType<typeof agentSchema>>;
 
 /** @throws SessionError INVALID_ARGUMENT */
 export function readAgents(
   file: AgentsFile | undefined,
   env: Readonly<Record<string, string | undefined>>,
-): Record<string, AgentConfig> {
-  const read = ([app, given]: [string, AgentsFile[string]]): [string, AgentConfig] => {
+): Record<string, readonly AgentConfig[]> {
+  const read = (app: string, given: AgentEntry): AgentConfig => {
     const author = given.name ?? (given.kind === 'echo' ? 'echo' : app === anyApp ? 'agent' : app);
     if (author === 'user')
       throw invalidArgument(`The agent of ${quote(app)} is called "user".`, 'Give it another name.');
@@ -72,35 +79,39 @@ export function readAgents(
       named === undefined ? undefined : secretOf(app, named, env);
     switch (given.kind) {
       case 'echo':
-        return [app, { kind: 'echo', name: author, delayMs: given.delayMs ?? 0 }];
+        return { kind: 'echo', name: author, delayMs: given.delayMs ?? 0 };
       case 'chat': {
         const apiKey = secret(given.apiKeyEnv);
         const { apiKeyEnv: _, ...rest } = given;
-        return [
-          app,
-          {
-            ...rest,
-            name: author,
-            baseUrl: addressOf(app, 'baseUrl', given.baseUrl, apiKey),
-            apiKey,
-            historyTokens: given.historyTokens ?? 8000,
-            memories: given.memories ?? 0,
-            tools: given.tools ?? [],
-            timeoutMs: (given.timeoutSeconds ?? 120) * 1000,
-          },
-        ];
+        return {
+          ...rest,
+          name: author,
+          baseUrl: addressOf(app, 'baseUrl', given.baseUrl, apiKey),
+          apiKey,
+          historyTokens: given.historyTokens ?? 8000,
+          memories: given.memories ?? 0,
+          tools: given.tools ?? [],
+          timeoutMs: (given.timeoutSeconds ?? 120) * 1000,
+        };
       }
       case 'a2a': {
         const token = secret(given.tokenEnv);
         const url = addressOf(app, 'url', given.url, token);
-        return [
-          app,
-          { kind: 'a2a', name: author, url, token, timeoutMs: (given.timeoutSeconds ?? 120) * 1000 },
-        ];
+        return { kind: 'a2a', name: author, url, token, timeoutMs: (given.timeoutSeconds ?? 120) * 1000 };
       }
     }
   };
-  return Object.fromEntries(Object.entries(file ?? {}).map(read));
+  return Object.fromEntries(
+    Object.entries(file ?? {}).map(([app, given]) => {
+      const team = [given].flat().map((one) => read(app, one));
+      if (new Set(team.map((one) => one.name)).size < team.length)
+        throw invalidArgument(
+          `Two agents of ${quote(app)} have the same name.`,
+          'Give each a "name" of its own.',
+        );
+      return [app, team];
+    }),
+  );
 }
 
 function secretOf(app: string, named: string, env: Readonly<Record<string, string | undefined>>): string {

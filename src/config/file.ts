@@ -19,12 +19,24 @@ export const parsedFile = (readFile: () => string): unknown => parsed(contentOf(
 export function fileFaults(content: unknown, groups: readonly Group[]): SessionError[] {
   const settings = groups.flatMap((group) => Object.values(group.settings));
   const { error } = fileSchema(settings).safeParse(content);
-  return (error?.issues ?? []).flatMap((issue) =>
-    issue.code === 'unrecognized_keys'
-      ? issue.keys.map((key) => unknownKey([...issue.path, key], settings))
-      : [wrongValue(content, issue, settings)],
-  );
+  return (error?.issues ?? [])
+    .flatMap(intoUnion)
+    .flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => unknownKey([...issue.path, key], settings))
+        : [wrongValue(content, issue, settings)],
+    );
 }
+
+/** The faults of a value that fits neither of two forms: those of the form that it comes nearest to. */
+function intoUnion(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue];
+  const [nearest = []] = issue.errors.toSorted((a, b) => depthOf(b) - depthOf(a));
+  return nearest.map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
+}
+
+const depthOf = (issues: readonly z.core.$ZodIssue[]): number =>
+  Math.max(0, ...issues.map((issue) => issue.path.length + (issue.code === 'unrecognized_keys' ? 1 : 0)));
 
 // The cause of a wrong path or a typing error would add nothing for people but a stack.
 function contentOf(readFile: () => string): string {

@@ -41,7 +41,7 @@ export interface Config {
   /** Over HTTP; on stdio the one caller is the operator. */
   appStateWriters: AppStateWriters;
   /** The agents that the local backend runs, by app. */
-  agents: Readonly<Record<string, AgentConfig>>;
+  agents: Readonly<Record<string, readonly AgentConfig[]>>;
   process: ProcessIdentity | undefined;
   /** Every credential in here, for the log to redact. */
   secrets: readonly string[];
@@ -148,9 +148,9 @@ function secretsOf(
     .flatMap((group) => Object.values(group.settings))
     .filter((one) => one.secret === true)
     .map((one) => readSettings({ one }, sources).one);
-  const ofAgents = Object.values(agents).map((agent) =>
-    agent.kind === 'chat' ? agent.apiKey : agent.kind === 'a2a' ? agent.token : undefined,
-  );
+  const ofAgents = Object.values(agents)
+    .flat()
+    .map((agent) => (agent.kind === 'chat' ? agent.apiKey : agent.kind === 'a2a' ? agent.token : undefined));
   const ofStore = secretsIn(store ?? '').flatMap((secret) => [secret, decodedOf(secret)]);
   return [...settings, ...ofAgents, ...ofStore].filter(
     (value): value is string => typeof value === 'string' && value !== '',

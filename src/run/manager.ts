@@ -22,6 +22,8 @@ interface RunRequest {
   stateDelta?: JsonObject | undefined;
   /** The caller's own id of the run: with it a repeated call begins nothing twice. */
   invocationId?: string | undefined;
+  /** Which of the app's agents is asked; absent: its first. */
+  agent?: string | undefined;
   /** Where agents have class methods: the one to call, and its further arguments. */
   classMethod?: string | undefined;
   input?: JsonObject | undefined;
@@ -131,11 +133,11 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     const ref = 'create' in session ? await session.create() : session;
     const known = runsOf(backend);
     const { ledger, live, past } = known;
-    const { message, stateDelta, invocationId, isNew, classMethod, input } = request;
+    const { message, stateDelta, invocationId, isNew, agent, classMethod, input } = request;
     const digest = createHash('sha256')
-      .update(canonicalJson({ message, stateDelta, classMethod, input }))
+      .update(canonicalJson({ message, stateDelta, agent, classMethod, input }))
       .digest('hex');
-    const { begun, run } = await ledger.begin(ref, { invocationId, digest, message, isNew });
+    const { begun, run } = await ledger.begin(ref, { invocationId, digest, message, agent, isNew });
     const name = nameOf(ref, invocationId);
     if (!begun) {
       release();
@@ -148,7 +150,15 @@ export function openRunManager({ log }: { log: Log }): RunManager {
         backend,
         ledger,
         ref,
-        input: { message: message ?? { parts: [] }, stateDelta, invocationId, digest, classMethod, input },
+        input: {
+          message: message ?? { parts: [] },
+          stateDelta,
+          invocationId,
+          digest,
+          agent,
+          classMethod,
+          input,
+        },
         log,
       }),
     );

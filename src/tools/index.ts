@@ -108,7 +108,7 @@ function isListed(tool: Tool, surface: Surface): boolean {
  */
 const betweenBackends = ['toBackend', 'toApp'];
 const ofClasses = ['classMethod', 'input'];
-const ofTurns = ['claim', 'parentSessionId'];
+const ofTurns = ['claim', 'parentSessionId', 'agent'];
 
 // Unknown arguments are refused, so that a misspelt one is corrected and not passed over.
 function inputOf(tool: Tool, { backends, admin }: Surface): z.ZodObject {

@@ -37,6 +37,8 @@ async function answerOf(agents: Agents): Promise<string> {
   const turn = {
     sessionId: 's',
     invocationId: 'i',
+    team: [],
+    leg: 0,
     message: { parts: [{ text: 'x' }] },
     notes: { read: async () => ({}), save: async () => {} },
     async *history() {},
@@ -51,7 +53,7 @@ async function answerOf(agents: Agents): Promise<string> {
 it('the advice is a configuration that binds an agent', async () => {
   const [, shown = ''] = /for example (\{.*\});/.exec(await answerOf(openAgents({}))) ?? [];
   const { agents } = JSON.parse(shown) as { agents: Record<string, AgentConfig> };
-  expect(openAgents(agents).bound).toEqual([{ app: '*', kind: 'chat' }]);
+  expect(openAgents(agents).bound).toMatchObject([{ app: '*', kind: 'chat' }]);
 });
 
 it('an echo that the operator has bound gives no advice', async () => {
@@ -64,7 +66,7 @@ it('an echo that the operator has bound gives no advice', async () => {
 
 it('where agents are bound, an app without one is refused rather than echoed', async () => {
   const agents = openAgents({ helper: { kind: 'echo', name: 'parrot', delayMs: 0 } });
-  expect(agents.nameOf('helpr')).toBeUndefined();
+  expect(agents.team('helpr')).toEqual([]);
   await expect(agents.open('helpr')).rejects.toMatchObject({
     code: 'FAILED_PRECONDITION',
     hint: expect.stringContaining('describe_server'),

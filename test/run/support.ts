@@ -44,7 +44,7 @@ export function agentOf(
   name = 'tested',
 ): Agents {
   const agent: Agent = { name, run };
-  return { bound: [], nameOf: () => name, open: async () => agent };
+  return { bound: [], team: () => [name], open: async () => agent };
 }
 
 export const said = (text: string, more: Partial<AgentEvent> = {}): AgentEvent => ({

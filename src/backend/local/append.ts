@@ -35,6 +35,8 @@ export interface AppendOptions {
   answersOpenCalls?: boolean;
   /** An id of a new call that is taken is replaced: some models number their calls anew in every turn. */
   renamesCalls?: boolean;
+  /** Whoever stores the event lets the next agent act itself, so nobody else is offered the turn. */
+  opensNoTurn?: boolean;
 }
 
 /**
@@ -125,7 +127,7 @@ function store(local: Local, ref: SessionRef, appending: Appending): Promise<Out
         return { result: { kind: 'taken', ids: taken }, writes: [] };
       if (taken.length > 0) throw callIdTaken();
       checkAnswers(event, known);
-      const step = stepTurn(head, event, guard.claim, now);
+      const step = stepTurn(head, event, guard.claim, now, options.opensNoTurn !== true);
       if (step.endedBy !== undefined)
         return { result: { kind: 'answered', head, at: String(step.endedBy) }, writes: [] };
       const added = addEvent(head, event, known, now);

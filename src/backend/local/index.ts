@@ -47,11 +47,11 @@ export function openLocal(config: LocalConfig): Backend {
   const local: Local = { store, now: config.now ?? Date.now, settle: (head) => runs.settle(head) };
   const runs = openRuns({
     local,
-    authorOf: (app) => agents.nameOf(app) ?? app,
-    async ready(app, message) {
-      const { refusal } = await agents.open(app);
-      const refused = message === undefined ? undefined : refusal?.(message);
+    async ready(app, { message, agent: name }) {
+      const agent = await agents.open(app, name);
+      const refused = message === undefined ? undefined : agent.refusal?.(message);
       if (refused !== undefined) throw refused;
+      return agent.name;
     },
     process: config.process,
     leaseMs: config.leaseMs ?? 15_000,
@@ -75,7 +75,7 @@ export function openLocal(config: LocalConfig): Backend {
           ...damageNote(await damagedRecords(store)),
           agents.bound.length === 0
             ? 'No agent is bound, so query runs the built-in echo agent, which repeats what it hears; bind a real one under "agents" in the file of --config.'
-            : `Agents that query runs, by app: ${agents.bound.map(({ app, kind }) => `${app} (${kind})`).join(', ')}.`,
+            : `Agents that query runs, by app: ${agents.bound.map(({ app, kind, name }) => `${app}: ${name} (${kind})`).join(', ')}.`,
         ],
       };
     },

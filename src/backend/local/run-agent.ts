@@ -1,4 +1,4 @@
-import type { Agents, Turn } from '../../agent/types.ts';
+import type { Agent, Agents, Turn } from '../../agent/types.ts';
 import { SessionError } from '../../errors.ts';
 import type { Content, Event } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
@@ -13,17 +13,27 @@ import type { LocalRuns } from './runs.ts';
 import { type Local, readHead } from './session-record.ts';
 import { listToolCalls } from './tool-calls.ts';
 
+/** Agents that may speak in one run, one after the other. */
+const mostLegs = 10;
+
+interface RunContext {
+  local: Local;
+  runs: LocalRuns;
+  agents: Agents;
+}
+
 /**
- * Runs the app's agent: stores the message, then every whole event as it comes. The message is stored under
- * an id made from the run's, so that a run that is begun again finds it there.
+ * Runs an agent of the app: stores the message, then every whole event as it comes. The message is stored under
+ * an id made from the run's, so that a run that is begun again finds it there. When the agent hands over to
+ * another of the app, the run goes on with that one; to anybody else, the turn is opened for those who take turns.
  */
 export async function* runAgent(
-  { local, runs, agents }: { local: Local; runs: LocalRuns; agents: Agents },
+  context: RunContext,
   ref: SessionRef,
   input: RunInput,
   signal: AbortSignal,
 ): AsyncGenerator<Event, void> {
-  const agent = await agents.open(ref.app);
+  const { runs, agents } = context;
   const { invocationId, stateDelta } = input;
   const writer = runs.fenced(ref, invocationId);
   const given = input.message.parts.length > 0 ? input.message : undefined;
@@ -35,29 +45,72 @@ export async function* runAgent(
       content: given,
       ...(stateDelta === undefined ? {} : { actions: { stateDelta } }),
     });
-  const turn: Turn = {
-    sessionId: ref.sessionId,
-    invocationId,
-    message: given ?? (await unanswered(local, ref, agent.name)),
-    notes: await notesOf(local, writer, ref, agent.name),
-    history: () => history(local, ref),
-    recall: async (text, limit) => (await searchMemory(local, ref, { text, limit })).map(({ fact }) => fact),
-  };
-  for await (const piece of agent.run(turn, signal)) {
-    if (signal.aborted) throw new SessionError('CANCELLED', 'The run was cancelled.');
-    if (piece.partial === true)
-      yield {
-        ...piece,
-        id: '',
-        author: agent.name,
-        invocationId,
-        timestamp: new Date(local.now()).toISOString(),
-      };
-    else {
-      const said = { ...piece, author: agent.name, invocationId };
-      yield (await appendEvent(writer, ref, said, {}, { renamesCalls: true })).event;
-    }
+  let agent = await agents.open(ref.app, input.agent);
+  let message = given ?? (await unanswered(context.local, ref, agent.name));
+  for (let leg = 0; ; leg += 1) {
+    const handed = yield* runLeg(context, { ref, invocationId, writer, agent, message, leg }, signal);
+    if (handed === undefined) return;
+    if (leg + 1 === mostLegs) throw tooManyLegs();
+    agent = await agents.open(ref.app, handed.to);
+    message = handed.message;
+    await runs.goOn(ref, invocationId, agent.name);
   }
+}
+
+interface Leg extends Pick<Turn, 'message' | 'leg' | 'invocationId'> {
+  ref: SessionRef;
+  writer: Local;
+  agent: Agent;
+}
+
+/** What one agent says. Returns to which agent of the app it hands over, and what it tells that one. */
+async function* runLeg(
+  { local, agents }: RunContext,
+  { ref, writer, agent, ...turn }: Leg,
+  signal: AbortSignal,
+): AsyncGenerator<Event, { to: string; message: Content } | undefined> {
+  const team = agents.team(ref.app).filter((name) => name !== agent.name);
+  const { invocationId } = turn;
+  let handed: { to: string; message: Content } | undefined;
+  const pieces = agent.run(
+    {
+      ...turn,
+      sessionId: ref.sessionId,
+      team,
+      notes: await notesOf(local, writer, ref, agent.name),
+      history: () => history(local, ref),
+      recall: async (text, limit) =>
+        (await searchMemory(local, ref, { text, limit })).map(({ fact }) => fact),
+    },
+    signal,
+  );
+  for await (const piece of pieces) {
+    if (signal.aborted) throw new SessionError('CANCELLED', 'The run was cancelled.');
+    if (piece.partial === true) {
+      const timestamp = new Date(local.now()).toISOString();
+      yield { ...piece, id: '', author: agent.name, invocationId, timestamp };
+      continue;
+    }
+    const to = piece.actions?.transferAgent;
+    const stays = to !== undefined && team.includes(to);
+    // The run is not complete while another agent is to speak in it.
+    const { turnComplete, ...rest } = piece;
+    const said = { ...(stays ? rest : piece), author: agent.name, invocationId };
+    const { event } = await appendEvent(writer, ref, said, {}, { renamesCalls: true, opensNoTurn: stays });
+    if (stays) handed = { to, message: { role: 'user', parts: event.content?.parts ?? [] } };
+    yield event;
+  }
+  return handed;
+}
+
+function tooManyLegs(): SessionError {
+  return new SessionError(
+    'FAILED_PRECONDITION',
+    `The agents handed over ${mostLegs} times in one run, which therefore ended.`,
+    {
+      hint: 'Read what they said with list_events. Ask again with a narrower request, or name the agent that should answer.',
+    },
+  );
 }
 
 async function notesOf(

@@ -44,16 +44,16 @@ export interface LocalRuns extends RunLedger {
   settle(head: Head): Promise<Head>;
   /** The backend as a run that was begun here may use it: what it writes is refused once the run is not ours. */
   fenced(ref: SessionRef, invocationId: string): Local;
+  /** Notes that another agent speaks now in a run of ours. */
+  goOn(ref: SessionRef, invocationId: string, author: string): Promise<void>;
   /** Ends the runs that are still ours. */
   close(): Promise<void>;
 }
 
 export interface RunsConfig {
   local: Local;
-  /** Name of the agent of an app. */
-  authorOf(app: string): string;
-  /** Rejects when the app has no agent to run, or it cannot take the message. */
-  ready(app: string, message: Content | undefined): Promise<void>;
+  /** The agent that a run begins with. Rejects when the app has none to run, or it cannot take the message. */
+  ready(app: string, run: { message?: Content | undefined; agent?: string | undefined }): Promise<string>;
   process?: ProcessIdentity | undefined;
   leaseMs: number;
 }
@@ -82,14 +82,14 @@ export function openRuns(config: RunsConfig): LocalRuns {
 
   async function begin(ref: SessionRef, run: NewRun): Promise<BegunRun> {
     const { invocationId, digest } = run;
-    await config.ready(ref.app, run.message);
+    const author = await config.ready(ref.app, run);
     for (;;) {
       const seen = await readHead(local, ref);
       const now = local.now();
       const row: RunRow = {
         invocationId,
         status: 'running',
-        author: config.authorOf(ref.app),
+        author,
         digest,
         owner: newId('x'),
         machine: config.process?.machine,
@@ -276,6 +276,16 @@ export function openRuns(config: RunsConfig): LocalRuns {
       const mine = ours.get(nameOf(ref, invocationId));
       const key = mine && keys.runKey(mine.uid, invocationId);
       return { ...local, store: key ? fencedStore(store, key, mine) : closedStore(store) };
+    },
+    async goOn(ref, invocationId, author) {
+      const mine = ours.get(nameOf(ref, invocationId));
+      if (mine === undefined) return;
+      const key = keys.runKey(mine.uid, invocationId);
+      await store.update([key], ([value]) => {
+        const row = parseRow(value);
+        if (row === undefined || !isHeld(row, mine.owner)) return { result: undefined, writes: [] };
+        return { result: undefined, writes: [{ key, value: JSON.stringify({ ...row, author }) }] };
+      });
     },
     async close() {
       const open = [...ours.values()];

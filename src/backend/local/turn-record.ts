@@ -32,8 +32,14 @@ const unchanged: TurnStep = { turn: undefined, writes: [] };
  * @throws SessionError ABORTED when the claim was lost, or another agent works on the turn; FAILED_PRECONDITION
  * when the agent whose turn is claimed speaks without the claim
  */
-export function stepTurn(head: Head, event: Event, claim: string | undefined, now: number): TurnStep {
-  const handOver = handOverOf(event);
+export function stepTurn(
+  head: Head,
+  event: Event,
+  claim: string | undefined,
+  now: number,
+  opens = true,
+): TurnStep {
+  const handOver = opens ? handOverOf(event) : undefined;
   const open = head.turn;
   // Most sessions: nobody hands over, and nobody was handed anything.
   if (open === undefined && handOver === undefined && claim === undefined) return unchanged;

@@ -25,6 +25,7 @@ export const runInput = {
     .meta({ brief: true, description: 'Or, instead of message, {role, parts}' }),
   stateDelta: state.optional().describe('State to set'),
   invocationId: z.string().optional().describe('Id of a run, or your own id for a new one'),
+  agent: z.string().optional().describe('Which of the app’s agents'),
   waitSeconds: z.int().min(0).max(600).default(50).describe('Maximum wait'),
 };
 
@@ -55,6 +56,7 @@ export interface RunArgs {
   content?: Content | undefined;
   stateDelta?: Record<string, unknown> | undefined;
   invocationId?: string | undefined;
+  agent?: string | undefined;
   cancel?: boolean | undefined;
   waitSeconds: number;
   classMethod?: string | undefined;
@@ -135,7 +137,12 @@ export async function runAgent(
 }
 
 async function begin(args: RunArgs, ctx: ToolContext): Promise<StartedRun> {
-  const { content, stateDelta, invocationId, classMethod } = args;
+  const { content, stateDelta, invocationId, agent, classMethod } = args;
+  if (agent !== undefined && ctx.backend.runs === undefined)
+    throw invalidArgument(
+      `The ${ctx.backend.name} backend runs the one agent of the app.`,
+      'Leave agent out, and name the app.',
+    );
   // Agent Engine's own examples write the message into the input.
   const { message: inInput, ...others } = args.input ?? {};
   const text = args.message ?? (typeof inInput === 'string' ? inInput : undefined);
@@ -154,7 +161,7 @@ async function begin(args: RunArgs, ctx: ToolContext): Promise<StartedRun> {
     throw invalidArgument(`${fault}.`, 'Give parts, each with exactly one kind of data.');
   const parts = text === undefined ? content?.parts : [{ text }];
   const message: Content | undefined = parts && { role: content?.role ?? 'user', parts };
-  const request = { message, stateDelta, invocationId, classMethod, input };
+  const request = { message, stateDelta, invocationId, agent, classMethod, input };
   if (args.sessionId !== undefined)
     return ctx.runs.start(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), request);
   if (message === undefined)

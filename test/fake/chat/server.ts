@@ -21,6 +21,8 @@ interface Step {
   /** After the pieces of text: the connection breaks, a chunk is no JSON, or the stream just ends. */
   fault?: 'cut' | 'malformed' | 'unfinished' | 'error' | 'hang';
   finish?: string;
+  /** Answers one JSON completion, as if no stream had been asked for. */
+  unstreamed?: boolean;
 }
 
 interface Recorded {
@@ -62,6 +64,7 @@ export async function fakeChat(options: { key?: string; textOnly?: boolean } = {
     const step = steps.shift() ?? { text: wordsOf(body.messages.at(-1)) };
     if (step.waitMs !== undefined) await sleep(step.waitMs);
     if (step.status !== undefined) return refuse(res, step.status, 'internal secret detail', step.headers);
+    if (step.unstreamed === true) return complete(res, step, body);
     await stream(res, step, body);
   }
 
@@ -89,6 +92,30 @@ function refuse(
 ): void {
   res.writeHead(status, { 'content-type': 'application/json', ...headers });
   res.end(JSON.stringify({ error: { message, type: 'fake', code: String(status) } }));
+}
+
+function complete(res: ServerResponse, step: Step, body: Json): void {
+  const calls = (step.toolCalls ?? []).map(({ id, name, args }) => ({
+    id,
+    type: 'function',
+    function: { name, arguments: args },
+  }));
+  const message = {
+    role: 'assistant',
+    content: (step.text ?? []).join('') || null,
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+  };
+  res.writeHead(200, { 'content-type': 'application/json; charset=utf-8' });
+  res.end(
+    JSON.stringify({
+      id: 'chatcmpl-1',
+      object: 'chat.completion',
+      created: 1,
+      model: body.model,
+      choices: [{ index: 0, message, finish_reason: calls.length === 0 ? 'stop' : 'tool_calls' }],
+      usage: { prompt_tokens: 11, completion_tokens: 7, total_tokens: 18 },
+    }),
+  );
 }
 
 async function stream(res: ServerResponse, step: Step, body: Json): Promise<void> {
