@@ -82,7 +82,7 @@ function ping(port: number): Promise<void> {
     socket.once('error', reject);
     socket.once('data', (answer) => {
       socket.destroy();
-      if (answer.toString().startsWith('+PONG')) resolve();
+      if (/^(\+PONG|-NOAUTH)/.test(answer.toString())) resolve();
       else reject(new Error(`Redis answers ${answer}.`));
     });
   });

@@ -70,12 +70,14 @@ export async function connectRedis(address: RedisAddress): Promise<Connection> {
   opened = true;
 
   async function attempt<T>(call: () => Promise<T>): Promise<T> {
-    const deadline = performance.now() + reconnectPatience;
+    // Counted from the first failure: what hung before it was lost says nothing of how long it will be away.
+    let deadline: number | undefined;
     for (;;) {
       try {
         return await call();
       } catch (error) {
         if (!isPassing(error)) throw redisError(error, location);
+        deadline ??= performance.now() + reconnectPatience;
         if (closed || performance.now() > deadline) throw unreachable(location, error);
         // After a failover the name may lead to another server.
         if (isReadOnly(error) && client.isReady) await reconnect();
