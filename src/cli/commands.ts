@@ -123,6 +123,12 @@ export const commands: readonly Command[] = [
     run: async (call) => (await import('./store-commands.ts')).restore(call),
   }),
   defineCommand({
+    name: 'copy-store',
+    operands: ['FROM', 'TO'],
+    help: 'copy a whole store to a new one on any engine, and compare them; run again, it goes on',
+    run: async (call) => (await import('./copy-store.ts')).copyStoreCommand(call),
+  }),
+  defineCommand({
     name: 'add-token',
     operands: ['FILE'],
     help: 'create a token, add its entry to the file of --auth-tokens, and print the token',

@@ -5,6 +5,7 @@ import type { Backend } from '../backend/types.ts';
 import type { BackendName, Config } from '../config/index.ts';
 import type { Log } from '../log.ts';
 import { openRunManager, type RunManager } from '../run/manager.ts';
+import { refuseHalfCopy } from '../store/copy.ts';
 import { isNewFile, openStore, placeOf } from '../store/open.ts';
 import { storeSecret } from '../store/secret.ts';
 
@@ -26,6 +27,10 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
     async local() {
       const isNew = isNewFile(placeOf(config.store));
       const store = await openStore(config.store);
+      await refuseHalfCopy(store).catch(async (error: unknown) => {
+        await store.close();
+        throw error;
+      });
       secret = await storeSecret(store);
       const message = isNew
         ? 'A new, empty local store was made. If there should be sessions in it, check --store.'

@@ -2,6 +2,7 @@
  * The order of keys, and the keys that the store keeps for itself. Keys of its users never begin with "~".
  */
 export const secretKey = '~secret';
+export const copyKey = '~copy';
 export const keyvPrefix = '~keyv/';
 
 const lastCodePoint = 0x10ffff;

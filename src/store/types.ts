@@ -25,7 +25,7 @@ export interface Put {
   value: string;
   expires?: number | undefined;
   /** The text that `search` finds the key by. It replaces the key's earlier text. */
-  text?: IndexedText | undefined;
+  text?: IndexedText | SplitText | undefined;
 }
 
 export interface IndexedText {
@@ -34,6 +34,15 @@ export interface IndexedText {
   body: string;
   /** Exact terms by which a search can be narrowed within the scope; each costs as much as a word. */
   tags?: readonly string[] | undefined;
+}
+
+/** A text as an index holds it, which no longer has its body. */
+export interface SplitText {
+  scope: string;
+  /** As `indexTerms` and `tagTerm` made them: words first, then tags. */
+  terms: readonly string[];
+  /** How many of the terms are words. */
+  words: number;
 }
 
 export interface TextQuery {
@@ -79,6 +88,12 @@ export interface Decision<T> {
   writes: readonly Write[];
 }
 
+/** Everything that a store keeps of an entry: what a copy of it is made of. */
+export interface WholeEntry extends Entry {
+  expires: number | undefined;
+  text: SplitText | undefined;
+}
+
 export interface Store {
   /** The engine's name: sqlite, postgres, redis, … */
   readonly engine: string;
@@ -95,6 +110,12 @@ export interface Store {
 
   /** At most `limit` entries in the order of their keys, without expired ones. */
   range(range: Range): Promise<Entry[]>;
+
+  /**
+   * At most `limit` whole entries in the order of their keys, from the first key greater than `after`. Expired ones
+   * are not there.
+   */
+  entries(after: string | undefined, limit: number): Promise<WholeEntry[]>;
 
   /**
    * One transaction: reads the keys, asks `decide` for the writes, applies them, and resolves when they are

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SessionError } from '../../src/errors.ts';
 import type { Entry, Range, Store, Write } from '../../src/store/types.ts';
+import { indexTerms, tagTerm } from '../../src/store/words.ts';
 
 /** An empty store with the given clock. */
 export interface Subject {
@@ -140,6 +141,54 @@ export function storeContract(
           }),
           { numRuns: 150 },
         );
+      });
+    });
+
+    describe('entries', () => {
+      test('gives all that is kept of each entry, in the order of the keys', async () => {
+        await write(
+          { key: '😀', value: 'last' },
+          { key: '\uffff', value: '', expires: clock + 10 },
+          { key: '', value: 'first' },
+          { key: 'gone', value: '', expires: clock + 1 },
+          { key: 'text', value: 'v', text: { scope: 's "1"', body: 'Green tea, 緑茶', tags: ['t:1'] } },
+          { key: 'wordless', value: 'v', text: { scope: 's', body: '!?' } },
+        );
+        clock += 1;
+        const all = await store.entries(undefined, 100);
+        expect(all.map(({ key, value, expires }) => [key, value, expires])).toEqual([
+          ['', 'first', undefined],
+          ['text', 'v', undefined],
+          ['wordless', 'v', undefined],
+          ['\uffff', '', clock + 9],
+          ['😀', 'last', undefined],
+        ]);
+        const terms = [...indexTerms('Green tea, 緑茶'), tagTerm('t:1')];
+        expect(all.map((entry) => entry.text)).toEqual([
+          undefined,
+          { scope: 's "1"', terms, words: terms.length - 1 },
+          { scope: 's', terms: [], words: 0 },
+          undefined,
+          undefined,
+        ]);
+        expect(await store.entries('text', 2)).toEqual(all.slice(2, 4));
+        expect(await store.entries('tex', 1)).toEqual(all.slice(1, 2));
+        expect(await store.entries('😀', 5)).toEqual([]);
+      });
+
+      test('a copy of them is found by the same words, and copied again it is the same', async () => {
+        await write(
+          { key: 'a', value: '1', text: { scope: 's', body: 'running on green tea', tags: ['t:1'] } },
+          { key: 'b', value: '2', text: { scope: 's', body: 'tea' } },
+        );
+        const before = await store.entries(undefined, 100);
+        const found = await store.search({ scope: 's', text: 'green tea', limit: 9 });
+        await write({ dropPrefix: '' });
+        await write(...before);
+        expect(await store.entries(undefined, 100)).toEqual(before);
+        expect(await store.search({ scope: 's', text: 'green tea', limit: 9 })).toEqual(found);
+        const tagged = { scope: 's', text: 'tea', limit: 9, tags: [['t:1']] };
+        expect((await store.search(tagged)).map((hit) => hit.key)).toEqual(['a']);
       });
     });
 

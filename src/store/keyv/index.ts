@@ -3,13 +3,13 @@ import { SessionError } from '../../errors.ts';
 import { type Committed, decideAll, groupCommit, type Job } from '../group-commit.ts';
 import { rank } from '../ranking.ts';
 import { slices } from '../slices.ts';
-import type { Entry, Store, Write } from '../types.ts';
+import { splitText } from '../split-text.ts';
+import type { Entry, Store, WholeEntry, Write } from '../types.ts';
 import { watchKeys } from '../watch.ts';
-import { indexTerms, tagTerm } from '../words.ts';
 import { catalog, type Item } from './catalog.ts';
 import { intentSlots, lastIntent, openJournal } from './journal.ts';
 import { ownerSlot, takeOwnership } from './owner.ts';
-import { damaged, decodeStored, encodeStored, type StoredText } from './record.ts';
+import { damaged, decodeStored, encodeStored } from './record.ts';
 import { slotReads } from './slot-reads.ts';
 import { slotsIn } from './slots.ts';
 
@@ -144,7 +144,7 @@ export async function openKeyvStore(options: KeyvStoreOptions): Promise<Store> {
       } else {
         const { key, value, expires } = one;
         const id = replace(key)?.text?.id ?? nextText;
-        const text = one.text === undefined ? undefined : textOf(one.text, id);
+        const text = one.text === undefined ? undefined : { id, ...splitText(one.text) };
         if (text !== undefined && id === nextText) nextText += 1;
         lastSlot += 1;
         const slot = `s${lastSlot.toString(36)}`;
@@ -188,6 +188,20 @@ export async function openKeyvStore(options: KeyvStoreOptions): Promise<Store> {
       return keys.flatMap((key, i): Entry[] => {
         const value = values[i];
         return value === undefined ? [] : [{ key, value }];
+      });
+    },
+
+    async entries(after, limit) {
+      open();
+      const keys = entries.keysOf({ prefix: '', after, limit }, now());
+      const items = keys.map((key) => entries.item(key));
+      const values = await valuesOf(keys);
+      return keys.flatMap((key, i): WholeEntry[] => {
+        const value = values[i];
+        if (value === undefined) return [];
+        const { expires, text } = items[i] ?? {};
+        const split = text && { scope: text.scope, terms: text.terms, words: text.words };
+        return [{ key, value, expires, text: split }];
       });
     },
 
@@ -240,10 +254,4 @@ export async function openKeyvStore(options: KeyvStoreOptions): Promise<Store> {
       return closed;
     },
   };
-}
-
-function textOf(text: NonNullable<Extract<Write, { key: string }>['text']>, id: number): StoredText {
-  const words = indexTerms(text.body);
-  const tags = text.tags?.map(tagTerm) ?? [];
-  return { id, scope: text.scope, terms: [...words, ...tags], words: words.length };
 }

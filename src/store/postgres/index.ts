@@ -12,6 +12,8 @@ import {
   sweepStatement,
   sweepTokensStatement,
   valuesOf,
+  wholeEntriesOf,
+  wholeStatement,
 } from './statements.ts';
 import { searchPostgres } from './text-index.ts';
 import { mergeTexts } from './text-merge.ts';
@@ -85,6 +87,17 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
       const [statement, [from, ...to]] = rangeStatement(range);
       const values = [from, now(), range.limit, ...to];
       return entriesOf(await connection.whenUp(() => connection.run(statement, values), soon()));
+    },
+
+    async entries(after, limit) {
+      open();
+      if (limit <= 0) return [];
+      // The key after this one would be the same with NUL at its end, which Postgres cannot hold.
+      const wanted = [after ?? '', now(), limit + 1];
+      const rows = await connection.whenUp(() => connection.run(wholeStatement, wanted), soon());
+      return wholeEntriesOf(rows)
+        .filter(({ key }) => key !== after)
+        .slice(0, limit);
     },
 
     async update(keys, decide) {

@@ -1,5 +1,5 @@
 import { compareKeys, prefixEnd } from '../keys.ts';
-import type { Entry, Range } from '../types.ts';
+import type { Entry, Range, WholeEntry } from '../types.ts';
 import type { Row, Statement } from './connection.ts';
 import { prefix } from './names.ts';
 
@@ -39,6 +39,25 @@ export function rangeStatement({ prefix: under, after, before, reverse }: Range)
   const name = `asms_range_${direction}${inside ? '_after' : ''}${to === undefined ? '' : '_to'}`;
   return [{ name, text }, [inside ? after : under, ...(to === undefined ? [] : [to])]];
 }
+
+/** Whole entries: from a key, at this moment, at most so many. */
+export const wholeStatement: Statement = {
+  name: 'asms_whole',
+  text: `select key, value, expires, scope, terms, term_list from ${prefix}kv
+    where key >= $1 and ${alive('$2')} order by key limit $3`,
+};
+
+export const wholeEntriesOf = (rows: readonly Row[]): WholeEntry[] =>
+  rows.map(([key, value, expires, scope, words, list]) => ({
+    key: String(key),
+    value: String(value),
+    expires: expires === null || expires === undefined ? undefined : Number(expires),
+    // The list begins with the digest of the scope.
+    text:
+      typeof list === 'string'
+        ? { scope: String(scope), terms: list.split(' ').slice(1), words: Number(words) }
+        : undefined,
+  }));
 
 export const entriesOf = (rows: readonly Row[]): Entry[] =>
   rows.map(([key, value]) => ({ key: String(key), value: String(value) }));

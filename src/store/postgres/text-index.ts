@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type IdList, type IndexedRow, type ListRequest, rank } from '../ranking.ts';
-import type { Hit, IndexedText, TextQuery } from '../types.ts';
-import { indexTerms, tagTerm } from '../words.ts';
+import { splitText } from '../split-text.ts';
+import type { Hit, Put, TextQuery } from '../types.ts';
 import type { Row, Run, Statement } from './connection.ts';
 import { prefix } from './names.ts';
 
@@ -41,14 +41,13 @@ const rowsStatement: Statement = {
 const mostBeginnings = 200;
 
 /** What a row keeps of its text. The list begins with the digest of the scope, which no term can be. */
-export function indexedText({ scope, body, tags }: IndexedText): {
+export function indexedText(text: NonNullable<Put['text']>): {
   scope: string;
   terms: number;
   list: string;
 } {
-  const terms = indexTerms(body);
-  const list = [digestOf(scope), ...terms, ...(tags?.map(tagTerm) ?? [])].join(' ');
-  return { scope, terms: terms.length, list };
+  const { scope, terms, words } = splitText(text);
+  return { scope, terms: words, list: [digestOf(scope), ...terms].join(' ') };
 }
 
 /** Keeps the terms of a scope apart from those of others; that scopes stay apart does not depend on it. */

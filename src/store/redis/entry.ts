@@ -12,6 +12,11 @@ export const encodeEntry = (version: string, value: string, expires: number | un
 export const versionOf = (entry: string | null | undefined): string =>
   entry == null ? noVersion : entry.slice(0, entry.indexOf(':'));
 
+export function expiryIn(entry: string): number | undefined {
+  const expires = entry.split(':', 2)[1];
+  return expires === undefined || expires === '' ? undefined : Number(expires);
+}
+
 /** Undefined where there is no entry or it has expired. */
 export function valueIn(entry: string | null | undefined, now: number): string | undefined {
   if (entry == null) return undefined;

@@ -3,10 +3,10 @@ import { SessionError } from '../../errors.ts';
 import { type Committed, decideAll, groupCommit, type Job } from '../group-commit.ts';
 import { compareKeys, prefixEnd } from '../keys.ts';
 import { slices } from '../slices.ts';
-import type { Entry, Range, Store, Write } from '../types.ts';
+import type { Entry, Range, Store, WholeEntry, Write } from '../types.ts';
 import { redisAddress } from './address.ts';
 import { connectRedis, type Reply } from './connection.ts';
-import { encodeEntry, valueIn, versionOf } from './entry.ts';
+import { encodeEntry, expiryIn, valueIn, versionOf } from './entry.ts';
 import { crowded } from './errors.ts';
 import { checkFormat } from './format.ts';
 import { parts } from './lua.ts';
@@ -145,6 +145,14 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
       return selectRange(range);
     },
 
+    async entries(after, limit) {
+      open();
+      if (limit <= 0) return [];
+      const least = after === undefined ? '-' : `(${after}`;
+      const rows = await connection.run(scripts.whole, keys, [least, String(limit), String(now())]);
+      return (rows as string[][]).map(wholeEntry);
+    },
+
     async update(wanted, decide) {
       open();
       return lane.update(wanted, decide);
@@ -200,3 +208,11 @@ const entriesOf = (list: readonly string[]): Entry[] =>
     const value = i % 2 === 0 ? valueIn(list[i + 1], Number.NEGATIVE_INFINITY) : undefined;
     return value === undefined ? [] : [{ key, value }];
   });
+
+function wholeEntry([key = '', entry = '', words, scope, terms]: readonly string[]): WholeEntry {
+  const text =
+    words === undefined || scope === undefined
+      ? undefined
+      : { scope, terms: terms === undefined || terms === '' ? [] : terms.split(' '), words: Number(words) };
+  return { key, value: valueIn(entry, Number.NEGATIVE_INFINITY) ?? '', expires: expiryIn(entry), text };
+}

@@ -104,6 +104,39 @@ end
 return found
 `;
 
+/**
+ * Whole entries that have not expired: key, entry, and of its text the number of words, scope and terms, or nothing.
+ * Arguments: least, limit, now.
+ */
+const whole = `${header}${shared}
+local limit, now = tonumber(ARGV[2]), tonumber(ARGV[3])
+local found, from = {}, 0
+while #found < limit do
+  local keys = call('ZRANGEBYLEX', order, ARGV[1], '+', 'LIMIT', from, limit)
+  for _, key in ipairs(keys) do
+    local entry = call('HGET', values, key) or ''
+    local _, stop, expires = string.find(entry, '^[^:]*:([^:]*):')
+    if stop and (expires == '' or tonumber(expires) > now) and #found < limit then
+      local one = { key, entry }
+      local id = call('HGET', textIds, key)
+      local record = id and call('HGET', texts, id)
+      if record then
+        local _, at = nil, 1
+        one[3], at = field(record, at)
+        _, at = field(record, at)
+        one[4], at = field(record, at)
+        _, at = field(record, at)
+        one[5] = string.sub(record, at)
+      end
+      found[#found + 1] = one
+    end
+  end
+  if #keys < limit then break end
+  from = from + limit
+end
+return found
+`;
+
 /** Deletes some entries that have expired and answers how many. Arguments: now, limit. */
 const sweep = `${header}${shared}
 local keys = call('ZRANGEBYSCORE', expiry, '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
@@ -111,4 +144,9 @@ for _, key in ipairs(keys) do drop(key) end
 return #keys
 `;
 
-export const scripts = { commit: script(commit), range: script(range), sweep: script(sweep) };
+export const scripts = {
+  commit: script(commit),
+  range: script(range),
+  sweep: script(sweep),
+  whole: script(whole),
+};

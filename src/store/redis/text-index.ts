@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type IdList, type IndexedRow, type ListRequest, rank } from '../ranking.ts';
-import type { Hit, IndexedText, TextQuery } from '../types.ts';
-import { indexTerms, tagTerm } from '../words.ts';
+import { splitText } from '../split-text.ts';
+import type { Hit, Put, TextQuery } from '../types.ts';
 import type { Connection } from './connection.ts';
 import { valueIn } from './entry.ts';
 import { searchScripts } from './search-scripts.ts';
@@ -13,11 +13,10 @@ import { searchScripts } from './search-scripts.ts';
 const compared = 20_000;
 
 /** What the commit script is told of an entry's text: the number of its words, scope, prefix, terms. */
-export function textArguments(text: IndexedText | undefined): string[] {
+export function textArguments(text: Put['text']): string[] {
   if (text === undefined) return ['', '', '', ''];
-  const terms = indexTerms(text.body);
-  const tags = text.tags?.map(tagTerm) ?? [];
-  return [String(terms.length), text.scope, prefixOf(text.scope), [...terms, ...tags].join(' ')];
+  const { scope, terms, words } = splitText(text);
+  return [String(words), scope, prefixOf(scope), terms.join(' ')];
 }
 
 export function searchRedis(

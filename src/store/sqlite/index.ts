@@ -5,16 +5,16 @@ import { type Committed, decideAll, groupCommit, type Job } from '../group-commi
 import { compareKeys, keyAfter, prefixEnd } from '../keys.ts';
 import { rankSync } from '../ranking.ts';
 import { slices } from '../slices.ts';
+import { splitText } from '../split-text.ts';
 import type { Entry, Put, Range, Store, Write } from '../types.ts';
 import { watchKeys } from '../watch.ts';
-import { indexTerms, tagTerm } from '../words.ts';
 import { damaged, isBusy, isMisfit } from './errors.ts';
 import { hasLog, prepareFile } from './file.ts';
 import { fileIdentity } from './file-identity.ts';
 import { retryWhileLocked, takeTurns } from './lock-retry.ts';
 import { makeShrinkable, migrate, pragma, rewriteOldFile, rewriteSmallFile, shrinks } from './schema.ts';
 import { statements } from './statements.ts';
-import { termList, textIndex } from './text-index.ts';
+import { termList, textIndex, type WholeRow, wholeEntry } from './text-index.ts';
 import { writeAheadLog } from './write-ahead-log.ts';
 
 export interface SqliteOptions {
@@ -161,10 +161,9 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   }
 
   function put({ key, value, expires, text: indexed }: Put): void {
-    const terms = indexed === undefined ? undefined : indexTerms(indexed.body);
-    const tags = indexed?.tags?.map(tagTerm) ?? [];
-    const list = indexed === undefined ? undefined : termList(indexed.scope, [...(terms ?? []), ...tags]);
-    sql.upsert.run(key, value, expires ?? null, indexed?.scope ?? null, terms?.length ?? null, list ?? null);
+    const { scope, terms, words } = indexed === undefined ? noText : splitText(indexed);
+    const list = terms === null ? null : termList(scope, terms);
+    sql.upsert.run(key, value, expires ?? null, scope, words, list);
   }
 
   function selectRange({ prefix, after, before, limit, reverse }: Range): Entry[] {
@@ -226,6 +225,12 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       return whenFree(() => selectRange(range));
     },
 
+    async entries(after, limit) {
+      open();
+      const from = after === undefined ? '' : keyAfter(after);
+      return whenFree(() => (sql.whole.all(from, now(), limit) as unknown as WholeRow[]).map(wholeEntry));
+    },
+
     async update(keys, decide) {
       open();
       return lane.update(keys, decide);
@@ -272,6 +277,8 @@ function configure(db: DatabaseSync, options: SqliteOptions): void {
     pragma cache_size = -32768;
     ${options.maxPages === undefined ? '' : `pragma max_page_count = ${options.maxPages}`}`);
 }
+
+const noText = { scope: null, terms: null, words: null };
 
 /** SQLite sorts a blob after every text, so the empty one is above all keys. */
 const upperBound = (key: string | undefined): string | Uint8Array => key ?? new Uint8Array(0);

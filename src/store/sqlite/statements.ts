@@ -12,6 +12,9 @@ export function statements(db: DatabaseSync) {
   // A row that is deleted may make SQLite move its neighbours to another page, where it leaves copies of them that
   // no secure_delete finds. So all texts of a deletion go first, in their places, and the rows after them.
   const blank = `update kv set value = '', scope = null, terms = null, term_list = null where value <> ''`;
+  const whole = db.prepare(
+    `select key, value, expires, scope, terms, term_list from kv where key >= ? and ${alive} order by key limit ?`,
+  );
   return {
     begin: db.prepare('begin'),
     beginWrite: db.prepare('begin immediate'),
@@ -21,6 +24,7 @@ export function statements(db: DatabaseSync) {
     select: db.prepare(`select value from kv where key = ? and ${alive}`),
     forward,
     backward,
+    whole,
     upsert: db.prepare(
       `insert into kv (key, value, expires, scope, terms, term_list) values (?, ?, ?, ?, ?, ?)
        on conflict (key) do update set value = excluded.value, expires = excluded.expires,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { cached } from '../cached.ts';
 import type { IdList, IndexedRow, ListRequest, SyncIndexReader } from '../ranking.ts';
+import type { WholeEntry } from '../types.ts';
 
 interface Row {
   id: number;
@@ -98,3 +99,20 @@ const prefixOf = cached((scope) => {
   const digest = createHash('sha256').update(scope).digest().readBigUInt64BE();
   return (digest % 10n ** BigInt(scopeDigits)).toString().padStart(scopeDigits, '0');
 }, 1000);
+
+export interface WholeRow {
+  key: string;
+  value: string;
+  expires: number | null;
+  scope: string | null;
+  terms: number | null;
+  term_list: string | null;
+}
+
+export function wholeEntry({ key, value, expires, scope, terms, term_list: list }: WholeRow): WholeEntry {
+  const text =
+    scope === null || list === null
+      ? undefined
+      : { scope, terms: list.split(' ').slice(1), words: terms ?? 0 };
+  return { key, value, expires: expires ?? undefined, text };
+}

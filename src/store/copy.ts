@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { SessionError } from '../errors.ts';
+import { compareKeys, copyKey } from './keys.ts';
+import { storeSecret } from './secret.ts';
+import type { Store, WholeEntry, Write } from './types.ts';
+
+/** What is known of a copy while it is made. */
+export interface CopyProgress {
+  phase: 'copying' | 'comparing';
+  entries: number;
+}
+
+/** What both stores hold when the copy is done. */
+export interface CopyResult {
+  entries: number;
+  /** SHA-256 over all entries with their times and texts, in hex; the same of both. */
+  digest: string;
+  /** Entries that an earlier run had copied already. */
+  found: number;
+}
+
+/** What a target says of itself until its copy is done. It is written with every slice. */
+interface Mark {
+  /** Which store it is a copy of. */
+  of: string;
+  /** The last key that was copied. */
+  after?: string | undefined;
+  entries: number;
+}
+
+/** Comparisons before a source that goes on changing is given up. */
+const rounds = 3;
+/** Characters that a slice should have. */
+const goodSlice = 2_000_000;
+const mostEntries = 500;
+
+/**
+ * Copies all entries of one store to another, slice by slice, and compares the two in the end. A copy that was
+ * interrupted goes on where it stopped; until it is done, no server opens the target.
+ * @throws SessionError FAILED_PRECONDITION when the target holds anything but a half-done copy of this source;
+ * ABORTED when the source changes all the time
+ */
+export async function copyStore(
+  from: Store,
+  to: Store,
+  onProgress: (progress: CopyProgress) => void,
+): Promise<CopyResult> {
+  const of = createHash('sha256')
+    .update(await storeSecret(from))
+    .digest('hex');
+  const start = await claim(to, of);
+  let entries = start.entries;
+  for await (const slice of slicesOf(from, start.after)) {
+    entries += slice.length;
+    const mark: Mark = { of, after: slice.at(-1)?.key, entries };
+    await put(to, [...slice, { key: copyKey, value: JSON.stringify(mark) }]);
+    onProgress({ phase: 'copying', entries });
+  }
+  for (let round = 0; round < rounds; round++) {
+    const { differences, ...result } = await compare(from, to, onProgress);
+    if (differences === 0) {
+      await put(to, [{ drop: copyKey }]);
+      return { ...result, found: start.entries };
+    }
+  }
+  throw new SessionError('ABORTED', 'The store that is copied changes all the time.', {
+    hint: 'Stop the servers that use it, and run the same command again: it goes on where it stopped.',
+  });
+}
+
+/** @throws SessionError FAILED_PRECONDITION for a store that is a half-done copy */
+export async function refuseHalfCopy(store: Store): Promise<void> {
+  const [mark] = await store.get([copyKey]);
+  if (mark === undefined) return;
+  throw new SessionError(
+    'FAILED_PRECONDITION',
+    `The store at ${store.location} is a copy that is not done.`,
+    {
+      hint: 'Run agent-sessions-mcp copy-store again with the same two stores: it goes on where it stopped.',
+    },
+  );
+}
+
+/** Makes the target ours, in one transaction: two copies to one target do not both begin. */
+async function claim(to: Store, of: string): Promise<Mark> {
+  const [[text], [first]] = await Promise.all([to.get([copyKey]), to.range({ prefix: '', limit: 1 })]);
+  const before = text === undefined ? undefined : (JSON.parse(text) as Mark);
+  if (before?.of === of) return before;
+  if (first !== undefined)
+    throw new SessionError('FAILED_PRECONDITION', `The store at ${to.location} is not empty.`, {
+      hint: 'Name a new, empty store as the target. Nothing was changed.',
+    });
+  const mark: Mark = { of, entries: 0 };
+  return to.update([copyKey], ([value]) => {
+    if (value !== undefined)
+      throw new SessionError('FAILED_PRECONDITION', 'Another copy to this store has begun.', {
+        hint: 'Wait for it, or name another target.',
+      });
+    return { result: mark, writes: [{ key: copyKey, value: JSON.stringify(mark) }] };
+  });
+}
+
+/** Reads both in step, and mends what differs in the target. */
+async function compare(
+  from: Store,
+  to: Store,
+  onProgress: (progress: CopyProgress) => void,
+): Promise<{ entries: number; digest: string; differences: number }> {
+  const hash = createHash('sha256');
+  const theirs = single(to);
+  let entries = 0;
+  let differences = 0;
+  let their = await theirs.next();
+  const skipGreaterThan = async (key: string | undefined, mend: Write[]) => {
+    while (their.done !== true && (key === undefined || compareKeys(their.value.key, key) < 0)) {
+      mend.push({ drop: their.value.key });
+      their = await theirs.next();
+    }
+  };
+  for await (const slice of slicesOf(from, undefined)) {
+    const mend: Write[] = [];
+    for (const entry of slice) {
+      const text = canonical(entry);
+      hash.update(text);
+      entries += 1;
+      await skipGreaterThan(entry.key, mend);
+      const isThere = their.done !== true && their.value.key === entry.key;
+      if (!isThere || canonical(their.value as WholeEntry) !== text) mend.push(entry);
+      if (isThere) their = await theirs.next();
+    }
+    differences += await mendBy(to, mend);
+    onProgress({ phase: 'comparing', entries });
+  }
+  const rest: Write[] = [];
+  await skipGreaterThan(undefined, rest);
+  differences += await mendBy(to, rest);
+  return { entries, digest: hash.digest('hex'), differences };
+}
+
+async function mendBy(to: Store, writes: readonly Write[]): Promise<number> {
+  if (writes.length > 0) await put(to, writes);
+  return writes.length;
+}
+
+const put = (to: Store, writes: readonly Write[]) => to.update([], () => ({ result: undefined, writes }));
+
+const canonical = ({ key, value, expires, text }: WholeEntry): string =>
+  `${JSON.stringify([key, value, expires ?? null, text && [text.scope, text.words, text.terms]])}\n`;
+
+async function* single(store: Store): AsyncGenerator<WholeEntry> {
+  for await (const slice of slicesOf(store, undefined)) yield* slice;
+}
+
+/** All entries but the mark of a copy. A slice is shorter where values are long. */
+async function* slicesOf(store: Store, after: string | undefined): AsyncGenerator<readonly WholeEntry[]> {
+  let size = 50;
+  for (let last = after; ; ) {
+    const slice = await store.entries(last, size);
+    last = slice.at(-1)?.key;
+    const kept = slice.filter(({ key }) => key !== copyKey);
+    if (kept.length > 0) yield kept;
+    // Embedded engines answer without ever waiting; signals and timers need their turns.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (slice.length < size) return;
+    const length = slice.reduce((sum, { value }) => sum + value.length, 0);
+    size = Math.min(mostEntries, Math.max(1, Math.floor((size * goodSlice) / Math.max(1, length))));
+  }
+}
