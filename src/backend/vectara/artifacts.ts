@@ -8,7 +8,7 @@ import type { ArtifactContent, SessionRef } from '../types.ts';
 import { objectOf, readAll, readPage, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
 import { artifactIdOf, sha256Of, toArtifact } from './map-session.ts';
-import { ownSession } from './own-session.ts';
+import { besideOwner } from './own-session.ts';
 import { sessionPath } from './paths.ts';
 import { numberField, textField } from './wire.ts';
 
@@ -21,13 +21,14 @@ export async function listArtifacts(
   ref: SessionRef,
   query: PageQuery,
 ): Promise<Page<Artifact>> {
-  const { at } = await ownSession(vectara, ref);
-  const page = await readPage(vectara, 'listArtifacts', `${sessionPath(at)}/artifacts`, 'artifacts', {
-    sort_by: 'created_at',
-    order_by: 'desc',
-    limit: query.pageSize,
-    page_key: query.cursor,
-  });
+  const { read: page } = await besideOwner(vectara, ref, (at) =>
+    readPage(vectara, 'listArtifacts', `${sessionPath(at)}/artifacts`, 'artifacts', {
+      sort_by: 'created_at',
+      order_by: 'desc',
+      limit: query.pageSize,
+      page_key: query.cursor,
+    }),
+  );
   return {
     items: page.items.map(toArtifact).filter((artifact) => artifact !== undefined),
     cursor: page.next,
@@ -45,9 +46,8 @@ export async function getArtifact(
   name: string,
   version?: number,
 ): Promise<ArtifactContent> {
-  const { at } = await ownSession(vectara, ref);
+  const { at, read: listed } = await besideOwner(vectara, ref, (below) => findArtifact(vectara, below, name));
   if (version !== undefined && version !== 0) throw notFound('artifact');
-  const listed = await findArtifact(vectara, at, name);
   const limit = vectara.settings.maxArtifactBytes;
   checkSize(numberField(listed, 'size_bytes') ?? 0, limit);
   const id = textField(listed, 'artifact_id') ?? '';

@@ -46,6 +46,8 @@ export interface Vectara {
   /** Notes a session that was created here, so that `settled` waits for it to appear. */
   created(sessionPath: string): void;
   deleted(sessionPath: string): void;
+  /** Whether a session was created here a moment ago, so that some of Vectara's machines may not know it. */
+  isSettling(sessionPath: string): boolean;
   /** Pages of event lists, kept while callers page through them. */
   readonly eventPages: EventPageStore;
   /** For each query on a session's events: when it was last asked, and for how many events. */
@@ -101,6 +103,7 @@ export function connect(settings: VectaraSettings, now: () => number = Date.now)
     deleted(sessionPath) {
       settling.delete(sessionPath);
     },
+    isSettling: (sessionPath) => now() < (settling.get(sessionPath) ?? 0),
     eventPages: openEventPages(now),
     looks: boundedMap(100),
     eventTimes: boundedMap(1000),

@@ -10,7 +10,7 @@ import { notFound } from './errors.ts';
 import { eventsInOrder, type WireEventQuery, type WireEvents } from './event-order.ts';
 import type { OpenOptions } from './event-pages.ts';
 import { type EventContext, toEvent } from './map-event.ts';
-import { ownSession } from './own-session.ts';
+import { besideOwner, ownSession } from './own-session.ts';
 import { checkEventId, eventPath, sessionPath, treeOf } from './paths.ts';
 import { microsField, textField } from './wire.ts';
 
@@ -34,19 +34,26 @@ export async function listEvents(vectara: Vectara, ref: SessionRef, query: Event
   const { afterEventId, includeHidden = false } = query;
   if (afterEventId !== undefined) checkEventId('afterEventId', afterEventId);
   const { goesOn, look } = lookOf(vectara, ref, query);
-  const { wire: session, at } = await vectara.checkedOwner(ref, goesOn, () => ownSession(vectara, ref));
-  const from = includeHidden ? directPath(session, at) : sessionPath(at);
   const fresh = !goesOn && afterEventId === undefined;
-  const page = await wireEvents(vectara, at, from, includeHidden, {
-    order: query.order ?? 'asc',
-    pageSize: query.pageSize,
-    cursor: query.cursor,
-    after: afterEventId === undefined ? undefined : await anchorOf(vectara, at, afterEventId),
-    // Vectara's times are finer than the milliseconds that callers see. An event is not later than its own time.
-    laterThan: afterTime === undefined ? undefined : afterTime * 1000 + 999,
-    fresh,
-    look,
-  });
+  const read = async (at: SessionRef, from: string) =>
+    wireEvents(vectara, at, from, includeHidden, {
+      order: query.order ?? 'asc',
+      pageSize: query.pageSize,
+      cursor: query.cursor,
+      after: afterEventId === undefined ? undefined : await anchorOf(vectara, at, afterEventId),
+      // Vectara's times are finer than the milliseconds that callers see. An event is not later than its own time.
+      laterThan: afterTime === undefined ? undefined : afterTime * 1000 + 999,
+      fresh,
+      look,
+    });
+  const own = () => vectara.checkedOwner(ref, goesOn, () => ownSession(vectara, ref));
+  const listed = includeHidden
+    ? await own().then(async (found) => ({
+        ...found,
+        read: await read(found.at, directPath(found.wire, found.at)),
+      }))
+    : await besideOwner(vectara, ref, (at) => read(at, sessionPath(at)), own);
+  const { wire: session, at, read: page } = listed;
   const context = contextOf(vectara, session, ref);
   const items = page.items.map((wire) => toEvent(wire, context));
   const shown = includeHidden ? await markHidden(vectara, at, items, { fresh, look }) : items;
@@ -160,8 +167,8 @@ export async function readEvent(
 
 export async function getEvent(vectara: Vectara, ref: SessionRef, eventId: string): Promise<Event> {
   checkEventId('eventId', eventId);
-  const { wire, at } = await ownSession(vectara, ref);
-  return toEvent(await readEvent(vectara, at, eventId), contextOf(vectara, wire, ref));
+  const { wire, read } = await besideOwner(vectara, ref, (at) => readEvent(vectara, at, eventId));
+  return toEvent(read, contextOf(vectara, wire, ref));
 }
 
 export async function setVisibility(

@@ -28,6 +28,23 @@ export async function ownSession(
 }
 
 /**
+ * Reads below a session and checks its owner at the same time, in one round trip. What was read is returned only if the
+ * session is the owner's. Below a key that is not the session's id, and below a new session, it is read afterwards.
+ */
+export async function besideOwner<T>(
+  vectara: Vectara,
+  ref: SessionRef,
+  read: (at: SessionRef) => Promise<T>,
+  own: () => Promise<OwnSession> = () => ownSession(vectara, ref),
+): Promise<OwnSession & { read: T }> {
+  const early = vectara.isSettling(sessionPath(ref)) ? undefined : read(ref);
+  early?.catch(() => {});
+  const session = await own();
+  const isThere = early !== undefined && session.at.sessionId === ref.sessionId;
+  return { ...session, read: await (isThere ? early : read(session.at)) };
+}
+
+/**
  * The key for a new session with the caller's own id. All users of an agent share the keys of its sessions, so
  * refusing a key would tell one user about another's session. A session whose key is taken therefore gets a key of
  * its own, and is still found by its id. Both keys are looked up each time, so that the time taken is the same.

@@ -8,7 +8,7 @@ import type { Appended, SessionRef } from '../types.ts';
 import { objectOf, servicePageSize, type Vectara } from './client.ts';
 import { contextOf, latestEvents, readEvent } from './events.ts';
 import { shownArguments, toEvent } from './map-event.ts';
-import { ownSession } from './own-session.ts';
+import { besideOwner } from './own-session.ts';
 import { sessionPath } from './paths.ts';
 import { wholeEvents } from './query-stream.ts';
 import { listField, objectField, textField, timeField } from './wire.ts';
@@ -26,10 +26,10 @@ interface Outstanding {
  * are shown that the agent wrote into its `tool_input` event.
  */
 export async function listToolCalls(vectara: Vectara, ref: SessionRef): Promise<ToolCall[]> {
-  const { wire, at } = await ownSession(vectara, ref);
+  const { wire, read: open } = await besideOwner(vectara, ref, (at) => outstanding(vectara, at));
   const context = contextOf(vectara, wire, ref);
   const { unmask } = context;
-  const calls = (await outstanding(vectara, at)).map(({ eventId, call, made }): ToolCall => {
+  const calls = open.map(({ eventId, call, made }): ToolCall => {
     const given = objectField(call, 'arguments') ?? {};
     const args = shownArguments(call, made, unmask);
     return compact({
@@ -92,8 +92,8 @@ export async function submitToolOutputs(
   ref: SessionRef,
   outputs: readonly ToolOutput[],
 ): Promise<Appended> {
-  const { wire, at } = await ownSession(vectara, ref);
-  const answered = answersOf(await outstanding(vectara, at), outputs);
+  const { wire, at, read: open } = await besideOwner(vectara, ref, (below) => outstanding(vectara, below));
+  const answered = answersOf(open, outputs);
   const context = contextOf(vectara, wire, ref);
   const posted = vectara
     .json('interact', {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { SessionRef } from '../../../src/backend/types.ts';
-import type { SeenRequest } from '../../fake/agent-engine/server.ts';
+import { costsIn, tripsOf } from '../round-trips.ts';
 import { open, said, type Whole, type World, world } from './setup.ts';
 
 /**
@@ -182,9 +182,7 @@ const costs: Record<string, Cost> = {
 
 it('docs/protocols/agent-engine.md shows this table', () => {
   const page = readFileSync(new URL('../../../docs/protocols/agent-engine.md', import.meta.url), 'utf8');
-  const [, section = ''] = page.split('## What each tool costs');
-  const rows = [...section.matchAll(/^\| ([^|]+) \| ([^|]+) \| (\d) \|$/gm)].map(([, ...cells]) => cells);
-  expect(rows).toEqual(
+  expect(costsIn(page)).toEqual(
     Object.entries(costs).map(([name, cost]) => [name, cost.requests.join(', '), String(cost.roundTrips)]),
   );
 });
@@ -201,16 +199,3 @@ it.each(Object.entries(costs))('%s', async (_name, { requests, roundTrips, call 
   expect(it.fake.requests.map(({ rpc }) => rpc).toSorted()).toEqual(requests);
   expect(tripsOf(it.fake.requests)).toBe(roundTrips);
 });
-
-/** The number of round trips; requests that were under way at the same time count as one. */
-function tripsOf(requests: readonly SeenRequest[]): number {
-  let trips = 0;
-  let end = Number.NEGATIVE_INFINITY;
-  for (const { begun, ended } of requests) {
-    if (begun >= end) {
-      trips += 1;
-      end = ended;
-    } else end = Math.min(end, ended);
-  }
-  return trips;
-}

@@ -31,7 +31,7 @@ import {
 import { newEngine, projectId, type StoredEngine } from './store.ts';
 
 /** A request as it came in; `url` is the text of the request line. */
-export interface SeenRequest {
+interface SeenRequest {
   method: string;
   url: string;
   headers: IncomingMessage['headers'];
