@@ -91,6 +91,11 @@ export interface SessionQuery extends PageQuery {
   userId?: string | undefined;
   filter?: readonly FilterTerm[] | undefined;
   orderBy?: SessionOrder | undefined;
+  /** Only sessions with these words in their name or events, best first whatever the order. Needs `events.search`. */
+  text?: string | undefined;
+  /** Only sessions that were last updated after, or before, these RFC 3339 times. */
+  updatedAfter?: string | undefined;
+  updatedBefore?: string | undefined;
 }
 
 export interface ForkOptions {
@@ -108,6 +113,14 @@ export interface EventQuery extends PageQuery {
   /** Only events whose timestamp is later than this RFC 3339 time. */
   afterTime?: string | undefined;
   includeHidden?: boolean | undefined;
+  author?: string | undefined;
+  /** Only events with these numbers and those between; only where the backend numbers events. */
+  numbers?: { first: number; last?: number | undefined } | undefined;
+}
+
+export interface EventPage extends Page<Event> {
+  /** The number of each item in its session, counted from 1 and never given again. */
+  numbers?: readonly number[] | undefined;
 }
 
 /** A search of what was said in a user's sessions. */
@@ -339,6 +352,8 @@ export interface Backend {
   access?: Access | undefined;
   /** The app of calls that name none. Absent: the server's own default. */
   defaultApp?: string | undefined;
+  /** Events have numbers, by which lists can be narrowed. */
+  numbersEvents?: true;
   /** A sentence for callers who cancel a run, where cancelling may not end it on the service. */
   cancelNote?: string | undefined;
   /**
@@ -377,7 +392,7 @@ export interface Backend {
     watch?(ref: SessionRef, onChange: () => void): () => void;
   };
   events?: {
-    list?(ref: SessionRef, query: EventQuery): Promise<Page<Event>>;
+    list?(ref: SessionRef, query: EventQuery): Promise<EventPage>;
     get?(ref: SessionRef, eventId: string): Promise<Event>;
     /** Never finds an event that is hidden, or deleted with its session or alone. */
     search?(query: EventSearch): Promise<EventsFound>;

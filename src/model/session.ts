@@ -3,10 +3,10 @@ import { type Event, textOf } from './event.ts';
 import { cutEnd, preview } from './text.ts';
 import { turnSchema } from './turn.ts';
 
-const lastEventSchema = z
+const eventPreviewSchema = z
   .object({ id: z.string(), author: z.string(), timestamp: z.string(), text: z.string().optional() })
   .meta({ brief: true, description: 'id, author, timestamp and the beginning of its text' });
-export type LastEvent = z.infer<typeof lastEventSchema>;
+export type LastEvent = z.infer<typeof eventPreviewSchema>;
 
 export const sessionSchema = z.object({
   id: z.string(),
@@ -21,7 +21,9 @@ export const sessionSchema = z.object({
   expireTime: z.string().optional(),
   revision: z.int().optional(),
   eventCount: z.int().optional(),
-  lastEvent: lastEventSchema.optional(),
+  /** How the session began; lists have it. */
+  firstEvent: eventPreviewSchema.optional(),
+  lastEvent: eventPreviewSchema.optional(),
   forkedFrom: z
     .object({ backend: z.string(), sessionId: z.string(), eventId: z.string().optional() })
     .meta({ brief: true })
@@ -39,7 +41,7 @@ export type Session = z.infer<typeof sessionSchema>;
 
 const previewLength = 120;
 
-/** The line that a list shows of a session's last event. */
+/** The line that a list shows of a session's first and last event. */
 export function previewOf(event: Event): LastEvent {
   // Cut before it is tidied: a text may have megabytes, and this runs with every append.
   const text = cutEnd(textOf(event), 1000)

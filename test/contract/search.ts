@@ -203,6 +203,65 @@ export function searchContract({ backend, when, owner, fails }: SearchSubject): 
       );
     });
 
+    test('lists the sessions that hold the words in their name or events, best first, and how each began', async () => {
+      const of = owner();
+      const list = async (more: object) =>
+        (await verb(backend().sessions?.list)({ ...of, pageSize: 10, ...more })).items;
+      const trip = await create(of, { displayName: 'Trip to Bergen' });
+      const talk = await create(of);
+      const other = await create(of, { displayName: 'Garden' });
+      await append(trip, 'Which ferry goes there?');
+      await append(trip, 'The one at nine');
+      for (let i = 0; i < 3; i += 1) await append(talk, 'a ferry to somewhere, some day');
+      await append(other, 'roses');
+      const ids = async (text: string, more: object = {}) =>
+        (await list({ text, ...more })).map(({ id }) => id);
+      expect(await ids('bergen')).toEqual([trip.sessionId]);
+      expect((await ids('ferry')).toSorted()).toEqual([trip.sessionId, talk.sessionId].toSorted());
+      expect(await ids('the ferry to Bergen')).toEqual([trip.sessionId, talk.sessionId]);
+      expect(await ids('xylophone')).toEqual([]);
+      const [first] = await list({ text: 'bergen' });
+      expect(first?.firstEvent?.text).toBe('Which ferry goes there?');
+      expect(first?.lastEvent?.text).toBe('The one at nine');
+      const page = await verb(backend().sessions?.list)({ ...of, pageSize: 1, text: 'ferry Bergen' });
+      expect(page.items).toHaveLength(1);
+      const rest = await verb(backend().sessions?.list)({
+        ...of,
+        pageSize: 1,
+        text: 'ferry Bergen',
+        cursor: page.cursor,
+      });
+      expect(rest.items.map(({ id }) => id)).toEqual([talk.sessionId]);
+      expect(rest.cursor).toBeUndefined();
+      await verb(backend().sessions?.update)(trip, { displayName: 'Trip to Oslo' });
+      expect(await ids('bergen')).toEqual([]);
+      expect(await ids('oslo')).toEqual([trip.sessionId]);
+      expect(await ids('ferry', { ...owner() })).toEqual([]);
+    }, ['sessions.list', 'sessions.update']);
+
+    test('lists the sessions of a time', async () => {
+      const of = owner();
+      const times: string[] = [];
+      const ids: string[] = [];
+      for (let i = 0; i < 3; i += 1) {
+        const ref = await create(of);
+        ids.push(ref.sessionId);
+        await append(ref, 'hello');
+        times.push((await verb(backend().sessions?.get)(ref)).updateTime);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      const list = async (more: object) =>
+        (await verb(backend().sessions?.list)({ ...of, pageSize: 10, ...more })).items.map(({ id }) => id);
+      for (const orderBy of ['updateTime asc', 'createTime asc']) {
+        expect(await list({ orderBy, updatedAfter: times[0] })).toEqual(ids.slice(1));
+        expect(await list({ orderBy, updatedBefore: times[2] })).toEqual(ids.slice(0, 2));
+        expect(await list({ orderBy, updatedAfter: times[0], updatedBefore: times[2] })).toEqual([ids[1]]);
+      }
+      expect(await list({ updatedAfter: times[0] })).toEqual(ids.slice(1).toReversed());
+      expect(await list({ updatedAfter: times[2] })).toEqual([]);
+      await fails(list({ updatedAfter: 'yesterday' }), 'INVALID_ARGUMENT');
+    }, ['sessions.list', 'sessions.get']);
+
     test('hostile words are words', async () => {
       const ref = await create(owner());
       await append(ref, 'ferry');

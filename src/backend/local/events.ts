@@ -2,11 +2,10 @@ import { quote, SessionError } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
 import { checkId } from '../../model/ids.ts';
 import { isObject } from '../../model/json.ts';
-import type { Page } from '../../model/page.ts';
 import { parseTime } from '../../model/time.ts';
 import type { Entry } from '../../store/types.ts';
 import { eventNotFound } from '../shared/errors.ts';
-import type { EventQuery, SessionRef } from '../types.ts';
+import type { EventPage, EventQuery, SessionRef } from '../types.ts';
 import type { OpenCall } from './call-record.ts';
 import { damaged, parseStored } from './damage.ts';
 import { eventIdAt, seqOfEventId } from './event-id.ts';
@@ -129,50 +128,63 @@ export async function getEvent(local: Local, ref: SessionRef, eventId: string): 
   return (await findEvent(local, head.uid, eventId)).event;
 }
 
-export async function listEvents(local: Local, ref: SessionRef, query: EventQuery): Promise<Page<Event>> {
+export async function listEvents(local: Local, ref: SessionRef, query: EventQuery): Promise<EventPage> {
   const head = await readHead(local, ref);
   const after = query.afterTime === undefined ? undefined : parseTime('afterTime', query.afterTime);
   const first = Math.max(
     query.afterEventId === undefined ? 0 : (await seqOf(local, head.uid, query.afterEventId)).seq + 1,
     after === undefined ? 0 : await firstAfterTime(local, head, after),
+    (query.numbers?.first ?? 1) - 1,
   );
+  const end = query.numbers?.last;
   const reverse = query.order === 'desc';
   const wanted = ({ event }: EventRecord) =>
     (query.includeHidden === true || event.hidden !== true) &&
+    (query.author === undefined || event.author === query.author) &&
     (after === undefined || Date.parse(event.timestamp) > after);
   const items: Event[] = [];
+  const numbers: number[] = [];
   let cursor = query.cursor === undefined ? undefined : keys.unfixed(query.cursor);
   let bytes = 0;
   for (let read = leastRead; items.length === 0 || bytes < scanBytes; read = Math.min(2 * read, mostRead)) {
     const limit = Math.min(Math.max(query.pageSize - items.length + 1, items.length === 0 ? read : 1), read);
-    const rows = await eventRows(local, head.uid, { first, cursor, reverse, limit });
+    const rows = await eventRows(local, head.uid, { first, end, cursor, reverse, limit });
     for (const row of rows) {
       if (items.length === query.pageSize)
-        return { items, cursor: cursor === undefined ? undefined : keys.fixed(cursor) };
+        return { items, numbers, cursor: cursor === undefined ? undefined : keys.fixed(cursor) };
       const record = tryRecord(row.value) ?? (await refuseDamaged(local, head.uid, row));
       if (wanted(record)) {
         items.push(record.event);
+        numbers.push(seqOfKey(row.key) + 1);
         bytes += row.value.length;
       }
       cursor = seqOfKey(row.key);
     }
-    if (rows.length < limit) return { items };
+    if (rows.length < limit) return { items, numbers };
   }
-  return { items, cursor: cursor === undefined ? undefined : keys.fixed(cursor) };
+  return { items, numbers, cursor: cursor === undefined ? undefined : keys.fixed(cursor) };
 }
 
+/** Rows of events from number `first` up to, and without, number `end`, on from a cursor. Numbers count from 0. */
 export function eventRows(
   local: Local,
   uid: string,
-  from: { first: number; cursor: number | undefined; reverse: boolean; limit: number },
+  from: {
+    first: number;
+    end?: number | undefined;
+    cursor: number | undefined;
+    reverse: boolean;
+    limit: number;
+  },
 ): Promise<Entry[]> {
   const prefix = keys.events(uid);
   const low = from.reverse || from.cursor === undefined ? from.first : Math.max(from.first, from.cursor + 1);
+  const ends = [from.end, from.reverse ? from.cursor : undefined].filter((seq) => seq !== undefined);
   return local.store.range({
     prefix,
     // The least key of a number is its own, so what comes after the number before it begins with it.
     ...(low > 0 ? { after: keys.eventKey(uid, low - 1) } : {}),
-    ...(from.reverse && from.cursor !== undefined ? { before: keys.eventKey(uid, from.cursor) } : {}),
+    ...(ends.length > 0 ? { before: keys.eventKey(uid, Math.min(...ends)) } : {}),
     limit: from.limit,
     reverse: from.reverse,
   });

@@ -7,7 +7,7 @@ import { indexedText } from './event-text.ts';
 import { tryRecord } from './events.ts';
 import * as keys from './keys.ts';
 import { memoryPut } from './memory.ts';
-import { type Head, type Local, refOf, tryHead } from './session-record.ts';
+import { type Head, type Local, refOf, sessionIdWrite, tryHead } from './session-record.ts';
 
 /**
  * What a store is indexed with. What an earlier version stored is indexed anew, in slices, by every process that is
@@ -74,13 +74,13 @@ export async function indexOldEvents(local: Local, stopped: () => boolean): Prom
 async function indexSession(
   local: Local,
   headKey: string,
-  { uid, id }: Head,
+  { uid }: Head,
   stopped: () => boolean,
 ): Promise<void> {
   const head = await local.store.update([headKey], ([value]) => {
     const there = value === undefined ? undefined : tryHead(value);
     if (there?.uid !== uid) return { result: undefined, writes: [] };
-    return { result: there, writes: [{ key: keys.sessionIdKey(uid), value: id }] };
+    return { result: there, writes: [sessionIdWrite(there)] };
   });
   if (head === undefined) return;
   const owner = { ...refOf(head), uid };

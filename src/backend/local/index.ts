@@ -11,13 +11,14 @@ import { getEvent, listEvents } from './events.ts';
 import { registerFeedback } from './feedback.ts';
 import { forkSession } from './fork.ts';
 import { headKey, readyKey } from './keys.ts';
+import { listSessions } from './list-sessions.ts';
 import { startMaintenance } from './maintenance.ts';
 import { addSessionToMemory, createMemory, deleteMemory, listMemories, searchMemory } from './memory.ts';
 import { runAgent } from './run-agent.ts';
 import { openRuns, type ProcessIdentity } from './runs.ts';
 import { searchEvents } from './search-events.ts';
 import type { Local } from './session-record.ts';
-import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
+import { createSession, deleteSession, getSession, updateSession } from './sessions.ts';
 import { stageSession } from './stage.ts';
 import { stateAt } from './state-at.ts';
 import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
@@ -59,6 +60,7 @@ export function openLocal(config: LocalConfig): Backend {
   const maintenance = startMaintenance(local, config.onError ?? (() => {}));
   const backend: Backend = {
     name: 'local',
+    numbersEvents: true,
     async describe() {
       return {
         name: 'local',

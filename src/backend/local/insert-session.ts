@@ -14,6 +14,7 @@ import {
   isExpired,
   type Local,
   refOf,
+  sessionIdWrite,
   storedHead,
 } from './session-record.ts';
 import { sharedStateWrites, stateText } from './state-record.ts';
@@ -110,7 +111,7 @@ export function insertWrites(
   return [
     ...(old === undefined ? [] : deleteWrites(old, head.created)),
     ...headWrites(undefined, head),
-    { key: keys.sessionIdKey(head.uid), value: head.id },
+    sessionIdWrite(head),
     ...(found.app === undefined
       ? [{ key: keys.appKey(head.app), value: JSON.stringify({ created: head.created }) }]
       : []),

@@ -42,7 +42,7 @@ export function lendScores(hits: readonly Scored[]): Scored[] {
 }
 
 /** Of each session the sum of its best events. */
-function sessionScores(hits: readonly Scored[]): Map<string, number> {
+export function sessionScores(hits: readonly Pick<Scored, 'uid' | 'score'>[]): Map<string, number> {
   const scores = new Map<string, number[]>();
   for (const { uid, score } of hits) scores.set(uid, [...(scores.get(uid) ?? []), score]);
   const sumOfBest = (all: readonly number[]) =>

@@ -40,7 +40,7 @@ interface Findings {
 }
 
 /** At least `wanted` events that hold words of the query, if there are so many. */
-async function findEvents(
+export async function findEvents(
   local: Local,
   query: Omit<EventSearch, 'limit' | 'around'>,
   wanted: number,
@@ -124,7 +124,11 @@ async function searchOwner(
   };
 }
 
-async function headsOf(local: Local, owner: Owner, uids: readonly string[]): Promise<Map<string, Head>> {
+export async function headsOf(
+  local: Local,
+  owner: Owner,
+  uids: readonly string[],
+): Promise<Map<string, Head>> {
   const ids = await local.store.get(uids.map(keys.sessionIdKey));
   const known = uids.flatMap((uid, i) => (ids[i] === undefined ? [] : [{ uid, sessionId: ids[i] }]));
   const values = await local.store.get(known.map(({ sessionId }) => keys.headKey({ ...owner, sessionId })));

@@ -1,12 +1,12 @@
 import { SessionError } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
-import type { JsonObject } from '../../model/json.ts';
+import { canonicalJson, type JsonObject } from '../../model/json.ts';
 import { type LastEvent, previewOf, type Session } from '../../model/session.ts';
 import { toTime } from '../../model/time.ts';
 import type { Turn } from '../../model/turn.ts';
 import type { Decision, Store, Write } from '../../store/types.ts';
 import { sessionNotFound } from '../shared/errors.ts';
-import type { Guard, SessionMark, SessionRef } from '../types.ts';
+import type { Guard, Owner, SessionMark, SessionRef } from '../types.ts';
 import { damaged, parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 import { type TurnRecord, turnPlaces } from './turn-index.ts';
@@ -180,6 +180,19 @@ function turnPlacesOf(head: Head, other: Head | undefined): string[] {
   const others = new Set(turnPlaces(refOf(other), other.turn, other.parent?.uid));
   return places.filter((place) => !others.has(place));
 }
+
+/** The write by which the insides of a session tell whose they are, and by which its name is found. */
+export function sessionIdWrite(head: Head): Write {
+  const named = head.displayName === undefined || head.displayName.trim() === '';
+  return {
+    key: keys.sessionIdKey(head.uid),
+    value: head.id,
+    ...(named ? {} : { text: { scope: nameScope(head), body: head.displayName ?? '' } }),
+  };
+}
+
+/** The names of all sessions of a user in an app are searched together. */
+export const nameScope = (owner: Owner): string => canonicalJson([owner.app, owner.userId, 'names']);
 
 /** The next revision of a head. Time never runs backwards within a session. */
 export function touched(head: Head, now: number): Head {

@@ -1,13 +1,10 @@
-import { matchesFilter } from '../../model/filter.ts';
 import { checkId, newId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
-import type { Page } from '../../model/page.ts';
 import type { Session } from '../../model/session.ts';
 import { mergeState, splitState } from '../../model/state.ts';
 import type { Write } from '../../store/types.ts';
-import { sessionNotFound } from '../shared/errors.ts';
 import { checkExpireTime, checkLabels } from '../shared/rules.ts';
-import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
+import type { Guard, NewSession, Owner, SessionChange, SessionRef } from '../types.ts';
 import { insertSession, newHead } from './insert-session.ts';
 import * as keys from './keys.ts';
 import {
@@ -17,18 +14,16 @@ import {
   edited,
   type Head,
   headWrites,
-  isExpired,
   type Local,
   parseHead,
   readHead,
   refOf,
+  sessionIdWrite,
   toSession,
   tryHead,
 } from './session-record.ts';
 import { parseState, sharedStateWrites, stateText } from './state-record.ts';
 
-/** Most sessions that one call of `list` reads. Under a filter that few match, a page ends early with a cursor. */
-const scanLimit = 2000;
 /** Most parts of a session that are counted. */
 const mostCounted = 1000;
 
@@ -105,7 +100,11 @@ export async function updateSession(
       };
       return {
         result: head,
-        writes: [...headWrites(before, head), ...replacedState(head, change.state, userState, appState)],
+        writes: [
+          ...headWrites(before, head),
+          ...(head.displayName === before.displayName ? [] : [sessionIdWrite(head)]),
+          ...replacedState(head, change.state, userState, appState),
+        ],
       };
     },
   );
@@ -140,47 +139,4 @@ export async function deleteSession(local: Local, ref: SessionRef, guard: Guard 
     checkRevision(head, guard);
     return { result: undefined, writes: deleteWrites(head, now) };
   });
-}
-
-/**
- * Sessions of a user, or of the whole app, without their state. A list by createTime is steady while others
- * write; in a list by updateTime a session that is written to moves to its new place.
- */
-export async function listSessions(local: Local, query: SessionQuery): Promise<Page<Session>> {
-  const { store } = local;
-  const [field, direction] = (query.orderBy ?? 'updateTime desc').split(' ') as [keys.Clock, 'asc' | 'desc'];
-  const { userId, app } = query;
-  const prefix = userId === undefined ? keys.appList(app, field) : keys.userList({ app, userId }, field);
-  const reverse = direction === 'desc';
-  const items: Session[] = [];
-  let cursor = query.cursor;
-  let scanned = 0;
-  while (scanned < scanLimit) {
-    // One more than is wanted tells whether there is another page.
-    const limit = query.filter === undefined ? query.pageSize - items.length + 1 : 100;
-    const from =
-      cursor === undefined ? {} : reverse ? { before: prefix + cursor } : { after: prefix + cursor };
-    const rows = await store.range({ prefix, ...from, limit, reverse });
-    const refs = rows.map((row) => refOfListKey(app, userId, row.key.slice(prefix.length)));
-    const heads = await store.get(refs.map(keys.headKey));
-    for (const [i, row] of rows.entries()) {
-      if (items.length === query.pageSize) return { items, cursor };
-      cursor = row.key.slice(prefix.length);
-      scanned += 1;
-      const head = heads[i] === undefined ? undefined : tryHead(heads[i]);
-      if (head === undefined || isExpired(head, local.now())) continue;
-      const session = toSession(head);
-      if (matchesFilter(session, query.filter ?? [])) items.push(session);
-    }
-    if (rows.length < limit) return { items };
-  }
-  return { items, cursor };
-}
-
-function refOfListKey(app: string, userId: string | undefined, rest: string): SessionRef {
-  const parts = keys.partsOf(rest);
-  const sessionId = parts.at(-1);
-  const owner = userId ?? parts[1];
-  if (sessionId === undefined || owner === undefined) throw sessionNotFound();
-  return { app, userId: owner, sessionId };
 }

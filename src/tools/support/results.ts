@@ -81,6 +81,15 @@ export interface Shown<T> {
   truncated?: boolean | undefined;
 }
 
+/** The page tokens of one list: they open no other, and not for another caller. */
+export function pageTokens(ctx: ToolContext, tool: string, query: JsonObject) {
+  const binding = canonicalJson([ctx.principal.userId, ctx.backend.name, ctx.owner, tool, query]);
+  return {
+    open: (token: string) => openPageToken(ctx.secret, binding, token),
+    seal: (cursor: string) => sealPageToken(ctx.secret, binding, cursor),
+  };
+}
+
 /**
  * One page for a caller: opens its token, cuts long values, ends the page where the budget for an answer
  * does, and seals the way to the next.
@@ -93,8 +102,8 @@ export async function showPage<T>(
   how = 'shown whole by its get tool',
 ): Promise<Shown<T>> {
   const { pageSize, pageToken, ...query } = args;
-  const binding = canonicalJson([ctx.principal.userId, ctx.backend.name, ctx.owner, tool, query]);
-  const cursor = pageToken === undefined ? undefined : openPageToken(ctx.secret, binding, pageToken);
+  const tokens = pageTokens(ctx, tool, query);
+  const cursor = pageToken === undefined ? undefined : tokens.open(pageToken);
   const full = args.view === 'full';
   const cut = (page: Page<T>) =>
     page.items.map((item) => fitTo(item, full ? Number.POSITIVE_INFINITY : itemBytes, how));
@@ -111,7 +120,7 @@ export async function showPage<T>(
   }
   return {
     items: shown.map((s) => s.value),
-    nextPageToken: page.cursor === undefined ? undefined : sealPageToken(ctx.secret, binding, page.cursor),
+    nextPageToken: page.cursor === undefined ? undefined : tokens.seal(page.cursor),
     truncated: shown.some((s) => s.truncated) || undefined,
   };
 }
