@@ -20,9 +20,8 @@ import {
   readHead,
   refOf,
   storedHead,
-  toSession,
 } from './session-record.ts';
-import { readWhole } from './sessions.ts';
+import { asChanged } from './sessions.ts';
 
 /** What one update copies, in entries and in characters. Artifacts are large, so they go one by one. */
 const slice = 200;
@@ -99,7 +98,7 @@ async function forkOnce(local: Local, ref: SessionRef, options: ForkOptions): Pr
       next: end,
       ...(upTo === undefined ? { invocationId: source.invocationId } : {}),
     };
-    if (await publish(copy, head, own)) return (await readWhole(local, head)) ?? toSession(head);
+    if (await publish(copy, head, own)) return asChanged(local, head);
   } catch (error) {
     await discard(copy);
     throw error;

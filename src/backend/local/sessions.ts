@@ -37,7 +37,7 @@ export async function createSession(local: Local, owner: Owner, input: NewSessio
   const head: Head = { ...newHead({ ...owner, sessionId }, input, now), parent };
   const state = input.state ?? {};
   await insertSession(local, head, state);
-  return (await readWhole(local, head)) ?? toSession(head, state);
+  return asChanged(local, head, state);
 }
 
 /** Notes in a session that it has parts, so that all others need not be asked for theirs. */
@@ -58,7 +58,7 @@ async function countOpenParts(local: Local, head: Head): Promise<number | undefi
 }
 
 /** A session with its whole state, both read at one moment. Undefined when the id names a new session by now. */
-export async function readWhole(local: Local, seen: Head): Promise<Session | undefined> {
+async function readWhole(local: Local, seen: Head): Promise<Session | undefined> {
   const [value, session, user, app] = await local.store.get([
     keys.headKey(refOf(seen)),
     keys.stateKey(seen.uid),
@@ -69,6 +69,16 @@ export async function readWhole(local: Local, seen: Head): Promise<Session | und
   if (head.uid !== seen.uid) return undefined;
   const state = mergeState({ session: parseState(session), user: parseState(user), app: parseState(app) });
   return { ...toSession(head, state), openParts: await countOpenParts(local, head) };
+}
+
+/**
+ * The answer to a change: the session as the change left it. Its whole state is read after it, and may be newer; the
+ * revision is never newer than what the caller knows, so that a write that is guarded by it overlooks nothing.
+ */
+export async function asChanged(local: Local, head: Head, state?: JsonObject): Promise<Session> {
+  const whole = await readWhole(local, head);
+  if (whole === undefined) return toSession(head, state);
+  return { ...toSession(head, whole.state), openParts: whole.openParts };
 }
 
 export async function getSession(local: Local, ref: SessionRef): Promise<Session> {
@@ -108,7 +118,7 @@ export async function updateSession(
       };
     },
   );
-  return (await readWhole(local, after)) ?? toSession(after);
+  return asChanged(local, after);
 }
 
 // A replaced state is also a base: a fork to an earlier event replays deltas from the base before that event.

@@ -13,8 +13,8 @@ import { buildingSwept, insertSession, newHead } from './insert-session.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxArtifactBytes } from './limits.ts';
 import { dropSlices } from './maintenance.ts';
-import { type Head, type Local, readHead, toSession } from './session-record.ts';
-import { readWhole } from './sessions.ts';
+import { type Head, type Local, readHead } from './session-record.ts';
+import { asChanged } from './sessions.ts';
 
 /** How long a stage without progress is kept before its process counts as dead. */
 const silentMs = 60 * 60 * 1000;
@@ -96,7 +96,7 @@ export async function stageSession(
       await flush();
       const whole: Head = { ...head, revision: 1 };
       await insertSession(local, whole, state, { journal, ...basesOf(whole, state, setByEvents) });
-      return (await readWhole(local, whole)) ?? toSession(whole);
+      return asChanged(local, whole);
     },
     async discard() {
       batch = [];
