@@ -4,7 +4,7 @@ import { expect, onTestFinished } from 'vitest';
 import type { Store } from '../../src/store/types.ts';
 
 /** Starts a script of fixtures/ in a process of its own, which does not outlive the test. */
-function start(script: string, ...args: string[]): ChildProcess {
+export function start(script: string, ...args: string[]): ChildProcess {
   const file = fileURLToPath(new URL(`fixtures/${script}`, import.meta.url));
   const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   onTestFinished(() => {
