@@ -235,6 +235,8 @@ export interface RunInput {
   invocationId: string;
   /** Of the whole request. A backend with `runMarks` notes it with the run. */
   digest?: string | undefined;
+  /** The principal that asks; noted with the message where the backend keeps events itself. */
+  writtenBy?: string | undefined;
   /** Which of the app's agents is asked; absent: its first, or its only one. */
   agent?: string | undefined;
   /** Agent Engine: which streaming class method to call. */
@@ -417,7 +419,11 @@ export interface Backend {
     /** Calls without an answer, oldest first. */
     list?(ref: SessionRef): Promise<ToolCall[]>;
     /** Answers calls in one event. NOT_FOUND names a call that is not outstanding. */
-    submit?(ref: SessionRef, outputs: readonly ToolOutput[]): Promise<Appended>;
+    submit?(
+      ref: SessionRef,
+      outputs: readonly ToolOutput[],
+      options?: { writtenBy?: string | undefined },
+    ): Promise<Appended>;
   };
   artifacts?: {
     /** The latest version of each artifact of the session, and of the user's `user:` ones; by name. */

@@ -1,4 +1,4 @@
-import { bare, oneOf, setting, someOf, whole } from '../config/setting.ts';
+import { bare, oneOf, setting, someOf, texts, whole } from '../config/setting.ts';
 import { type AccessScope, accessScopes } from '../model/principal.ts';
 import { type Command, defineCommand, StartFailure } from './command.ts';
 import { type HostName, hostNames } from './host-names.ts';
@@ -140,10 +140,17 @@ export const commands: readonly Command[] = [
         otherwise: ['sessions:read', 'sessions:write'],
         help: 'what the token allows: sessions:read, sessions:write, sessions:admin',
       }),
+      agents: setting<readonly string[] | undefined>({
+        flag: 'agents',
+        value: 'NAME[,NAME]',
+        kind: texts,
+        otherwise: undefined,
+        help: 'authors as which the token may write and take turns; default: any',
+      }),
     },
     async run({ config, operands, values, io }) {
       const { addToken } = await import('../server/auth/add-token.ts');
-      const entry = { user: config.user, scopes: values.scopes };
+      const entry = { user: config.user, scopes: values.scopes, agents: values.agents };
       io.print(`${await addToken(operands[0] ?? '', entry)}\n`);
       return 0;
     },

@@ -112,6 +112,7 @@ export const eventSchema = z.object({
   ...metadataSchema.shape,
   hidden: z.boolean().optional(),
   hideReason: z.string().optional(),
+  writtenBy: z.string().optional().describe('the principal whose call stored it'),
   feedback: z.array(jsonObject).optional(),
 });
 export type Event = z.infer<typeof eventSchema>;
@@ -124,6 +125,8 @@ export interface NewEvent extends EventMetadata {
   timestamp?: string | undefined;
   content?: Content | undefined;
   actions?: EventActions | undefined;
+  /** The principal whose call stores it. No caller can give it. */
+  writtenBy?: string | undefined;
 }
 
 /** The visible text of an event: its text parts joined, without thoughts. */

@@ -7,4 +7,8 @@ export interface Principal {
   scopes: readonly AccessScope[];
   /** May act for other users by naming them. */
   admin: boolean;
+  /** The authors as which it may write; absent: any. */
+  agents?: readonly string[] | undefined;
+  /** What its events say of who wrote them. Absent where there is one caller only, the operator on stdio. */
+  name?: string | undefined;
 }

@@ -10,6 +10,7 @@ import type { ListedTool } from './index.ts';
 import { type AppStateWriters, checkAppState } from './support/app-state.ts';
 import type { ResourceLink, Tool, ToolContext } from './support/define.ts';
 import { checkNeeds, chooseBackend } from './support/routing.ts';
+import { checkSpeaker } from './support/speaker.ts';
 
 /** What all calls of a server share. */
 export interface CallEnvironment {
@@ -59,6 +60,7 @@ export async function runCall<Q>(
 ): Promise<CallOutcome<Q>> {
   const args = parseArgs(input, raw);
   checkAppState(args, caller.principal, environment.appStateWriters);
+  checkSpeaker(tool.speaksAs?.(args), caller.principal);
   const context = contextOf(environment, tool, args, caller);
   const ms = tool.waits === true ? Number.POSITIVE_INFINITY : callMsOf(environment);
   return withDeadline({ ms, signal: caller.signal }, async () => {

@@ -23,7 +23,7 @@ it('the example of docs/configuration.md is a file that the server takes, with e
   };
   expect(readConfig(['--config', 'example.json'], machine, commands)).toMatchObject({
     kind: 'run',
-    config: { user: 'ann', agents: { helper: { kind: 'chat' } } },
+    config: { user: 'ann', agents: { helper: [{ kind: 'chat' }] } },
   });
   const keys = groupsOf(commands).flatMap(({ settings }) =>
     Object.values(settings).flatMap(({ key }) => key ?? []),

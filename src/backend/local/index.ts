@@ -124,7 +124,7 @@ export function openLocal(config: LocalConfig): Backend {
     turns: { take: openTurnLines(local) },
     toolCalls: {
       list: (ref) => listToolCalls(local, ref),
-      submit: (ref, outputs) => submitToolOutputs(local, ref, outputs),
+      submit: (ref, outputs, options) => submitToolOutputs(local, ref, outputs, options),
     },
     artifacts: {
       list: (ref, query) => listArtifacts(local, ref, query),

@@ -43,6 +43,7 @@ export async function* runAgent(
       author: 'user',
       invocationId,
       content: given,
+      writtenBy: input.writtenBy,
       ...(stateDelta === undefined ? {} : { actions: { stateDelta } }),
     });
   let agent = await agents.open(ref.app, input.agent);

@@ -36,6 +36,7 @@ export async function submitToolOutputs(
   local: Local,
   ref: SessionRef,
   outputs: readonly ToolOutput[],
+  { writtenBy }: { writtenBy?: string | undefined } = {},
 ): Promise<Appended> {
   const { uid } = await readHead(local, ref);
   // Looked up one by one: a list of open calls may end before these.
@@ -47,5 +48,5 @@ export async function submitToolOutputs(
     outputs,
   );
   // Others may have answered since the calls were looked at.
-  return appendEvent(local, ref, { author: 'user', ...answer }, {}, { answersOpenCalls: true });
+  return appendEvent(local, ref, { author: 'user', writtenBy, ...answer }, {}, { answersOpenCalls: true });
 }

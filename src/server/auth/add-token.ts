@@ -11,13 +11,14 @@ import { parseTokens, tokenEntry } from './tokens.ts';
  */
 export async function addToken(
   file: string,
-  entry: { user: string; scopes: readonly AccessScope[] },
+  entry: { user: string; scopes: readonly AccessScope[]; agents?: readonly string[] | undefined },
 ): Promise<string> {
   const token = randomBytes(32).toString('base64url');
   const before = await contentOf(file);
   if (before.trim() !== '') parseTokens(before);
   const entries: unknown[] = before.trim() === '' ? [] : (JSON.parse(before) as unknown[]);
-  entries.push({ ...tokenEntry(token, entry.user), scopes: entry.scopes });
+  const { user, scopes, agents } = entry;
+  entries.push({ ...tokenEntry(token, user), scopes, ...(agents === undefined ? {} : { agents }) });
   const text = `[\n${entries.map((item) => `  ${JSON.stringify(item)}`).join(',\n')}\n]\n`;
   // Renaming replaces the file as a whole, so that a server that reads it meanwhile never finds half of it.
   const aside = `${file}.${randomBytes(6).toString('hex')}.new`;

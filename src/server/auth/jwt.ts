@@ -70,10 +70,18 @@ function callerOf(claims: JWTPayload, userClaim: string): Caller | undefined {
   const userId = claims[userClaim];
   if (typeof userId !== 'string') return undefined;
   try {
-    return { principal: principalOf(checkId('user', userId), scopesOf(claims)) };
+    return {
+      principal: principalOf(checkId('user', userId), scopesOf(claims), { agents: agentsOf(claims) }),
+    };
   } catch {
     return undefined;
   }
+}
+
+/** The claim `agents`: the authors as which the token may write. One that is no list of texts allows none. */
+function agentsOf({ agents }: JWTPayload): string[] | undefined {
+  if (agents === undefined) return undefined;
+  return Array.isArray(agents) ? agents.filter((name) => typeof name === 'string') : [];
 }
 
 /** The scopes of a token: `scope` of RFC 9068, one text; or `scp` of some issuers, a text or a list. */

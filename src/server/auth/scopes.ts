@@ -8,7 +8,12 @@ const implied: Record<AccessScope, readonly AccessScope[]> = {
 };
 
 /** A principal with the given scopes. Words that are not scopes of this server are ignored. */
-export function principalOf(userId: string, words: readonly string[]): Principal {
+export function principalOf(
+  userId: string,
+  words: readonly string[],
+  { name = userId, agents }: Pick<Principal, 'name' | 'agents'> = {},
+): Principal {
   const scopes = new Set(accessScopes.filter((s) => words.includes(s)).flatMap((s) => implied[s]));
-  return { userId, scopes: [...scopes], admin: scopes.has('sessions:admin') };
+  const admin = scopes.has('sessions:admin');
+  return { userId, scopes: [...scopes], admin, name, ...(agents === undefined ? {} : { agents }) };
 }

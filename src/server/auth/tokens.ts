@@ -16,6 +16,10 @@ const fileSchema = z.array(
     sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lowercase hex digits'),
     user: z.string(),
     scopes: z.array(z.enum(accessScopes)).min(1),
+    /** The authors as which the token may write and take turns; absent: any. */
+    agents: z.array(z.string().min(1)).min(1).optional(),
+    /** What events say of who wrote them; absent: the user. */
+    name: z.string().min(1).max(100).optional(),
     /** RFC 3339; from then on the token is refused. */
     expires: z.iso.datetime({ offset: true }).optional(),
     /** For people: whose token it is, and why. */
@@ -163,9 +167,9 @@ export function parseTokens(text: string): Entry[] {
       hint,
     );
   }
-  const entries = parsed.data.map(({ sha256, user, scopes, expires }) => ({
+  const entries = parsed.data.map(({ sha256, user, scopes, agents, name, expires }) => ({
     hash: Buffer.from(sha256, 'hex'),
-    principal: principalOf(checkId('user', user), scopes),
+    principal: principalOf(checkId('user', user), scopes, { agents, name }),
     expires: expires === undefined ? Number.POSITIVE_INFINITY : Date.parse(expires),
   }));
   if (new Set(parsed.data.map((entry) => entry.sha256)).size < entries.length)

@@ -6,6 +6,7 @@ import { maxNoteLength, withNote } from '../../model/turn.ts';
 import { expectedRevision, idText, sessionId, state } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { appendedResult, showAppended } from '../support/results.ts';
+import { asNamed } from '../support/speaker.ts';
 
 export const appendEvent = defineTool({
   name: 'append_event',
@@ -16,6 +17,7 @@ export const appendEvent = defineTool({
   needs: ['events.append'],
   instead: 'To give the agent there a message, use query.',
   reach: 'user',
+  speaksAs: asNamed('author'),
   input: {
     sessionId,
     author: idText().default('user').describe('"user" or the name of the agent that speaks'),
@@ -73,6 +75,7 @@ export const appendEvent = defineTool({
         ...metadata,
         ...(handOver?.note === undefined ? {} : withNote(handOver.note, metadata.customMetadata)),
         id: args.eventId,
+        writtenBy: ctx.principal.name,
         author: args.author,
         invocationId: args.invocationId,
         content,

@@ -10,6 +10,7 @@ import { runNotFound } from '../../run/manager.ts';
 import type { RunView, StartedRun } from '../../run/types.ts';
 import { sessionId, state } from '../support/args.ts';
 import { defineTool, refOf, type ToolContext } from '../support/define.ts';
+import { asUser } from '../support/speaker.ts';
 
 /** How often a caller is told that a silent run continues: below the 60 s after which clients give up. */
 const aliveMs = 10_000;
@@ -71,6 +72,7 @@ export const query = defineTool({
   toolset: 'query',
   needs: ['query.stream'],
   reach: 'user',
+  speaksAs: asUser,
   waits: true,
   input: {
     ...runInput,
@@ -161,7 +163,8 @@ async function begin(args: RunArgs, ctx: ToolContext): Promise<StartedRun> {
     throw invalidArgument(`${fault}.`, 'Give parts, each with exactly one kind of data.');
   const parts = text === undefined ? content?.parts : [{ text }];
   const message: Content | undefined = parts && { role: content?.role ?? 'user', parts };
-  const request = { message, stateDelta, invocationId, agent, classMethod, input };
+  const writtenBy = ctx.principal.name;
+  const request = { message, stateDelta, invocationId, agent, writtenBy, classMethod, input };
   if (args.sessionId !== undefined)
     return ctx.runs.start(ctx.backend, refOf(ctx, { sessionId: args.sessionId }), request);
   if (message === undefined)

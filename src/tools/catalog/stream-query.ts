@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { defineTool } from '../support/define.ts';
+import { asUser } from '../support/speaker.ts';
 import { runAgent, runHints, runInput, runOutput } from './query.ts';
 
 export const streamQuery = defineTool({
@@ -9,6 +10,7 @@ export const streamQuery = defineTool({
   toolset: 'query',
   needs: ['query.stream'],
   reach: 'user',
+  speaksAs: asUser,
   waits: true,
   input: {
     ...runInput,

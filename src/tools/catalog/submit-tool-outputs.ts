@@ -4,6 +4,7 @@ import { invalidArgument } from '../../errors.ts';
 import { idText, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { appendedResult, showAppended } from '../support/results.ts';
+import { asUser } from '../support/speaker.ts';
 
 export const submitToolOutputs = defineTool({
   name: 'submit_tool_outputs',
@@ -13,6 +14,7 @@ export const submitToolOutputs = defineTool({
   toolset: 'tool-calls',
   needs: ['toolCalls.submit'],
   reach: 'user',
+  speaksAs: asUser,
   input: {
     sessionId,
     outputs: z
@@ -36,7 +38,7 @@ export const submitToolOutputs = defineTool({
         'Each entry of outputs must have exactly one of output and error.',
         'Give output for a result, error for a failure.',
       );
-    const appended = await submit(refOf(ctx, args), args.outputs);
+    const appended = await submit(refOf(ctx, args), args.outputs, { writtenBy: ctx.principal.name });
     // The ids are those that the caller gave.
     return showAppended(appended, appended.event.content);
   },

@@ -7,6 +7,7 @@ import { turnSchema } from '../../model/turn.ts';
 import { idText, sessionId } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
 import { eventBrief, pageResult, sessionBrief } from '../support/results.ts';
+import { asNamed } from '../support/speaker.ts';
 
 /** How often the caller is told that the wait continues: below the 60 s after which clients give up. */
 const aliveMs = 10_000;
@@ -25,6 +26,7 @@ export const takeTurn = defineTool({
   needs: ['turns.take'],
   instead: 'To wait for what other agents say there, use wait_for_events.',
   reach: 'user',
+  speaksAs: asNamed('agent'),
   waits: true,
   input: {
     agent: idText().describe('Agent that you are'),

@@ -78,6 +78,8 @@ export interface Tool {
    * backend where there are several; `server` nothing at all.
    */
   reach: 'user' | 'backend' | 'server';
+  /** As whom a call writes or acts: a principal may be bound to certain agents. */
+  speaksAs?: (args: JsonObject) => string;
   /** The tool waits as long as its arguments or the work demand: the time limit of a call does not apply. */
   waits?: true;
   input: z.ZodRawShape;

@@ -19,6 +19,7 @@ export const eventResult = z.object({
   content: z.record(z.string(), z.unknown()).optional(),
   actions: z.record(z.string(), z.unknown()).optional(),
   hidden: z.boolean().optional(),
+  writtenBy: z.string().optional(),
 });
 
 /** The same in short, for tools where an event is not the main result. */

@@ -18,7 +18,7 @@ describe('static tokens', () => {
       quiet,
     );
     expect(await check(tokenOf('reader'))).toEqual({
-      principal: { userId: 'reader', scopes: ['sessions:read'], admin: false },
+      principal: { userId: 'reader', scopes: ['sessions:read'], admin: false, name: 'reader' },
     });
     expect((await check(tokenOf('writer')))?.principal.scopes).toEqual(['sessions:read', 'sessions:write']);
     expect((await check(tokenOf('boss')))?.principal).toMatchObject({ admin: true });
