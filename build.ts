@@ -4,7 +4,7 @@
  *   npm run build -- page         only the session page, which a server run from its sources serves too
  */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -68,10 +68,16 @@ export async function buildPage(file: string): Promise<void> {
   writeFileSync(file, html);
 }
 
+/** Puts the skills beside the server that serves them. */
+export function copySkills(outdir: string): void {
+  cpSync('skills', `${outdir}/skills`, { recursive: true });
+}
+
 /** What is published: the launcher that hosts start, the server, and the subpaths with their types. */
 async function release(outdir: string): Promise<void> {
   await bundle({ main: 'src/main.ts', keyv: 'src/adapters/keyv.ts' }, outdir);
   await buildPage(`${outdir}/page.html`);
+  copySkills(outdir);
   const launcher = `${outdir}/launcher.cjs`;
   copyFileSync('src/launcher.cjs', launcher);
   chmodSync(launcher, 0o755);

@@ -3,6 +3,7 @@ import type { ServerDeps } from '../server/mcp/deps.ts';
 import { version } from '../version.ts';
 import { type Call, StartFailure, withBackends } from './command.ts';
 import { readPage } from './page-file.ts';
+import { skillsFolder } from './skills-folder.ts';
 
 interface RunningServer {
   /** Resolves when its client has gone, or it was closed. */
@@ -19,6 +20,8 @@ const graceMs = 700;
 export function serve({ config, io, log }: Call<unknown>, start: Start): Promise<number> {
   return withBackends({ config, log }, async ({ backends, runs, secret }) => {
     const { toolsets, readOnly, callMs, app: defaultApp, appStateWriters } = config;
+    const folder = skillsFolder();
+    const { openSkills } = await import('../server/mcp/skills.ts');
     const deps = {
       version,
       backends,
@@ -31,6 +34,7 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
       log,
       appStateWriters,
       page: readPage,
+      skills: folder === undefined ? undefined : await openSkills(folder, log),
     };
     const starting = startOf(start, deps, config.user);
     // Before it listens, so that a signal never meets a server that does not heed it.

@@ -3,6 +3,7 @@ import type { Principal } from '../../model/principal.ts';
 import type { CallEnvironment } from '../../tools/call.ts';
 import type { Toolset } from '../../tools/support/define.ts';
 import type { LoadPage } from './page.ts';
+import type { Skills } from './skills.ts';
 
 /** What all server objects of a process share. */
 export interface ServerDeps extends CallEnvironment {
@@ -10,6 +11,8 @@ export interface ServerDeps extends CallEnvironment {
   readOnly: boolean;
   /** Absent: no session page is served. */
   page?: LoadPage | undefined;
+  /** Absent: no skill is served. */
+  skills?: Skills | undefined;
   log: Log;
   /** Wraps every tool call, for limits, metrics and traces. */
   around?: Around | undefined;

@@ -125,6 +125,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
     registerResources(server, deps, principal);
     registerPrompts(server, deps, principal, names);
     if (deps.page !== undefined) registerPage(server, deps.page);
+    deps.skills?.attach(server);
     if (grows)
       growing.add(server, () => {
         // The SDK notifies the client of each tool that is registered after the connection.

@@ -97,6 +97,7 @@ await judge('the package holds what is needed, and no sources', () => {
     'CHANGELOG.md',
     'dist/main.js',
     'dist/launcher.cjs',
+    'dist/skills/agent-sessions/SKILL.md',
     'dist/types/adapters/keyv.d.ts',
   ];
   const missing = needed.filter((file) => !files.includes(file));
