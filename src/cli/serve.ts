@@ -34,7 +34,7 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
       log,
       appStateWriters,
       page: readPage,
-      skills: folder === undefined ? undefined : await openSkills(folder, log),
+      skills: folder === undefined ? undefined : openSkills(folder, log),
     };
     const starting = startOf(start, deps, config.user);
     // Before it listens, so that a signal never meets a server that does not heed it.

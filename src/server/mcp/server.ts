@@ -22,6 +22,7 @@ import { registerPrompts } from './prompts.ts';
 import { registerResources } from './resources.ts';
 import { toErrorResult, toResult } from './results.ts';
 import { published } from './schema.ts';
+import { skillsExtension } from './skills.ts';
 
 /** `only`: registers only this tool, for a single request that calls it. */
 export type BuildServer = (principal: Principal, only?: string) => McpServer;
@@ -76,7 +77,10 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
           tools: { listChanged: grows },
           prompts: { listChanged: false },
           resources: { subscribe: true, listChanged: false },
-          ...(deps.page === undefined ? {} : { extensions: pageExtension }),
+          extensions: {
+            ...(deps.page === undefined ? {} : pageExtension),
+            ...(deps.skills === undefined ? {} : skillsExtension),
+          },
         },
         instructions,
         cacheHints: {
