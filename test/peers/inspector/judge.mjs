@@ -1,101 +1,69 @@
 /**
- * The MCP Inspector on mcp.json as it stands in the checkout: its lint of every tool's schema, and calls in
- * both protocol eras. Prints a line for each and exits 1 when one is not as it should be.
+ * The MCP Inspector: its command line on mcp.json as it stands in the checkout and on a server over HTTP with a token,
+ * in both protocol eras; and its web page in Chromium.
  */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { promisify } from 'node:util';
+import { answerOf, emptyHome, expect, judge, openStand, root, visit } from '../stand.mjs';
+import { inspector, visitWebPage } from './web-page.mjs';
 
-const here = import.meta.dirname;
-const root = path.join(here, '..', '..', '..');
-const inspector = path.join(
-  here,
-  'node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js',
-);
-const home = mkdtempSync(path.join(tmpdir(), 'inspector-'));
-const env = {
-  PATH: process.env.PATH,
-  HOME: home,
-  MCP_INSPECTOR_SECRET_STORE: 'memory',
-  MCP_AUTO_OPEN_ENABLED: 'false',
+const stand = await openStand();
+const { env: home } = emptyHome(stand.scratch, 'inspector');
+const env = { ...home, MCP_INSPECTOR_SECRET_STORE: 'memory', MCP_AUTO_OPEN_ENABLED: 'false' };
+
+const servers = {
+  stdio: ['--config', 'mcp.json', '--server', 'agent-sessions'],
+  http: [stand.http.url, '--header', `Authorization: Bearer ${stand.http.token}`],
 };
 
-async function inspect(era, ...args) {
-  const base = [
-    '--cli',
-    '--config',
-    'mcp.json',
-    '--server',
-    'agent-sessions',
-    '--protocol-era',
-    era,
-    '--format',
-    'json',
-  ];
-  const { stdout } = await promisify(execFile)(process.execPath, [inspector, ...base, ...args], {
-    cwd: root,
-    env,
-    maxBuffer: 16 * 1024 * 1024,
-  });
-  const [, text = '{}'] = /^[^{]*(\{.*\})\s*$/s.exec(stdout) ?? [];
+/** Runs the command line and resolves to what it prints. */
+async function inspect(transport, era, ...args) {
+  const base = ['--cli', ...servers[transport], '--protocol-era', era, '--format', 'json'];
+  const options = { cwd: root, env, maxBuffer: 16 * 1024 * 1024 };
+  return (await promisify(execFile)(process.execPath, [inspector, ...base, ...args], options)).stdout;
+}
+
+async function result(transport, era, ...args) {
+  const [, text = '{}'] = /^[^{]*(\{.*\})\s*$/s.exec(await inspect(transport, era, ...args)) ?? [];
   const answer = JSON.parse(text);
   return answer.result ?? answer;
 }
 
-const call = async (era, tool, args) =>
-  (
-    await inspect(
-      era,
-      '--method',
-      'tools/call',
-      '--tool-name',
-      tool,
-      '--tool-args-json',
-      JSON.stringify(args),
-    )
-  ).structuredContent;
+const namesOf = async (transport, era, ...more) =>
+  (await result(transport, era, '--method', 'tools/list', ...more)).tools.map(({ name }) => name);
 
-let failed = false;
-async function judge(what, check) {
-  try {
-    if (!(await check())) throw new Error('not as it should be');
-    process.stdout.write(`ok   ${what}\n`);
-  } catch (error) {
-    failed = true;
-    process.stdout.write(`FAIL ${what}: ${error.stderr || error.message}\n`);
-  }
-}
+const caller = (transport, era) => async (tool, args) =>
+  answerOf(
+    await result(
+      ...[transport, era, '--method', 'tools/call', '--tool-name', tool],
+      ...['--tool-args-json', JSON.stringify(args)],
+    ),
+  );
 
 for (const era of ['modern', 'legacy']) {
-  const sessionId = `inspected-${era}`;
-  await judge(`${era}: every schema passes the lint`, async () => {
-    const { tools } = await inspect(era, '--method', 'tools/list', '--strict');
-    return tools.length > 25;
-  });
-  await judge(`${era}: a session is made and read`, async () => {
-    await call(era, 'create_session', { sessionId, state: { a: 1 } });
-    return (await call(era, 'get_session', { sessionId })).session.state.a === 1;
-  });
-  await judge(`${era}: an event is appended and listed`, async () => {
-    await call(era, 'append_event', { sessionId, text: 'hello' });
-    return (await call(era, 'list_events', { sessionId })).events.length === 1;
-  });
-  await judge(`${era}: the session is a resource`, async () => {
-    const { contents } = await inspect(
-      era,
-      '--method',
-      'resources/read',
-      '--uri',
-      `session://default/${sessionId}`,
-    );
-    return JSON.parse(contents[0].text).session.id === sessionId;
-  });
-  await judge(
-    `${era}: it is deleted when confirmed`,
-    async () => (await call(era, 'delete_session', { sessionId, confirm: true })).deleted,
+  const call = caller('stdio', era);
+  await judge(`${era} over stdio: lists and calls, and every schema passes the lint`, () =>
+    visit(() => namesOf('stdio', era, '--strict'), call),
   );
+  await judge(`${era} over http: lists and calls`, () =>
+    visit(() => namesOf('http', era), caller('http', era)),
+  );
+  await judge(`${era}: a session is a resource, and is deleted when confirmed`, async () => {
+    const sessionId = `inspected-${era}`;
+    await call('create_session', { sessionId, state: { a: 1 } });
+    const read = ['--method', 'resources/read', '--uri', `session://default/${sessionId}`];
+    const { contents } = await result('stdio', era, ...read);
+    expect(JSON.parse(contents[0].text).session.state.a === 1, 'the session is read');
+    expect((await call('delete_session', { sessionId, confirm: true })).deleted, 'the session is deleted');
+  });
+  await judge(`${era}: the skill is served and is what it says`, async () => {
+    const said = await inspect('stdio', era, '--method', 'skills/list', '--verify');
+    expect(said.includes('"outcome":"verified"') && said.includes('agent-sessions/SKILL.md'), said);
+  });
 }
-rmSync(home, { recursive: true });
-process.exitCode = failed ? 1 : 0;
+
+await judge('its web page in Chromium: connects over http with a token, lists, calls, shows the skill', () =>
+  visitWebPage({ env, ...stand.http }),
+);
+await stand.close();
+process.exit();
