@@ -2,10 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { configurationPage } from './docs/configuration.ts';
 import { bundleManifest, serverJson } from './docs/packaging.ts';
+import { readmePage } from './docs/readme.ts';
 import { toolsPage } from './docs/tools.ts';
 
 /** The pages and manifests that are made from the source, by their paths. Run it with `npm run docs`. */
 export const pages: Readonly<Record<string, () => string | Promise<string>>> = {
+  'README.md': readmePage,
   'docs/tools.md': toolsPage,
   'docs/configuration.md': configurationPage,
   'server.json': serverJson,
