@@ -28,6 +28,20 @@ export interface Calls {
   greet(): Promise<void>;
 }
 
+function standingOf(described: JsonObject | undefined): Standing | undefined {
+  if (described === undefined) return undefined;
+  const { userId, admin, defaultApp, backends } = described;
+  return {
+    userId: String(userId),
+    admin: admin === true,
+    defaultApp: String(defaultApp),
+    backends: (Array.isArray(backends) ? backends : []).map(({ name }) => String(name)),
+  };
+}
+
+/** Failures that every other call would meet too. */
+const standsInTheWay = ['UNAVAILABLE', 'UNAUTHENTICATED'];
+
 const [firstPauseMs, longestPauseMs] = [500, 5000];
 
 export function openCalls(bridge: Bridge): Calls {
@@ -37,17 +51,12 @@ export function openCalls(bridge: Bridge): Calls {
   let mending: Promise<void> | undefined;
 
   async function greet(): Promise<void> {
-    tools = await bridge.tools();
-    if (tools.has('describe_server')) {
-      const { userId, admin, defaultApp, backends } = await bridge.call('describe_server', {});
-      const names = (backends as { name: string }[]).map(({ name }) => name);
-      standing.value = {
-        userId: String(userId),
-        admin: admin === true,
-        defaultApp: String(defaultApp),
-        backends: names,
-      };
-    }
+    const described = bridge.call('describe_server', {}).catch((error: unknown) => {
+      // Servers may be set up without this tool.
+      if (error instanceof CallFailure && standsInTheWay.includes(error.code)) throw error;
+      return undefined;
+    });
+    [tools, standing.value] = await Promise.all([bridge.tools(), described.then(standingOf)]);
     connection.value = 'ok';
   }
 

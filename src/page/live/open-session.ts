@@ -13,6 +13,8 @@ const pageSize = 100;
 const waitSeconds = 20;
 /** Milliseconds between two looks at what wait_for_events does not tell: names, state, hidden events. */
 const lookMs = 4000;
+/** Milliseconds that what is seen first has to itself, before the rest is read. */
+const settleMs = 150;
 
 /** A session that is looked at: it follows what any process does to it, until it is closed. */
 export function openSession(calls: Calls, ref: Ref) {
@@ -58,7 +60,7 @@ export function openSession(calls: Calls, ref: Ref) {
     state.value = 'read';
     failure.value = undefined;
     // In a browser the server is near; a host may count or show every call.
-    if (calls.bridge.kind === 'browser') void window.loadAll().catch(() => {});
+    if (calls.bridge.kind === 'browser') setTimeout(() => void window.loadAll().catch(() => {}), settleMs);
   }
 
   /** Brings new events as they are appended, by whichever process. */

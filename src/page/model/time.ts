@@ -37,10 +37,14 @@ const steps: readonly [limitMs: number, unit: Intl.RelativeTimeFormatUnit, ms: n
   [Number.POSITIVE_INFINITY, 'year', 365 * 86_400_000],
 ];
 
+const relatives = new Map<string | undefined, Intl.RelativeTimeFormat>();
+
 /** `5 minutes ago`, and `now` for less than one. */
 export function ago(time: string, now: number, { locale }: TimeFormat): string {
   const ms = Math.max(0, now - Date.parse(time));
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' });
+  const relative =
+    relatives.get(locale) ?? new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' });
+  relatives.set(locale, relative);
   if (ms < 60_000) return relative.format(0, 'second');
   const [, unit, size] = steps.find(([limit]) => ms < limit) ?? (['', 'year', 1] as never);
   return relative.format(-Math.floor(ms / size), unit);

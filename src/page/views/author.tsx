@@ -8,8 +8,10 @@ function hueOf(name: string): number {
   return (hash * 137.508) % 360;
 }
 
+const signs = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
+
 const firstSign = (name: string): string => {
-  const [sign] = new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(plainName(name).trim());
+  const [sign] = signs.segment(plainName(name).trim());
   return sign?.segment.toUpperCase() ?? '?';
 };
 

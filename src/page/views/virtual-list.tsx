@@ -38,15 +38,20 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
   const [, rerender] = useReducer((n: number) => n + 1, 0);
   const box = useRef<HTMLDivElement>(null);
   const heights = useRef(new Map<string, number>()).current;
+  /** Counts the changes of heights. */
+  const measured = useRef(0);
   const anchor = useRef<Anchor | 'end' | undefined>(startsAtEnd ? 'end' : undefined);
   const active = useRef<string | undefined>(undefined);
   const focusNext = useRef(false);
   const sought = useRef<object | undefined>(undefined);
 
   const indexes = useMemo(() => new Map(items.map((item, index) => [keyOf(item), index])), [items]);
-  const tops = new Float64Array(items.length + 1);
-  for (const [index, item] of items.entries())
-    tops[index + 1] = (tops[index] ?? 0) + (heights.get(keyOf(item)) ?? estimate);
+  const tops = useMemo(() => {
+    const sums = new Float64Array(items.length + 1);
+    for (const [index, item] of items.entries())
+      sums[index + 1] = (sums[index] ?? 0) + (heights.get(keyOf(item)) ?? estimate);
+    return sums;
+  }, [items, measured.current]);
   const height = tops[items.length] ?? 0;
 
   if (target !== undefined && target !== sought.current && indexes.has(target.key)) {
@@ -82,12 +87,14 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
         let changed = false;
         for (const { target: row, borderBoxSize } of entries) {
           const key = (row as HTMLElement).dataset.key ?? '';
-          const measured = borderBoxSize[0]?.blockSize ?? 0;
-          if (measured === 0 || Math.abs((heights.get(key) ?? -1) - measured) < 0.5) continue;
-          heights.set(key, measured);
+          const pixels = borderBoxSize[0]?.blockSize ?? 0;
+          if (pixels === 0 || Math.abs((heights.get(key) ?? -1) - pixels) < 0.5) continue;
+          heights.set(key, pixels);
           changed = true;
         }
-        if (changed) rerender(undefined);
+        if (!changed) return;
+        measured.current += 1;
+        rerender(undefined);
       }),
     [],
   );

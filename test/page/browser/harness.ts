@@ -25,7 +25,7 @@ export function useBrowser(): () => Browser {
   };
 }
 
-function launch(): Promise<Browser> {
+export function launch(): Promise<Browser> {
   const executablePath = process.env.CHROMIUM ?? places.find((place) => existsSync(place));
   if (executablePath === undefined)
     throw new Error('There is no Chromium: install it (apt-get install chromium), or name it in CHROMIUM.');
