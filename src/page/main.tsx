@@ -72,7 +72,9 @@ function follow(page: PageState, { tool, args, result }: Occasion): void {
   if (tool === 'list_sessions') {
     page.list.show(result ?? {});
     page.list.choose({ app: scope.app, backend: scope.backend, filter: text('filter') ?? '' });
-  } else if (sessionId !== undefined) page.open({ sessionId, ...scope });
+  } else if (tool === 'search_events' && text('query') !== undefined)
+    page.list.choose({ words: text('query') ?? '' });
+  else if (sessionId !== undefined) page.open({ sessionId, ...scope });
 }
 
 function fitInto(

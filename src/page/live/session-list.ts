@@ -44,11 +44,10 @@ export function openSessionList(calls: Calls): SessionList {
   let round = 0;
 
   const read = (pageToken?: string) => {
-    const { app, backend, allUsers, words, filter } = choice.value;
+    const { app, backend, allUsers, filter } = choice.value;
     return calls.read<Page>('list_sessions', {
       ...scopeOf({ app, backend }),
       ...(allUsers ? { allUsers } : {}),
-      ...(words !== '' && calls.has('list_sessions', 'query') ? { query: words } : {}),
       ...(filter !== '' ? { filter } : {}),
       pageSize,
       ...(pageToken === undefined ? {} : { pageToken }),
@@ -93,6 +92,8 @@ export function openSessionList(calls: Calls): SessionList {
     refresh,
     choose(change) {
       choice.value = { ...choice.value, ...change };
+      // Words are looked for among what has been read.
+      if (Object.keys(change).every((name) => name === 'words')) return;
       round += 1;
       token = undefined;
       state.value = 'reading';

@@ -1,4 +1,4 @@
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import type { OpenSession } from '../live/open-session.ts';
 import { rowsOf } from '../model/rows.ts';
 import { Composer } from './composer.tsx';
@@ -18,6 +18,11 @@ export function Conversation({ opened }: { opened: OpenSession }) {
     const caller = rows.find(({ calls }) => calls.some(({ answer }) => answer?.eventId === target.key));
     return caller === undefined ? undefined : { key: caller.key };
   }, [target, rows]);
+  // What is looked for may be earlier than what has been read.
+  const isMissing = target !== undefined && at === undefined && !opened.complete.value;
+  useEffect(() => {
+    if (isMissing) void opened.loadAll().catch(() => {});
+  }, [isMissing]);
   const speech = opened.speech.value;
   if (rows.length === 0)
     return (

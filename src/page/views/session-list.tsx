@@ -9,6 +9,7 @@ import { AuthorName } from './author.tsx';
 import { Failure } from './failure.tsx';
 import { usePage } from './page-context.ts';
 import { titleOf } from './questions.ts';
+import { SearchHits } from './search-hits.tsx';
 
 /** The reader's sessions, the latest first, with ways to find one. */
 export function SessionListView() {
@@ -17,11 +18,12 @@ export function SessionListView() {
   const sessions = list.sessions.value;
   const current = page.opened.value?.ref;
   const words = list.choice.value.words;
-  // Where the server does not search, the page looks through what it has read.
-  const shown =
-    calls.has('list_sessions', 'query') && page.host === undefined
-      ? sessions
-      : sessions.filter((one) => matches(one, words));
+  const shown = words === '' ? sessions : sessions.filter((one) => matches(one, words));
+  // Names are looked for on the page, among more sessions than it shows unasked; what was said, by the server.
+  const looksOn = words !== '' && list.more.value && sessions.length < mostSearched;
+  useEffect(() => {
+    if (looksOn) void list.loadMore().catch(() => {});
+  }, [looksOn, sessions]);
   return (
     <nav aria-label="Sessions">
       <Search />
@@ -53,9 +55,13 @@ export function SessionListView() {
           More sessions
         </button>
       )}
+      {words !== '' && calls.has('search_events') && <SearchHits words={words} />}
     </nav>
   );
 }
+
+/** Sessions whose names are looked through. */
+const mostSearched = 1000;
 
 function matches({ id, displayName, labels, lastEvent }: Session, words: string): boolean {
   const text = [id, displayName, lastEvent?.text, ...Object.entries(labels ?? {}).flat()]
@@ -119,6 +125,9 @@ function Search() {
   const { app, backend, allUsers } = list.choice.value;
   const standing = calls.standing.value;
   const backends = standing?.backends ?? [];
+  // A host may have opened the page for a search.
+  const asked = list.choice.value.words;
+  useEffect(() => setWords(asked), [asked]);
   const later = (work: () => void) => {
     clearTimeout(timer.current);
     timer.current = setTimeout(work, typingMs);

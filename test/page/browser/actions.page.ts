@@ -132,6 +132,21 @@ describe('what a person can do', () => {
     expect(entries.map(({ kind }) => kind)).toEqual(['event', 'event', 'artifact', 'artifact']);
   });
 
+  it('finds what was said in any session, and goes there', async () => {
+    const { port } = product();
+    const sessionId = await newSession(port, { displayName: 'Long ago' });
+    for (let i = 0; i < 150; i += 1)
+      await call(port, 'append_event', { sessionId, text: i === 7 ? 'The quokka smiles.' : `Line ${i}.` });
+    const { page } = await visit(browser(), addressOf(port));
+    await page.getByLabel('Search sessions').fill('quokka');
+    const hits = page.getByRole('region', { name: 'What was said' });
+    await hits.getByRole('button', { name: 'The quokka smiles.' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Long ago' }).waitFor();
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.textContent))
+      .toContain('The quokka smiles.');
+  });
+
   it('finds a session by words, labels and app', async () => {
     const { port } = product();
     await newSession(port, { displayName: 'Needle in Oslo', labels: { env: 'dev' } });
