@@ -78,7 +78,7 @@ it('the proxies in docs/http.md pass on what clients need, and nothing else', ()
   const page = pageText('docs/http.md');
   const [caddy = ''] = textsOf(page, 'caddyfile');
   const [nginx = ''] = textsOf(page, 'nginx');
-  const paths = ['/mcp', '/.well-known/oauth-protected-resource'];
+  const paths = ['/mcp', '/ui', '/.well-known/oauth-protected-resource'];
   expect([...caddy.matchAll(/handle (\/\S+?)\* \{/g)].map(([, at]) => at)).toEqual(paths);
   expect([...nginx.matchAll(/location (\S+) \{/g)].map(([, at]) => at)).toEqual(paths);
   for (const text of [caddy, nginx]) expect(text.split('{').length).toBe(text.split('}').length);

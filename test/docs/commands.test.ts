@@ -17,6 +17,8 @@ import { pageNames, pageText, textsOf } from './markdown.ts';
 const elsewhere: readonly (readonly [RegExp, string])[] = [
   [/^npm install && npm (run demo|test)$/, '.ci/run'],
   [/^npm run (build|docs|bundle)\b/, '.ci/run and test/peers/hosts'],
+  [/^npm run demo -- /, 'test/page/browser/pictures.page.ts'],
+  [/^agent-sessions-mcp open\b/, 'test/cli/open.test.ts'],
   [/^npm pkg set /, 'test/packaging'],
   [/^npm version /, 'nothing: it publishes'],
   [/^node dist\/launcher\.cjs init$/, 'test/docs/readme.test.ts'],

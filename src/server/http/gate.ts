@@ -94,7 +94,7 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
   function admitOrigin(exchange: Exchange): boolean {
     const { req, res, path, headers } = exchange;
     const { origin } = req.headers;
-    const standing = guard.originOf(origin);
+    const standing = guard.originOf(origin, req.headers.host);
     if (standing === 'no') {
       refuse(exchange, 403, 'This Origin is not allowed.');
       return false;

@@ -15,10 +15,11 @@ export interface Guard {
   /** Whether the Host header names this server. Another name can come from a page that uses DNS rebinding. */
   isOurHost(host: string | undefined): boolean;
   /**
-   * What an Origin may do. `cors`: an allowed page, which may call and read answers. `same`: no Origin, or a page of this
-   * machine, which may call but gets no headers to read answers. `no`: every other page, also the origin `null`.
+   * What an Origin may do. `cors`: an allowed page, which may call and read answers. `same`: no Origin, this server's own
+   * page, or a page of this machine, which may call but gets no headers to read answers. `no`: every other page, also the
+   * origin `null`. The Host has been checked before.
    */
-  originOf(origin: string | undefined): 'cors' | 'same' | 'no';
+  originOf(origin: string | undefined, host: string | undefined): 'cors' | 'same' | 'no';
 }
 
 export function createGuard(settings: GuardSettings): Guard {
@@ -37,12 +38,13 @@ export function createGuard(settings: GuardSettings): Guard {
       if (url === null) return false;
       return anyHost || (local && isLoopback(url.hostname)) || hosts.has(url.host) || hosts.has(url.hostname);
     },
-    originOf(origin) {
+    originOf(origin, host) {
       if (origin === undefined) return 'same';
       if (origins.has(origin)) return 'cors';
       const url = URL.parse(origin);
-      const isPageHere = url !== null && /^https?:$/.test(url.protocol) && isLoopback(url.hostname);
-      return local && isPageHere ? 'same' : 'no';
+      if (url === null || !/^https?:$/.test(url.protocol)) return 'no';
+      const isOwnPage = url.host === host?.toLowerCase();
+      return isOwnPage || (local && isLoopback(url.hostname)) ? 'same' : 'no';
     },
   };
 }

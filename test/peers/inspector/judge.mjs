@@ -56,6 +56,13 @@ for (const era of ['modern', 'legacy']) {
     expect(JSON.parse(contents[0].text).session.state.a === 1, 'the session is read');
     expect((await call('delete_session', { sessionId, confirm: true })).deleted, 'the session is deleted');
   });
+  await judge(`${era}: tools that list and show have the session page as their app`, async () => {
+    for (const tool of ['list_sessions', 'get_session', 'list_events', 'search_events']) {
+      const asked = ['--method', 'tools/call', '--tool-name', tool, '--app-info'];
+      const { appInfo } = await result('stdio', era, ...asked);
+      expect(appInfo.hasApp && appInfo.resourceMimeType === 'text/html;profile=mcp-app', tool);
+    }
+  });
   await judge(`${era}: the skill is served and is what it says`, async () => {
     const said = await inspect('stdio', era, '--method', 'skills/list', '--verify');
     expect(said.includes('"outcome":"verified"') && said.includes('agent-sessions/SKILL.md'), said);

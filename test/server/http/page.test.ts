@@ -35,6 +35,22 @@ describe('the session page', () => {
     expect((await get({ headers: { host: 'evil.example' } })).status).toBe(403);
   });
 
+  it('may call its own server, by whatever name that is served', async () => {
+    const settings = { tokens: tokensFor({ ann: ['sessions:read'] }), host: '0.0.0.0' };
+    const open = await startProduct({ page: async () => html, settings });
+    const from = (origin: string) => {
+      const sent = toolCall('list_sessions');
+      return send(open.port, {
+        ...sent,
+        headers: { ...sent.headers, ...bearer('ann'), host: 'sessions.lan', origin },
+      });
+    };
+    expect((await from('https://sessions.lan')).status).toBe(200);
+    expect((await from('https://evil.example')).status).toBe(403);
+    expect((await from('null')).status).toBe(403);
+    await open.end();
+  });
+
   it('is the resource that tools name', async () => {
     const ask = async (method: string, params = {}) => {
       const sent = modernRequest(method, params);
