@@ -4,6 +4,7 @@
  * SDK. In the end the server is killed without warning, and everything is still there.
  *
  *   npm run demo
+ *   npm run demo -- FILE     keeps the store in this file, with the fork, to be looked at afterwards
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,14 +16,10 @@ import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
+const [kept] = process.argv.slice(2);
 const folder = mkdtempSync(path.join(tmpdir(), 'agent-sessions-demo-'));
-const server = [
-  path.join(here, '..', 'src', 'main.ts'),
-  '--store',
-  `sqlite:${path.join(folder, 'demo.db')}`,
-  '--user',
-  'demo',
-];
+const store = kept === undefined ? path.join(folder, 'demo.db') : path.resolve(kept);
+const server = [path.join(here, '..', 'src', 'main.ts'), '--store', `sqlite:${store}`, '--user', 'demo'];
 const tell = (who: string, text: string) => process.stdout.write(`${who.padEnd(8)} ${text}\n`);
 
 type Json = Record<string, unknown>;
@@ -53,7 +50,7 @@ async function connect() {
 }
 
 let a = await connect();
-tell('demo', `a server over ${path.join(folder, 'demo.db')}, process ${a.pid}`);
+tell('demo', `a server over ${store}, process ${a.pid}`);
 
 const { session } = (await a.call('create_session', {
   displayName: 'Weekend in Bergen',
@@ -132,9 +129,11 @@ tell(
   `finds ${events.length} events, state ${JSON.stringify(after.session.state)}, a packing list of ${artifact.text.length} bytes and ${sessions.sessions.length} sessions`,
 );
 if (events.length !== 6 || sessions.sessions.length !== 2) throw new Error('Something was lost.');
-const fork = sessions.sessions.find((s) => s.id !== sessionId);
-await a.call('delete_session', { sessionId: fork?.id });
-tell('agent A', 'deletes the fork');
+if (kept === undefined) {
+  const fork = sessions.sessions.find((s) => s.id !== sessionId);
+  await a.call('delete_session', { sessionId: fork?.id });
+  tell('agent A', 'deletes the fork');
+} else tell('demo', `keeps it: agent-sessions-mcp open --store sqlite:${store} --user demo`);
 await a.close();
 rmSync(folder, { recursive: true });
 tell('demo', 'nothing was lost. The end.');
