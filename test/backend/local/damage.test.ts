@@ -89,8 +89,8 @@ describe('a record that cannot be read', () => {
     await refused(backend.sessions.delete?.(ref));
     await damage(keys.headKey(ref), `{"uid":"${uid}","id":"s","app`);
     await backend.sessions.delete?.(ref);
-    await maintain({ store, now: () => clock });
-    expect(await store.range({ prefix: keys.insideOf(uid), limit: 10 })).toEqual([]);
+    // The backend's own maintenance may have begun already, and goes on in the background.
+    await expect.poll(() => store.range({ prefix: keys.insideOf(uid), limit: 10 })).toEqual([]);
     await make('s');
   });
 
@@ -134,7 +134,7 @@ describe('a record that cannot be read', () => {
     const left = async () =>
       (await store.range({ prefix: '', limit: 1000 }))
         .map((row) => row.key)
-        .filter((key) => !/^[lm][uc]\//.test(key));
+        .filter((key) => !/^[lm][uc]\/|^indexed$/.test(key));
     await expect.poll(left).toEqual([]);
     expect((await backend.apps.list?.({ pageSize: 10, userId: 'ada' }))?.items).toEqual([]);
   });
