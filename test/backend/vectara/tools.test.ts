@@ -106,15 +106,15 @@ describe('what the vendor’s server gets wrong', () => {
     const { catalogue } = await import('../../../src/tools/index.ts');
     const listed = catalogue({ backends: [backend], toolsets: undefined, readOnly: false, admin: true });
     const names = listed.flatMap(({ tool }) => [tool.name, ...Object.keys(tool.input)]);
-    expect(names.filter((name) => /key|secret|credential|password|auth/i.test(name))).toEqual([]);
+    expect(names.filter((name) => /key|secret|credential|password|auth(?!or)/i.test(name))).toEqual([]);
     expect(JSON.stringify(await call('describe_server'))).not.toMatch(/zut_/);
   });
 
   it('8: a turn may take longer than a request, and its text arrives while it grows', async () => {
-    const { call, fake } = await tools({}, { timeoutMs: 200 });
+    const { call, fake } = await tools({}, { timeoutMs: 1000 });
     fake.agents.set(app, () => [
       { say: 'One moment. ' },
-      { gate: new Promise((resolve) => setTimeout(resolve, 600)) },
+      { gate: new Promise((resolve) => setTimeout(resolve, 1500)) },
       { say: 'Here it is.' },
     ]);
     expect(await call('stream_query', { app, message: 'slowly' })).toMatchObject({
