@@ -2,6 +2,9 @@ import { createServer, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+import type { Backend } from '../../src/backend/types.ts';
+import { catalogue } from '../../src/tools/index.ts';
+import { toolsets } from '../../src/tools/support/define.ts';
 
 /** A request, and when it began and ended, by `performance.now()`. */
 export interface Seen {
@@ -54,4 +57,12 @@ export function tripsOf(requests: readonly Pick<Seen, 'begun' | 'ended'>[]): num
 export function costsIn(page: string): string[][] {
   const [, section = ''] = page.split('## What each tool costs');
   return [...section.matchAll(/^\| ([^|]+) \| ([^|]+) \| (\d+) \|$/gm)].map(([, ...cells]) => cells);
+}
+
+/** The tools that a backend has and no row of its table names. describe_server is about the server itself. */
+export function toolsWithoutCosts(backend: Backend, rows: readonly string[]): string[] {
+  const named = new Set(['describe_server', ...rows.flatMap((row) => row.split(/[ ,]+/))]);
+  return catalogue({ backends: [backend], toolsets, readOnly: false, admin: true })
+    .map(({ tool }) => tool.name)
+    .filter((name) => !named.has(name));
 }

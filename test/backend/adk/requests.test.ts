@@ -4,7 +4,7 @@ import { openAdk } from '../../../src/backend/adk/index.ts';
 import { type Backend, required, type SessionRef } from '../../../src/backend/types.ts';
 import { python } from '../../fake/adk/python.ts';
 import { type FakeAdk, startFake } from '../../fake/adk/server.ts';
-import { costsIn, slowProxy, tripsOf } from '../round-trips.ts';
+import { costsIn, slowProxy, toolsWithoutCosts, tripsOf } from '../round-trips.ts';
 
 /**
  * The cost of each verb on the network, on a server in Python, which has all verbs. A new backend asks once for the
@@ -147,6 +147,12 @@ it('docs/protocols/adk.md shows this table', () => {
   expect(costsIn(page)).toEqual(
     Object.entries(costs).map(([name, cost]) => [name, cost.requests.join(', '), String(cost.roundTrips)]),
   );
+});
+
+it('every tool of this backend has a row', async () => {
+  const backend = await openAdk({ baseUrl: 'http://127.0.0.1:9', dialect: 'python' });
+  onTestFinished(() => backend.close());
+  expect(toolsWithoutCosts(backend, Object.keys(costs))).toEqual([]);
 });
 
 it.each(Object.entries(costs))('%s', async (_name, { requests, roundTrips, before, call }) => {

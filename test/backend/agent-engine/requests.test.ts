@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { SessionRef } from '../../../src/backend/types.ts';
-import { costsIn, tripsOf } from '../round-trips.ts';
+import { costsIn, toolsWithoutCosts, tripsOf } from '../round-trips.ts';
 import { open, said, type Whole, type World, world } from './setup.ts';
 
 /**
@@ -185,6 +185,11 @@ it('docs/protocols/agent-engine.md shows this table', () => {
   expect(costsIn(page)).toEqual(
     Object.entries(costs).map(([name, cost]) => [name, cost.requests.join(', '), String(cost.roundTrips)]),
   );
+});
+
+it('every tool of this backend has a row', async () => {
+  const { backend } = await world();
+  expect(toolsWithoutCosts(backend, Object.keys(costs))).toEqual([]);
 });
 
 it.each(Object.entries(costs))('%s', async (_name, { requests, roundTrips, call }) => {

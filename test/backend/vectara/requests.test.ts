@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
 import type { SessionRef } from '../../../src/backend/types.ts';
 import { said } from '../../fake/vectara/interact.ts';
-import { costsIn, slowProxy, tripsOf } from '../round-trips.ts';
+import { addArtifact } from '../../fake/vectara/store.ts';
+import { costsIn, slowProxy, toolsWithoutCosts, tripsOf } from '../round-trips.ts';
 import { open, type Whole, type World, world } from './setup.ts';
 
 /** The cost of each verb on the network: its requests, and the number of round trips. */
@@ -107,10 +108,32 @@ const costs: Record<string, Cost> = {
     before: toolCall,
     call: (b, ref) => b.toolCalls.list(ref),
   },
+  submit_tool_outputs: {
+    requests: [
+      'GET sessions/KEY',
+      'GET sessions/KEY/events/ID',
+      'GET sessions/KEY/outstanding_client_tool_calls',
+      'POST sessions/KEY/events',
+    ],
+    roundTrips: 3,
+    before: toolCall,
+    async call(b, ref) {
+      const [open] = await b.toolCalls.list(ref);
+      seen.length = 0;
+      await b.toolCalls.submit(ref, [{ toolCallId: open?.id ?? '', output: {} }]);
+    },
+  },
   list_artifacts: {
     requests: ['GET sessions/KEY', 'GET sessions/KEY/artifacts'],
     roundTrips: 1,
     call: (b, ref) => b.artifacts.list(ref, { pageSize: 20 }),
+  },
+  get_artifact: {
+    requests: ['GET sessions/KEY', 'GET sessions/KEY/artifacts', 'GET sessions/KEY/artifacts/ID'],
+    roundTrips: 2,
+    before: ({ fake }, ref) =>
+      addArtifact(fake.session(ref.sessionId), 'a.txt', 'text/plain', Buffer.from('hi')).artifact_id,
+    call: (b, ref, id) => b.artifacts.get(ref, id),
   },
   stream_query: {
     requests: ['GET sessions/KEY', 'POST sessions/KEY/events'],
@@ -144,6 +167,11 @@ it('docs/protocols/vectara.md shows this table', () => {
   );
 });
 
+it('every tool of this backend has a row', async () => {
+  const { backend } = await world();
+  expect(toolsWithoutCosts(backend, Object.keys(costs))).toEqual([]);
+});
+
 let seen: Awaited<ReturnType<typeof slowProxy>>['seen'];
 
 it.each(Object.entries(costs))('%s', async (_name, { requests, roundTrips, before, call }) => {
@@ -159,7 +187,7 @@ it.each(Object.entries(costs))('%s', async (_name, { requests, roundTrips, befor
     line
       .replace(' /v2/agents/support/', ' ')
       .replace(/sessions\/[^/]+/, 'sessions/KEY')
-      .replace(/events\/[^/]+/, 'events/ID'),
+      .replace(/(events|artifacts)\/[^/]+/, '$1/ID'),
   );
   expect(named.toSorted()).toEqual(requests);
   expect(tripsOf(seen)).toBe(roundTrips);
