@@ -120,19 +120,53 @@ export const median = (values: readonly number[]): number =>
     0.5,
   );
 
+export interface Row {
+  what: string;
+  figures: string;
+  target: string;
+}
+type Point = readonly [x: number, y: number];
+export interface Curve {
+  title: string;
+  x: string;
+  y: string;
+  series: Readonly<Record<string, readonly Point[]>>;
+}
+export interface Section {
+  title: string;
+  rows: Row[];
+  curves: Curve[];
+}
+
+/** All that was printed, for the page of figures. */
+export const report: Section[] = [];
+
 /** One row of the report: what, the figures, and the target it is held against. */
 export function row(what: string, figures: string, target = ''): void {
-  process.stdout.write(`| ${what.padEnd(58)} | ${figures.padEnd(46)} | ${target.padEnd(10)} |\n`);
+  report.at(-1)?.rows.push({ what, figures, target });
+  print(what, figures, target);
 }
+
+const print = (what: string, figures: string, target: string): void =>
+  void process.stdout.write(`| ${what.padEnd(58)} | ${figures.padEnd(46)} | ${target.padEnd(10)} |\n`);
 
 export function heading(title: string): void {
+  report.push({ title, rows: [], curves: [] });
   process.stdout.write(`\n${title}\n\n`);
-  row('what', 'figures', 'target');
-  row('-'.repeat(58), '-'.repeat(46), '-'.repeat(10));
+  print('what', 'figures', 'target');
+  print('-'.repeat(58), '-'.repeat(46), '-'.repeat(10));
 }
 
+/** A drawing of how figures grow, for the page; `x` and `y` name what the axes show. */
+export function curve(title: string, x: string, y: string, series: Curve['series']): void {
+  report.at(-1)?.curves.push({ title, x, y, series });
+}
+
+export const machineName = (): string =>
+  `Node.js ${process.version}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? 'CPU'}`;
+
 export function machine(): void {
-  process.stdout.write(`Node.js ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}\n`);
+  process.stdout.write(`${machineName()}\n`);
 }
 
 export const fixed = (n: number, digits = 2): string => n.toFixed(digits);
