@@ -4,6 +4,7 @@
  *
  *   npm run bench                 the local server (several minutes)
  *   npm run bench -- NAME         one of the others, by the name of its file in this folder
+ *   npm run bench -- figures      all of the local server, for docs/benchmarks.md
  */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
