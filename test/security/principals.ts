@@ -123,7 +123,7 @@ export function idArgs(tool: Tool): string[] {
 const plain: Json = {
   text: 'probe',
   message: 'probe',
-  agent: 'probe',
+  agent: 'echo',
   fact: 'probe',
   query: 'likes tea',
   hidden: true,
