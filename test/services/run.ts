@@ -1,5 +1,6 @@
 /**
- * npm run test:services: starts a Postgres and a Redis, runs the tests of this folder on them, and stops them.
+ * npm run test:services: starts a Postgres and a Redis, runs the tests of this folder on them, and Keyv's own suite for
+ * adapters, and stops them.
  *
  *   npm run test:services -- postgres            only the test files with this in their names
  *   TEST_POSTGRES_URL=… TEST_REDIS_URL=…         servers that are there already, with databases to fill and empty
@@ -8,7 +9,7 @@
  * A server that is not installed is installed from Debian's packages, where that is possible. One that cannot be
  * had fails the run, after the tests of the other.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import path from 'node:path';
 import { startPostgres } from './postgres-server.ts';
 import type { Service } from './process.ts';
@@ -54,6 +55,16 @@ async function provide(kind: Kind): Promise<void> {
   }
 }
 
+/** Adapters that others wrote, and Keyv's suite: too many packages for everybody's install. */
+const keyvFolder = path.join(root, 'test', 'peers', 'keyv');
+
+function finish(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+}
+
+const npmInKeyv = (...args: string[]): Promise<number> =>
+  finish(spawn('npm', args, { cwd: keyvFolder, env, stdio: 'inherit' }));
+
 function runTests(): Promise<number> {
   // Whose server is not there, their tests are left out; the run fails for it below.
   const without = lacking.flatMap((kind) => ['--exclude', `test/services/**/*${kind.name}*`]);
@@ -63,7 +74,7 @@ function runTests(): Promise<number> {
     env,
     stdio: 'inherit',
   });
-  return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
+  return finish(child);
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -72,7 +83,9 @@ let code = 1;
 try {
   // One after the other: two installations at once would wait for each other's lock.
   for (const kind of kinds) await provide(kind);
-  code = await runTests();
+  code = await npmInKeyv('ci', '--no-audit', '--no-fund', '--loglevel=error');
+  if (code === 0) code = await runTests();
+  if (code === 0 && process.argv.length === 2) code = await npmInKeyv('test');
 } finally {
   await stopAll();
 }
