@@ -26,7 +26,8 @@ const milliseconds = whole(1, 3_600_000);
 const bytes = whole(1024, 1024 * 1024 * 1024);
 
 const agentEngineGroup = {
-  title: 'Backend agent-engine; its credentials come from gcloud or Application Default Credentials',
+  title:
+    'Backend agent-engine; Google’s Agent Platform (Vertex AI Agent Engine), by Application Default Credentials',
   settings: {
     project: setting({
       env: 'GOOGLE_CLOUD_PROJECT',

@@ -68,7 +68,7 @@ export const query = defineTool({
   name: 'query',
   title: 'Ask an agent',
   description:
-    'Runs the app’s agent on a message, in a new session unless sessionId is given. A run that takes longer than waitSeconds continues, with status "running": use wait_for_events, then call query with only its sessionId and invocationId for the result. Cancelling the call that started a run ends the run, except with waitSeconds 0. To answer open tool calls, put functionResponse parts into content.',
+    'Runs the app’s agent on a message; it is no search (use search_memory, search_events). Without sessionId the session is new. A run that takes longer than waitSeconds continues, with status "running": use wait_for_events, then call query with only its sessionId and invocationId for the result. Cancelling the call that started a run ends the run, except with waitSeconds 0. To answer open tool calls, put functionResponse parts into content.',
   toolset: 'query',
   needs: ['query.stream'],
   reach: 'user',

@@ -6,7 +6,7 @@ import { runAgent, runHints, runInput, runOutput } from './query.ts';
 export const streamQuery = defineTool({
   name: 'stream_query',
   title: 'Ask an agent, streamed',
-  description: 'Like query, and sends the agent’s words as progress while the run goes on.',
+  description: 'Runs an agent like query, no search, and sends its words as progress while the run goes on.',
   toolset: 'query',
   needs: ['query.stream'],
   reach: 'user',
