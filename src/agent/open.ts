@@ -4,7 +4,24 @@ import type { ChatConfig } from './chat.ts';
 import { type EchoConfig, echoAgent } from './echo.ts';
 import type { Agent, Agents } from './types.ts';
 
-export type AgentConfig = EchoConfig | ChatConfig | A2aConfig;
+/** An agent of an ADK API server. */
+export interface AdkAgentConfig {
+  kind: 'adk';
+  name: string;
+  url: string;
+  /** The name that the agent has there. */
+  app: string;
+  /** Bearer token. */
+  token?: string | undefined;
+  timeoutMs: number;
+}
+
+export type AgentConfig = EchoConfig | ChatConfig | A2aConfig | AdkAgentConfig;
+
+/** What agents need of rooms above this one; handed down by whoever puts the server together. */
+export interface AgentParts {
+  openAdk?: ((config: AdkAgentConfig) => Promise<Agent>) | undefined;
+}
 
 /** The name that stands for every app without an agent of its own. */
 export const anyApp = '*';
@@ -25,7 +42,7 @@ export type TeamConfig = AgentConfig | readonly AgentConfig[];
  * Binds agents to apps. What an agent needs is loaded with its first run. Without any, a built-in echo agent
  * answers; where some are bound, an app that has none is more likely mistyped, and is refused.
  */
-export function openAgents(configs: Readonly<Record<string, TeamConfig>>): Agents {
+export function openAgents(configs: Readonly<Record<string, TeamConfig>>, parts: AgentParts = {}): Agents {
   const opened = new Map<AgentConfig, Promise<Agent>>();
   const fallback = Object.keys(configs).length === 0 ? unboundEcho : undefined;
   const teamOf = (app: string): readonly AgentConfig[] => {
@@ -43,7 +60,7 @@ export function openAgents(configs: Readonly<Record<string, TeamConfig>>): Agent
       if (config === undefined) return Promise.reject(team.length === 0 ? noAgent() : noSuchAgent());
       const known = opened.get(config);
       if (known !== undefined) return known;
-      const agent = make(config);
+      const agent = make(config, parts);
       opened.set(config, agent);
       // What could not be loaded is tried again by the next run.
       agent.catch(() => opened.delete(config));
@@ -52,7 +69,7 @@ export function openAgents(configs: Readonly<Record<string, TeamConfig>>): Agent
   };
 }
 
-async function make(config: AgentConfig): Promise<Agent> {
+async function make(config: AgentConfig, { openAdk }: AgentParts): Promise<Agent> {
   switch (config.kind) {
     case 'echo':
       return echoAgent(config);
@@ -60,6 +77,9 @@ async function make(config: AgentConfig): Promise<Agent> {
       return (await import('./chat.ts')).chatAgent(config);
     case 'a2a':
       return (await import('./a2a.ts')).a2aAgent(config);
+    case 'adk':
+      if (openAdk === undefined) throw noAgent();
+      return openAdk(config);
   }
 }
 

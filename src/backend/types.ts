@@ -237,6 +237,11 @@ export interface RunInput {
   digest?: string | undefined;
   /** The principal that asks; noted with the message where the backend keeps events itself. */
   writtenBy?: string | undefined;
+  /**
+   * The claim of a turn that the run answers: `message` is then what the turn was handed over with, which the session
+   * holds already, and nothing is written once the turn is lost.
+   */
+  claim?: string | undefined;
   /** Which of the app's agents is asked; absent: its first, or its only one. */
   agent?: string | undefined;
   /** Agent Engine: which streaming class method to call. */

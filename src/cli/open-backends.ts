@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { openAgents } from '../agent/open.ts';
+import { type AdkAgentConfig, openAgents } from '../agent/open.ts';
+import type { Agent } from '../agent/types.ts';
 import { openLocal } from '../backend/local/index.ts';
 import type { Backend } from '../backend/types.ts';
 import type { BackendName, Config } from '../config/index.ts';
@@ -16,6 +17,13 @@ export interface OpenBackends {
   /** Signs what goes through clients and comes back; shared by all processes over one local store. */
   secret: Buffer;
   close(): Promise<void>;
+}
+
+/** An agent of an ADK server, which may be another than that of the adk backend. */
+async function openAdkAgent({ name, app, url, token, timeoutMs }: AdkAgentConfig): Promise<Agent> {
+  const { openAdk } = await import('../backend/adk/index.ts');
+  const { backendAgent } = await import('../run/backend-agent.ts');
+  return backendAgent(name, app, await openAdk({ baseUrl: url, token, runIdleMs: timeoutMs }));
 }
 
 /** Opens the configured backends, the default first. What one backend needs is loaded only with it. */
@@ -39,7 +47,7 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
       for (const limit of store.limits ?? []) log.warn(limit, { engine: store.engine });
       return openLocal({
         store,
-        agents: openAgents(config.agents),
+        agents: openAgents(config.agents, { openAdk: openAdkAgent }),
         process: config.process,
         onError: (error) => log.error('Maintenance of the store failed.', { error }),
       });

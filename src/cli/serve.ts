@@ -1,4 +1,7 @@
+import { anyApp } from '../agent/open.ts';
+import type { Config } from '../config/index.ts';
 import type { Principal } from '../model/principal.ts';
+import type { TurnRunner } from '../run/turn-runner.ts';
 import type { ServerDeps } from '../server/mcp/deps.ts';
 import { version } from '../version.ts';
 import { type Call, StartFailure, withBackends } from './command.ts';
@@ -36,6 +39,7 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
       page: readPage,
       skills: folder === undefined ? undefined : openSkills(folder, log),
     };
+    const turns = await answerTurns(config, deps);
     const starting = startOf(start, deps, config.user);
     // Before it listens, so that a signal never meets a server that does not heed it.
     io.onSignal(() => void starting.then((server) => server.close()).catch(() => {}));
@@ -44,9 +48,23 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
     // Whatever hangs, the process ends soon after its client has gone.
     const timer = setTimeout(() => io.exit(0), graceMs);
     timer.unref();
-    await server.close();
+    await Promise.all([server.close(), turns?.stop()]);
     return 0;
   });
+}
+
+/** Where the operator has bound agents, this server answers the turns that are handed to them. */
+async function answerTurns(
+  { agents, app: defaultApp }: Config,
+  { backends, runs, log, readOnly }: ServerDeps,
+): Promise<TurnRunner | undefined> {
+  const backend = backends.find((one) => one.turns?.take !== undefined);
+  if (backend === undefined || readOnly || Object.keys(agents).length === 0) return undefined;
+  const { startTurnRunner } = await import('../run/turn-runner.ts');
+  const bound = Object.entries(agents).flatMap(([app, team]) =>
+    team.map(({ name }) => ({ app: app === anyApp ? defaultApp : app, agent: name })),
+  );
+  return startTurnRunner({ backend, runs, log, agents: bound });
 }
 
 async function startOf(start: Start, deps: ServerDeps, userId: string): Promise<RunningServer> {

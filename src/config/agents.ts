@@ -40,6 +40,14 @@ const agentSchema = () =>
         .optional(),
     }),
     z.strictObject({
+      kind: z.literal('adk'),
+      name: name.optional(),
+      url: z.string(),
+      app: z.string().min(1),
+      tokenEnv: variable.optional(),
+      timeoutSeconds: seconds.optional(),
+    }),
+    z.strictObject({
       kind: z.literal('a2a'),
       name: name.optional(),
       url: z.string(),
@@ -94,10 +102,12 @@ export function readAgents(
           timeoutMs: (given.timeoutSeconds ?? 120) * 1000,
         };
       }
-      case 'a2a': {
+      case 'a2a':
+      case 'adk': {
         const token = secret(given.tokenEnv);
         const url = addressOf(app, 'url', given.url, token);
-        return { kind: 'a2a', name: author, url, token, timeoutMs: (given.timeoutSeconds ?? 120) * 1000 };
+        const found = { name: author, url, token, timeoutMs: (given.timeoutSeconds ?? 120) * 1000 };
+        return given.kind === 'a2a' ? { kind: 'a2a', ...found } : { kind: 'adk', ...found, app: given.app };
       }
     }
   };

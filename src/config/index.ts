@@ -150,7 +150,13 @@ function secretsOf(
     .map((one) => readSettings({ one }, sources).one);
   const ofAgents = Object.values(agents)
     .flat()
-    .map((agent) => (agent.kind === 'chat' ? agent.apiKey : agent.kind === 'a2a' ? agent.token : undefined));
+    .map((agent) =>
+      agent.kind === 'chat'
+        ? agent.apiKey
+        : agent.kind === 'a2a' || agent.kind === 'adk'
+          ? agent.token
+          : undefined,
+    );
   const ofStore = secretsIn(store ?? '').flatMap((secret) => [secret, decodedOf(secret)]);
   return [...settings, ...ofAgents, ...ofStore].filter(
     (value): value is string => typeof value === 'string' && value !== '',

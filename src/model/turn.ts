@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { type Event, type NewEvent, textOf } from './event.ts';
+import { type Content, type Event, type NewEvent, textOf } from './event.ts';
 import { isObject, type JsonObject } from './json.ts';
 
 /** How often a turn is offered before it goes back to whoever handed it over. */
@@ -48,13 +48,26 @@ export function handOverOf(event: Pick<NewEvent, 'actions' | 'customMetadata'>):
   return { agent, note: typeof note === 'string' ? note : undefined };
 }
 
+/** The content of an event with the note of its hand-over, for an agent that reads contents alone. */
+export function toldContent(
+  event: Pick<NewEvent, 'actions' | 'customMetadata' | 'content'>,
+): Content | undefined {
+  const note = handOverOf(event)?.note;
+  const { content } = event;
+  if (note === undefined || content?.parts.some((part) => part.text === note)) return content;
+  return { role: 'user', ...content, parts: [...(content?.parts ?? []), { text: note }] };
+}
+
 /**
  * Whether an agent's event is its answer, after which its turn is over. As ADK's `isFinalResponse`: text that
  * neither calls a tool nor answers one. `turnComplete` decides where it is given.
  */
-export function endsTurn(event: Pick<Event, 'content' | 'partial' | 'turnComplete' | 'longRunningToolIds'>) {
+export function endsTurn(
+  event: Pick<Event, 'content' | 'partial' | 'turnComplete' | 'longRunningToolIds' | 'errorCode'>,
+): boolean {
   if (event.turnComplete !== undefined) return event.turnComplete;
-  if (event.partial === true || (event.longRunningToolIds ?? []).length > 0) return false;
+  if (event.partial === true || event.errorCode !== undefined || (event.longRunningToolIds ?? []).length > 0)
+    return false;
   const parts = event.content?.parts ?? [];
   const works = parts.some((part) => part.functionCall !== undefined || part.functionResponse !== undefined);
   return !works && textOf(event) !== '';

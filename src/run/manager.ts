@@ -24,6 +24,8 @@ interface RunRequest {
   invocationId?: string | undefined;
   /** Which of the app's agents is asked; absent: its first. */
   agent?: string | undefined;
+  /** The claim of the turn that the run answers; the message is in the session already. */
+  claim?: string | undefined;
   /** The principal that asks. */
   writtenBy?: string | undefined;
   /** Where agents have class methods: the one to call, and its further arguments. */
@@ -135,7 +137,7 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     const ref = 'create' in session ? await session.create() : session;
     const known = runsOf(backend);
     const { ledger, live, past } = known;
-    const { message, stateDelta, invocationId, isNew, agent, writtenBy, classMethod, input } = request;
+    const { message, stateDelta, invocationId, isNew, agent, writtenBy, claim, classMethod, input } = request;
     const digest = createHash('sha256')
       .update(canonicalJson({ message, stateDelta, agent, classMethod, input }))
       .digest('hex');
@@ -159,6 +161,7 @@ export function openRunManager({ log }: { log: Log }): RunManager {
           digest,
           agent,
           writtenBy,
+          claim,
           classMethod,
           input,
         },

@@ -3,6 +3,7 @@ import { SessionError } from '../../errors.ts';
 import type { Content, Event } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { messageIdOf } from '../../model/run.ts';
+import { toldContent } from '../../model/turn.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import { appendEvent } from './append.ts';
 import { parseStored } from './damage.ts';
@@ -37,7 +38,7 @@ export async function* runAgent(
   const { invocationId, stateDelta } = input;
   const writer = runs.fenced(ref, invocationId);
   const given = input.message.parts.length > 0 ? input.message : undefined;
-  if (given !== undefined || stateDelta !== undefined)
+  if (input.claim === undefined && (given !== undefined || stateDelta !== undefined))
     await appendEvent(writer, ref, {
       id: messageIdOf(invocationId),
       author: 'user',
@@ -49,7 +50,11 @@ export async function* runAgent(
   let agent = await agents.open(ref.app, input.agent);
   let message = given ?? (await unanswered(context.local, ref, agent.name));
   for (let leg = 0; ; leg += 1) {
-    const handed = yield* runLeg(context, { ref, invocationId, writer, agent, message, leg }, signal);
+    const handed = yield* runLeg(
+      context,
+      { ref, invocationId, claim: input.claim, writer, agent, message, leg },
+      signal,
+    );
     if (handed === undefined) return;
     if (leg + 1 === mostLegs) throw tooManyLegs();
     agent = await agents.open(ref.app, handed.to);
@@ -62,12 +67,13 @@ interface Leg extends Pick<Turn, 'message' | 'leg' | 'invocationId'> {
   ref: SessionRef;
   writer: Local;
   agent: Agent;
+  claim: string | undefined;
 }
 
 /** What one agent says. Returns to which agent of the app it hands over, and what it tells that one. */
 async function* runLeg(
   { local, agents }: RunContext,
-  { ref, writer, agent, ...turn }: Leg,
+  { ref, writer, agent, claim, ...turn }: Leg,
   signal: AbortSignal,
 ): AsyncGenerator<Event, { to: string; message: Content } | undefined> {
   const team = agents.team(ref.app).filter((name) => name !== agent.name);
@@ -93,11 +99,18 @@ async function* runLeg(
       continue;
     }
     const to = piece.actions?.transferAgent;
-    const stays = to !== undefined && team.includes(to);
+    // Who answers a turn hands it on as a turn, which this server takes next.
+    const stays = to !== undefined && claim === undefined && team.includes(to);
     // The run is not complete while another agent is to speak in it.
     const { turnComplete, ...rest } = piece;
     const said = { ...(stays ? rest : piece), author: agent.name, invocationId };
-    const { event } = await appendEvent(writer, ref, said, {}, { renamesCalls: true, opensNoTurn: stays });
+    const { event } = await appendEvent(
+      writer,
+      ref,
+      said,
+      { claim },
+      { renamesCalls: true, opensNoTurn: stays },
+    );
     if (stays) handed = { to, message: { role: 'user', parts: event.content?.parts ?? [] } };
     yield event;
   }
@@ -140,7 +153,7 @@ async function* history(local: Local, ref: SessionRef): AsyncGenerator<Event, vo
   let cursor: string | undefined;
   do {
     const page = await listEvents(local, ref, { order: 'desc', pageSize: 50, cursor });
-    yield* page.items;
+    for (const event of page.items) yield { ...event, content: toldContent(event) };
     cursor = page.cursor;
   } while (cursor !== undefined);
 }
