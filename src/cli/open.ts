@@ -26,7 +26,8 @@ export function open(call: Call<Values>): Promise<number> {
       ? 'The session page opens in your browser.'
       : `Open this address in your browser; it works once:\n${url}\n`;
     io.print(`${told}\nPress Ctrl-C to end.\n`);
-    return server;
+    // Its one client is the page, which says that the server is gone.
+    return { ...server, close: () => server.close(0) };
   });
 }
 

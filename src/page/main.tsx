@@ -11,6 +11,7 @@ import { openSessionList } from './live/session-list.ts';
 import { textOfFailure } from './views/failure.tsx';
 import { Page } from './views/page.tsx';
 import { nowEvery, PageContext, type PageState, viewNames } from './views/page-context.ts';
+import { titleOf } from './views/questions.ts';
 
 /** Pixels that the page takes inside a host that does not say how many it may. */
 const hostHeight = 600;
@@ -29,6 +30,7 @@ function createPage(bridge: Bridge, host: AppBridge | undefined): PageState {
     notice: signal(undefined),
     where: signal({}),
     now: nowEvery(20_000),
+    displayMode: signal(undefined),
     open(ref, view = 'conversation') {
       page.opened.value?.close();
       batch(() => {
@@ -89,6 +91,7 @@ function fitInto(
   for (const [name, value] of Object.entries(variables ?? {}))
     if (name.startsWith('--') && typeof value === 'string') root.style.setProperty(name, value);
   page.where.value = { timeZone, locale };
+  page.displayMode.value = displayMode;
   if (pixels !== undefined) page.host?.sized(pixels);
 }
 
@@ -131,6 +134,10 @@ async function startInBrowser(endpoint: string): Promise<void> {
     writeAddress({ ...ref });
   }
   const page = createPage(httpBridge(url, keptToken), undefined);
+  effect(() => {
+    const session = page.opened.value?.session.value;
+    document.title = session === undefined ? 'Sessions' : titleOf(session);
+  });
   const begin = (address: ReturnType<typeof readAddress>) => {
     const { sessionId, app, userId, backend } = address;
     page.open(

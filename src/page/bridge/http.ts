@@ -136,6 +136,8 @@ function answerOf(message: JsonObject | undefined, response: Response): unknown 
   if (response.ok && message !== undefined && message.error === undefined) return message.result;
   const error = isObject(message?.error) ? message.error : {};
   const text = typeof error.message === 'string' ? error.message : 'The server refused the request.';
+  if (response.headers.get('www-authenticate')?.includes('insufficient_scope') === true)
+    throw new CallFailure('PERMISSION_DENIED', 'Your token does not allow this: it may only read.');
   const code = codes[response.status] ?? (response.status >= 500 ? 'UNAVAILABLE' : 'INTERNAL');
   throw new CallFailure(code, text, { retryAfter: secondsOf(response) });
 }

@@ -39,6 +39,8 @@ export interface PageState {
   notice: Signal<{ text: string; isBad: boolean } | undefined>;
   where: Signal<TimeFormat>;
   now: Signal<number>;
+  /** How large a host shows the page. */
+  displayMode: Signal<string | undefined>;
   /** Present inside a host. */
   host: AppBridge | undefined;
   open(ref: Ref | undefined, view?: ViewName): void;

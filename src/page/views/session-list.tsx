@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import type { Session } from '../../model/session.ts';
+import type { LastEvent, Session } from '../../model/session.ts';
 import { refOf } from '../live/refs.ts';
 import { keyOf } from '../live/session-list.ts';
 import { plainName } from '../model/text.ts';
@@ -76,6 +76,7 @@ function matches({ id, displayName, labels, lastEvent }: Session, words: string)
 function SessionItem({ session, isCurrent }: { session: Session; isCurrent: boolean }) {
   const page = usePage();
   const { lastEvent, labels, app, forkedFrom, userId } = session;
+  const { firstEvent } = session as Session & { firstEvent?: LastEvent };
   const me = page.calls.standing.value;
   const now = page.now.value;
   const where = page.where.value;
@@ -93,6 +94,11 @@ function SessionItem({ session, isCurrent }: { session: Session; isCurrent: bool
           {ago(session.updateTime, now, where)}
         </time>
       </span>
+      {firstEvent !== undefined && firstEvent.id !== lastEvent?.id && (
+        <span class="session-last">
+          <AuthorName author={firstEvent.author} /> <bdi>{plainName(firstEvent.text ?? '…')}</bdi>
+        </span>
+      )}
       {lastEvent !== undefined && (
         <span class="session-last">
           <AuthorName author={lastEvent.author} /> <bdi>{plainName(lastEvent.text ?? '…')}</bdi>

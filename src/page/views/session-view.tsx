@@ -148,6 +148,7 @@ function SessionHead({ opened }: { opened: OpenSession }) {
               Fork
             </button>
           )}
+          <HostSize />
           {has('list_events') && (
             <button type="button" onClick={() => saveSession(page)}>
               Export
@@ -164,5 +165,26 @@ function SessionHead({ opened }: { opened: OpenSession }) {
         </div>
       </details>
     </header>
+  );
+}
+
+/** In a host that can show the page on the whole screen. */
+function HostSize() {
+  const { host, displayMode, attempt } = usePage();
+  const modes = host?.surroundings.displayModes ?? [];
+  if (host === undefined || !modes.includes('fullscreen')) return undefined;
+  const next = displayMode.value === 'fullscreen' ? 'inline' : 'fullscreen';
+  return (
+    <button
+      type="button"
+      onClick={() =>
+        attempt(async () => {
+          await host.requestDisplayMode(next);
+          return undefined;
+        })
+      }
+    >
+      {next === 'fullscreen' ? 'Whole screen' : 'Back into the conversation'}
+    </button>
   );
 }

@@ -112,6 +112,12 @@ describe('as an app in a host', () => {
     await app.getByRole('button', { name: 'Open', exact: true }).click();
     await expect.poll(() => opened).toEqual(['https://a.example/']);
     expect(heights.at(-1)).toBeGreaterThan(300);
+    await app.getByLabel('What to do with this session').click();
+    await app.getByRole('button', { name: 'Whole screen' }).click();
+    await app.getByRole('button', { name: 'Back into the conversation' }).waitFor();
+    const height = () =>
+      app.locator('#page').evaluate((page) => page.getBoundingClientRect().height - innerHeight);
+    await expect.poll(height).toBe(0);
     expect(faults).toEqual([]);
   });
 

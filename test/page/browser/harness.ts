@@ -8,7 +8,7 @@ import { type Product, type ProductOptions, startProduct } from '../../server/ht
 import { as, type Json, resultOf, send, toolCall } from '../../server/http/requests.ts';
 
 /** The page as it is published. */
-const page = (): Promise<string> => readFile(path.join(path.dirname(bundle), 'page.html'), 'utf8');
+export const page = (): Promise<string> => readFile(path.join(path.dirname(bundle), 'page.html'), 'utf8');
 
 const places = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 

@@ -45,6 +45,10 @@ async function show(
     await outside.opened(url);
     return {};
   };
+  bridge.onrequestdisplaymode = async ({ mode }) => {
+    bridge.setHostContext({ displayMode: mode });
+    return { mode };
+  };
   bridge.onsizechange = ({ height }) => void outside.sized(height);
   const initialized = new Promise<void>((resolve) => {
     bridge.oninitialized = () => resolve();

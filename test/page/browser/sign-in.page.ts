@@ -1,8 +1,21 @@
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createOneTimeKey } from '../../../src/server/auth/one-time-key.ts';
 import { principalOf } from '../../../src/server/auth/scopes.ts';
+import { scratch } from '../../e2e/clients.ts';
+import { startProduct } from '../../server/http/harness.ts';
 import { send, tokenOf, tokensFor } from '../../server/http/requests.ts';
-import { addressOf, call, expectAccessible, newSession, useBrowser, useProduct, visit } from './harness.ts';
+import {
+  addressOf,
+  call,
+  expectAccessible,
+  newSession,
+  page as pageFile,
+  useBrowser,
+  useProduct,
+  visit,
+} from './harness.ts';
 
 describe('a server without authentication', () => {
   const browser = useBrowser();
@@ -66,6 +79,29 @@ describe('a server with tokens', () => {
     await page.getByLabel('Token').fill(tokenOf('eve'));
     await page.getByRole('button', { name: 'Open' }).click();
     await page.getByText('No sessions yet.').waitFor();
+    const made = await product().backend.sessions?.create?.(
+      { app: 'default', userId: 'eve' },
+      { displayName: 'To read' },
+    );
+    await page.getByRole('button', { name: 'To read' }).click();
+    await page.getByLabel('Message to the agent').fill('May I?');
+    await page.getByLabel('Message to the agent').press('Enter');
+    await page.getByText('Your token does not allow this: it may only read.').waitFor();
+    expect(await page.getByLabel('Message to the agent').inputValue()).toBe('May I?');
+    expect(made?.eventCount ?? 0).toBe(0);
+  });
+
+  it('asks again when the token is taken back', async () => {
+    const file = path.join(scratch(), 'tokens.json');
+    writeFileSync(file, tokensFor({ ann: ['sessions:write'] }));
+    const other = await startProduct({ page: pageFile, settings: { tokens: file } });
+    const { page } = await visit(browser(), addressOf(other.port));
+    await page.getByLabel('Token').fill(tokenOf('ann'));
+    await page.getByRole('button', { name: 'Open' }).click();
+    await page.getByText('No sessions yet.').waitFor();
+    writeFileSync(file, '[]');
+    await page.getByLabel('Token').waitFor();
+    await other.end();
   });
 });
 

@@ -7,8 +7,9 @@ export default defineConfig({
   test: {
     globalSetup: ['test/setup.ts'],
     include: ['test/page/browser/*.page.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    expect: { poll: { timeout: 15_000 } },
+    hookTimeout: 120_000,
     // Each file has a browser of its own, and two fill the machines this runs on.
     maxWorkers: 2,
   },
