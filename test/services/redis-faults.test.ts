@@ -199,7 +199,9 @@ describe('a Redis of its own', () => {
   test('where CONFIG is forbidden it says that it cannot know', async () => {
     const server = await startRedis({ appendonly: 'yes', appendfsync: 'everysec' });
     onTestFinished(() => server.stop());
-    const client = await createClient({ url: server.url }).connect();
+    const client = await createClient({ url: server.url })
+      .on('error', () => {})
+      .connect();
     await client.sendCommand(['ACL', 'SETUSER', 'ada', 'on', '>hunter2', '~*', '&*', '+@all', '-config']);
     await client.close();
     const store = await openRedis({ url: server.url.replace('//', '//ada:hunter2@') });
@@ -210,7 +212,9 @@ describe('a Redis of its own', () => {
   test('a user who may not publish or subscribe is told of changes later', async () => {
     const server = await startRedis();
     onTestFinished(() => server.stop());
-    const client = await createClient({ url: server.url }).connect();
+    const client = await createClient({ url: server.url })
+      .on('error', () => {})
+      .connect();
     await client.sendCommand(['ACL', 'SETUSER', 'ada', 'on', '>hunter2', '~*', 'resetchannels', '+@all']);
     await client.close();
     const url = server.url.replace('//', '//ada:hunter2@');
@@ -224,6 +228,22 @@ describe('a Redis of its own', () => {
     expect(await increment(store)).toBe(2);
     await Promise.all([store.close(), other.close()]);
   });
+
+  test.each(['zadd', 'hincrby', 'zrem', 'hdel', 'zrangebylex'])(
+    'a user who may not run %s is refused before a commit could stop halfway',
+    async (name) => {
+      const server = await startRedis();
+      onTestFinished(() => server.stop());
+      const client = await createClient({ url: server.url })
+        .on('error', () => {})
+        .connect();
+      await client.sendCommand(['ACL', 'SETUSER', 'ada', 'on', '>hunter2', '~*', '&*', '+@all', `-${name}`]);
+      const url = server.url.replace('//', '//ada:hunter2@');
+      await expect(openRedis({ url })).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+      expect(await client.keys('*values*')).toEqual([]);
+      client.destroy();
+    },
+  );
 
   test.each([
     [{ 'cluster-enabled': 'yes' }, /is a cluster/],

@@ -23,7 +23,10 @@ export const isReadOnly = (error: unknown): boolean => codeOf(error) === 'READON
 export const isUnknownScript = (error: unknown): boolean => codeOf(error) === 'NOSCRIPT';
 
 /** The server lets nobody in with these credentials, so that waiting does not help. */
-export const isRefusal = (error: unknown): boolean => refused.includes(codeOf(error) ?? '');
+export const isRefusal = (error: unknown): boolean =>
+  refused.includes(codeOf(error) ?? '') ||
+  // Of a command within a script there is no code.
+  (isReply(error) && /user executing the script can't/.test(String(error)));
 
 /** The driver names its classes of errors, but has a copy of them in every version that is loaded. */
 const replies = new Set(['ErrorReply', 'SimpleError', 'BlobError', 'MultiErrorReply']);

@@ -64,7 +64,24 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
     const found = await readFacts(connection, Date.now);
     checkFacts(found, address.location);
     await checkFormat(connection, keyOf('meta'));
+    await checkRights();
     return found;
+  }
+
+  /**
+   * Runs everything that a commit does on keys that stay empty: a user who may not run one of its commands would stop
+   * a commit halfway.
+   */
+  async function checkRights(): Promise<void> {
+    const probes = commitKeys.map((key) => `${key}:probe:${self}`);
+    const put = { key: 'k', value: '', expires: 1, text: { scope: '', body: 'probe' } };
+    const writes = [put, { ...put, text: undefined }, put, { drop: 'k' }, put, { dropPrefix: '' }] as const;
+    const args = writes.flatMap((one) => argumentsOf(one, self));
+    try {
+      await connection.run(scripts.commit, probes, [self, '1', '0', channel, '0', ...args]);
+    } finally {
+      await connection.send(['DEL', ...probes]).catch(() => {});
+    }
   }
 
   async function read(wanted: readonly string[]): Promise<(string | null)[]> {
