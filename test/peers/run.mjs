@@ -5,6 +5,7 @@
  * the MCP conformance suite. Ends with the first that fails.
  *
  *   npm run test:peers -- adk google      only these
+ *   npm run test:peers -- newcomer        what is run only when it is named: a newcomer's first minutes, timed
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
@@ -36,12 +37,21 @@ function run(command, args, cwd) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
+/** What says how long something takes, and repeats what others have judged. */
+const onRequest = { newcomer: ['node', ['test/peers/newcomer/judge.mjs'], root] };
+/** Whose packages a judge uses, where it has none of its own. */
+const packagesOf = { newcomer: 'hosts' };
+
 const wanted = process.argv.slice(2);
 for (const name of wanted.length > 0 ? wanted : Object.keys(judges)) {
-  const judge = judges[name];
+  const judge = judges[name] ?? onRequest[name];
   if (judge === undefined)
     throw new Error(`There is no judge ${name}; there are ${Object.keys(judges).join(', ')}.`);
   process.stdout.write(`\n== ${name} ==\n`);
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], path.join(here, name));
+  run(
+    'npm',
+    ['ci', '--no-audit', '--no-fund', '--loglevel=error'],
+    path.join(here, packagesOf[name] ?? name),
+  );
   run(...judge);
 }
