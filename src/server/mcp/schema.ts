@@ -7,9 +7,8 @@ import { isObject, type JsonObject } from '../../model/json.ts';
  * everything: `runCall` validates arguments, because errors of the SDK have another form than ours, and an output with
  * an additional field must not fail a call.
  */
-export function published(schema: z.ZodType): StandardSchemaWithJSON<JsonObject> {
-  // With `io: "input"` only strict objects forbid further fields. So clients accept fields that results get one day.
-  const json = portable(z.toJSONSchema(schema, { io: 'input' })) as Record<string, unknown>;
+export function published(schema: z.ZodObject): StandardSchemaWithJSON<JsonObject> {
+  const json = objectSchema(schema);
   const make = () => json;
   return {
     '~standard': {
@@ -19,6 +18,50 @@ export function published(schema: z.ZodType): StandardSchemaWithJSON<JsonObject>
       jsonSchema: { input: make, output: make },
     },
   };
+}
+
+/**
+ * Put together from its members, many of which are shared by tools: to make them all anew is a good part of the time
+ * until the first tools/list is answered.
+ */
+function objectSchema({ shape, def }: z.ZodObject): Record<string, unknown> {
+  const entries = Object.entries(shape).map(([name, member]) => ({
+    name,
+    member,
+    json: memberSchema(member),
+  }));
+  const required = entries.filter(({ member }) => member._zod.optin === undefined);
+  const properties = entries.map(({ name, json }) => [name, json]);
+  return {
+    type: 'object',
+    properties: portable(Object.fromEntries(properties), 'properties'),
+    ...(required.length === 0 ? {} : { required: required.map(({ name }) => name) }),
+    // Only strict objects forbid further fields. So clients accept fields that results get one day.
+    ...(def.catchall?._zod.def.type === 'never' ? { additionalProperties: false } : {}),
+  };
+}
+
+const members = new WeakMap<z.core.$ZodType, unknown>();
+
+function memberSchema(member: z.core.$ZodType): unknown {
+  const known = members.get(member);
+  if (known !== undefined) return known;
+  const json = briefSchema(member) ?? z.toJSONSchema(member, { io: 'input' });
+  members.set(member, json);
+  return json;
+}
+
+/** The schema of an object that is marked `brief`, or of a list of such: its members need not be made to be dropped. */
+function briefSchema(member: z.core.$ZodType): unknown {
+  const { brief, description, ...rest } = z.globalRegistry.get(member) ?? {};
+  if (member instanceof z.ZodObject)
+    return brief === true ? { type: 'object', brief, description } : undefined;
+  // What is said of the list itself is left to the library.
+  if (description !== undefined || Object.keys(rest).length > 0) return undefined;
+  if (member instanceof z.ZodOptional) return briefSchema(member.def.innerType);
+  if (!(member instanceof z.ZodArray) || member.def.checks?.length) return undefined;
+  const items = briefSchema(member.element);
+  return items && { type: 'array', items };
 }
 
 const noise = new Set(['$schema', 'propertyNames', 'id']);
