@@ -76,6 +76,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
     async get(keys) {
       open();
       if (keys.length === 0) return [];
+      await watch.ready();
       const rows = await connection.whenUp(() => connection.run(readStatement, [keys, now()]), soon());
       const values = valuesOf(keys, rows);
       return keys.map((key) => values.get(key));
@@ -84,6 +85,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
     async range(range) {
       open();
       if (range.limit <= 0) return [];
+      await watch.ready();
       const [statement, [from, ...to]] = rangeStatement(range);
       const values = [from, now(), range.limit, ...to];
       return entriesOf(await connection.whenUp(() => connection.run(statement, values), soon()));

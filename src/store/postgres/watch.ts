@@ -5,6 +5,11 @@ import { prefix } from './names.ts';
 
 export interface Watch {
   watch(key: string, onChange: () => void): () => void;
+  /**
+   * Resolves when it is known what the watched keys held: whoever begins to watch and then reads must not read
+   * before, or a change in between would pass unnoticed.
+   */
+  ready(): Promise<unknown>;
   /** Tells the watchers of this process and of all others. */
   written(writes: readonly Write[]): void;
   /** Resolves when the last message is sent. */
@@ -32,8 +37,8 @@ interface Entry {
   digest: string;
   /** Of the value when it was last looked at; undefined where that has not been done yet. */
   seen: string | undefined;
-  /** Whether messages came when the watching began: else the first look may already be too late. */
-  heard: boolean;
+  /** The first look failed, so that a change may have been missed. */
+  missed: boolean;
   callbacks: Set<() => void>;
 }
 
@@ -45,6 +50,7 @@ interface Entry {
 export function watchKeys(connection: Connection): Watch {
   const entries = new Map<string, Entry>();
   const byDigest = new Map<string, Set<string>>();
+  const firstLooks = new Set<Promise<void>>();
   let unsent = new Set<string>();
   let sending: Promise<void> | undefined;
   let listening: { release: () => void } | undefined;
@@ -60,15 +66,19 @@ export function watchKeys(connection: Connection): Watch {
     const keys = [...entries.keys()];
     if (keys.length === 0) return;
     const rows = await connection.run(look, [keys]).catch(() => undefined);
-    if (rows === undefined) return;
-    const values = new Map(rows.map(([key, value]) => [String(key), String(value)]));
+    const values = new Map(rows?.map(([key, value]) => [String(key), String(value)]));
     for (const key of keys) {
       const entry = entries.get(key);
+      if (entry === undefined) continue;
+      if (rows === undefined) {
+        entry.missed ||= entry.seen === undefined;
+        continue;
+      }
       const current = values.get(key) ?? '';
-      if (entry === undefined || entry.seen === current) continue;
-      const mayBeOld = entry.seen !== undefined || !entry.heard;
+      const changed = entry.seen === undefined ? entry.missed : entry.seen !== current;
       entry.seen = current;
-      if (mayBeOld) call(key);
+      entry.missed = false;
+      if (changed) call(key);
     }
   }
 
@@ -133,13 +143,18 @@ export function watchKeys(connection: Connection): Watch {
 
   return {
     watch(key, onChange) {
-      const heard = listening !== undefined;
-      const fresh = { digest: digestOf(key), seen: undefined, heard, callbacks: new Set<() => void>() };
+      const fresh = {
+        digest: digestOf(key),
+        seen: undefined,
+        missed: false,
+        callbacks: new Set<() => void>(),
+      };
       const entry: Entry = entries.get(key) ?? fresh;
       if (!entries.has(key)) {
         entries.set(key, entry);
         byDigest.set(entry.digest, (byDigest.get(entry.digest) ?? new Set()).add(key));
-        void lookAtAll();
+        const first = lookAtAll().finally(() => firstLooks.delete(first));
+        firstLooks.add(first);
         if (entries.size === 1) schedule();
         void startListening();
       }
@@ -156,6 +171,7 @@ export function watchKeys(connection: Connection): Watch {
         if (byDigest.get(entry.digest)?.size === 0) byDigest.delete(entry.digest);
       };
     },
+    ready: () => Promise.all(firstLooks),
     written(writes) {
       if (writes.length === 0) return;
       const prefixes = writes.flatMap((write) => ('dropPrefix' in write ? write.dropPrefix : []));
