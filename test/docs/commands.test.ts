@@ -25,6 +25,7 @@ const elsewhere: readonly (readonly [RegExp, string])[] = [
   [/^claude mcp add /, 'test/peers/hosts'],
   [/^npx tsx examples\//, 'test/run/examples.test.ts and test/peers/adk'],
   [/vitest run /, '.ci/run'],
+  [/ postgres:\/\//, 'test/services/postgres-docs.test.ts'],
   [/^gcloud /, 'nothing: it asks for a login'],
   [/^adk api_server /, 'test/peers/adk'],
   [/^podman /, 'nothing: there is no container engine'],
