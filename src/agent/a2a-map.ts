@@ -17,7 +17,8 @@ export function toMessage(
   };
 }
 
-function toA2aPart(part: Part): A2aPart[] {
+/** A part in A2A; a thought is none, and what A2A has no form for becomes structured data. */
+export function toA2aPart(part: Part): A2aPart[] {
   const made = (content: NonNullable<A2aPart['content']>, mediaType = '', filename = ''): A2aPart[] => [
     { content, metadata: undefined, filename, mediaType },
   ];

@@ -25,8 +25,9 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
     const { toolsets, readOnly, callMs, app: defaultApp, appStateWriters } = config;
     const folder = skillsFolder();
     const { openSkills } = await import('../server/mcp/skills.ts');
-    const deps = {
+    const deps: ServerDeps = {
       version,
+      agents: boundAgents(config),
       backends,
       runs,
       defaultApp,
@@ -39,7 +40,7 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
       page: readPage,
       skills: folder === undefined ? undefined : openSkills(folder, log),
     };
-    const turns = await answerTurns(config, deps);
+    const turns = await answerTurns(deps);
     const starting = startOf(start, deps, config.user);
     // Before it listens, so that a signal never meets a server that does not heed it.
     io.onSignal(() => void starting.then((server) => server.close()).catch(() => {}));
@@ -54,18 +55,23 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
 }
 
 /** Where the operator has bound agents, this server answers the turns that are handed to them. */
-async function answerTurns(
-  { agents, app: defaultApp }: Config,
-  { backends, runs, log, readOnly }: ServerDeps,
-): Promise<TurnRunner | undefined> {
+async function answerTurns({
+  backends,
+  runs,
+  log,
+  readOnly,
+  agents = [],
+}: ServerDeps): Promise<TurnRunner | undefined> {
   const backend = backends.find((one) => one.turns?.take !== undefined);
-  if (backend === undefined || readOnly || Object.keys(agents).length === 0) return undefined;
+  if (backend === undefined || readOnly || agents.length === 0) return undefined;
   const { startTurnRunner } = await import('../run/turn-runner.ts');
-  const bound = Object.entries(agents).flatMap(([app, team]) =>
+  return startTurnRunner({ backend, runs, log, agents });
+}
+
+const boundAgents = ({ agents, app: defaultApp }: Config): { app: string; agent: string }[] =>
+  Object.entries(agents).flatMap(([app, team]) =>
     team.map(({ name }) => ({ app: app === anyApp ? defaultApp : app, agent: name })),
   );
-  return startTurnRunner({ backend, runs, log, agents: bound });
-}
 
 async function startOf(start: Start, deps: ServerDeps, userId: string): Promise<RunningServer> {
   try {

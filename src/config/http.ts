@@ -172,6 +172,14 @@ export const httpGroup = {
       otherwise: false,
       help: 'serve metrics for Prometheus at /metrics',
     }),
+    a2a: setting({
+      flag: 'a2a',
+      env: 'AGENT_SESSIONS_A2A',
+      key: 'http.a2a',
+      kind: bare,
+      otherwise: false,
+      help: 'let remote agents take part by A2A: a card and an endpoint at /a2a/APP for each app with an agent',
+    }),
     accessLog: setting({
       flag: 'access-log',
       value: 'on|off',
@@ -219,9 +227,9 @@ export function readHttp(sources: Sources): HttpSettings {
   const given = readSettings(httpGroup.settings, sources);
   const { requestsPerSecond, burst, requests, calls, streams, sessions, subscriptions } = given;
   const { issuer, audience, publicUrl, jwksUrl, userClaim, clockSkewSeconds } = given;
-  const { host, port, path, allowedHosts, allowedOrigins, tokens, legacy, metrics, accessLog } = given;
+  const { host, port, path, allowedHosts, allowedOrigins, tokens, legacy, metrics, a2a, accessLog } = given;
   return {
-    ...{ host, port, path, publicUrl, allowedHosts, allowedOrigins, tokens, legacy, metrics, accessLog },
+    ...{ host, port, path, publicUrl, allowedHosts, allowedOrigins, tokens, legacy, metrics, a2a, accessLog },
     oauth:
       issuer === undefined
         ? undefined

@@ -1,6 +1,7 @@
 import { SessionError } from '../../errors.ts';
 import { type Log, logWith } from '../../log.ts';
 import type { Principal } from '../../model/principal.ts';
+import type { A2aFace } from '../a2a/index.ts';
 import { type Challenge, challengeHeader, type ResourceMetadata } from '../auth/challenge.ts';
 import { type Authenticate, entryScope } from '../auth/index.ts';
 import { type Exchange, refuse, refuseMethod } from './exchange.ts';
@@ -15,6 +16,8 @@ export interface GateOptions {
   authenticate?: Authenticate | undefined;
   anonymous: Principal;
   metadata?: ResourceMetadata | undefined;
+  /** Agent cards and endpoints for remote agents, below /a2a. */
+  a2a?: A2aFace | undefined;
   /** The session page, at /ui. */
   page?: PageAnswers | undefined;
   /** Text for Prometheus; present when /metrics is switched on. */
@@ -34,13 +37,14 @@ const wellKnown = '/.well-known/oauth-protected-resource';
  * wrong address, or one that looks for missing metadata, would take a 401 for a request to log in.
  */
 export function createGate(options: GateOptions): (exchange: Exchange) => Promise<Principal | undefined> {
-  const { settings, authenticate, metadata, metricsText, page } = options;
+  const { settings, authenticate, metadata, metricsText, page, a2a } = options;
   const guard = createGuard(settings);
   // Behind a proxy the path may have a suffix. The document is public, so every such path gets it.
   const isMetadata = (path: string) => path === wellKnown || path.startsWith(`${wellKnown}/`);
 
+  const isA2a = (path: string) => a2a?.isEndpoint(path) === true;
   const isServed = (path: string) =>
-    path === settings.path || (path === '/metrics' && metricsText !== undefined);
+    path === settings.path || isA2a(path) || (path === '/metrics' && metricsText !== undefined);
 
   async function admit(exchange: Exchange): Promise<Principal | undefined> {
     const { req, path } = exchange;
@@ -52,11 +56,12 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
     if (metadata !== undefined && isMetadata(path)) return showMetadata(exchange, metadata.document);
     if (!admitOrigin(exchange)) return undefined;
     if (page?.paths.includes(path)) return page.serve(exchange);
+    if (a2a?.isCard(path)) return a2a.showCard(exchange);
     if (!isServed(path)) return refused(exchange, 404, 'Nothing is served at this path.');
     const principal = await identify(exchange);
     if (principal === undefined) return undefined;
     exchange.principal = principal;
-    if (path !== settings.path && metricsText !== undefined)
+    if (path !== settings.path && !isA2a(path) && metricsText !== undefined)
       return showMetrics(exchange, principal, metricsText);
     if (!principal.scopes.includes(entryScope)) return lacksScope(exchange, entryScope);
     return principal;

@@ -1,5 +1,6 @@
 import { SessionError } from '../../errors.ts';
 import { isLoopback } from '../../net/loopback.ts';
+import type { A2aFace } from '../a2a/index.ts';
 import { type ResourceMetadata, resourceMetadata } from '../auth/challenge.ts';
 import { type AuthSettings, openAuth } from '../auth/index.ts';
 import type { OneTimeKey } from '../auth/one-time-key.ts';
@@ -17,6 +18,8 @@ export type HttpSettings = TransportOptions['settings'] &
   AuthSettings & {
     /** Answers at /metrics. */
     metrics: boolean;
+    /** Serves agent cards and the A2A protocol below /a2a. */
+    a2a: boolean;
     limits: LimitSettings;
   };
 
@@ -40,7 +43,9 @@ export async function startHttp(
   const telemetry = await openTelemetry(prometheus === undefined ? [] : [prometheus.meter]);
   const metrics = createMetrics(telemetry.meters, limits);
   const around = limitCalls(limits, metrics, telemetry.around);
-  const server = await startTransport({
+  const a2a = settings.a2a ? await openA2a(deps, settings, limits, !isOpen, () => server.url) : undefined;
+  const server: HttpServer = await startTransport({
+    a2a,
     settings,
     served: serveApp({ ...deps, around }),
     log,
@@ -59,6 +64,24 @@ export async function startHttp(
     authentication: isOpen ? `none; every caller is ${user}` : 'required',
   });
   return server;
+}
+
+/** @throws SessionError FAILED_PRECONDITION when there is no agent that remote agents could talk to */
+async function openA2a(
+  { backends, agents = [], version }: ServerDeps,
+  { publicUrl }: HttpSettings,
+  limits: Limits,
+  secured: boolean,
+  url: () => string,
+): Promise<A2aFace> {
+  const backend = backends.find((one) => one.turns?.take !== undefined);
+  if (backend === undefined || agents.length === 0)
+    throw new SessionError('FAILED_PRECONDITION', '--a2a needs an agent on the local backend.', {
+      hint: 'Bind one to an app under "agents" in the file of --config.',
+    });
+  const { createA2aFace } = await import('../a2a/index.ts');
+  const origin = () => new URL(publicUrl ?? url()).origin;
+  return createA2aFace({ backend, agents, version, secured, limits, origin });
 }
 
 /** @throws SessionError FAILED_PRECONDITION for a server that others could reach without proving who they are */

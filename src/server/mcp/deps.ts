@@ -13,6 +13,8 @@ export interface ServerDeps extends CallEnvironment {
   page?: LoadPage | undefined;
   /** Absent: no skill is served. */
   skills?: Skills | undefined;
+  /** The agents that this server answers turns for, by app. */
+  agents?: readonly { app: string; agent: string }[] | undefined;
   log: Log;
   /** Wraps every tool call, for limits, metrics and traces. */
   around?: Around | undefined;

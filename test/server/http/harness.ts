@@ -36,6 +36,7 @@ export interface ProductOptions {
   app?: string;
   appStateWriters?: 'admins' | 'everyone';
   callMs?: number;
+  agents?: readonly { app: string; agent: string }[];
   page?: LoadPage;
   oneTimeKey?: OneTimeKey;
 }
@@ -54,6 +55,7 @@ export async function startProduct(options: ProductOptions = {}): Promise<Produc
     {
       version: '0.0.0',
       backends: [backend],
+      agents: options.agents,
       runs,
       defaultApp: options.app ?? 'default',
       toolsets: options.toolsets ?? toolsets,
