@@ -74,13 +74,13 @@ describe('a conversation', () => {
     const sessionId = await newSession(port, { displayName: 'Before' });
     await call(port, 'append_event', { sessionId, text: 'one', eventId: 'e1' });
     const { page } = await visit(browser(), addressOf(port, { session: sessionId }));
-    await page.getByText('one', { exact: true }).waitFor();
+    await page.getByRole('feed').getByText('one', { exact: true }).waitFor();
     await call(port, 'append_event', { sessionId, author: 'helper', text: 'two' });
     await page.getByRole('feed').getByText('two', { exact: true }).waitFor();
     await call(port, 'set_event_visibility', { sessionId, eventId: 'e1', hidden: true });
     await call(port, 'update_session', { sessionId, displayName: 'After' });
     await page.getByRole('heading', { name: 'After' }).waitFor({ timeout: 10_000 });
-    await expect.poll(() => page.getByText('one', { exact: true }).count()).toBe(0);
+    await expect.poll(() => page.getByRole('feed').getByText('one', { exact: true }).count()).toBe(0);
     await call(port, 'delete_session', { sessionId, confirm: true });
     await page.getByText('This session is not there any more').waitFor({ timeout: 10_000 });
   });

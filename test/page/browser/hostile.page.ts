@@ -106,8 +106,9 @@ describe('a session written to attack who reads it', () => {
       await expectAccessible(page, view);
     }
     await page.getByRole('tab', { name: 'Files' }).click();
-    await page.getByText('x.html').click();
-    await page.getByText('<script>window.hacked = 1</script>').waitFor();
+    const files = page.getByRole('tabpanel');
+    await files.getByText('x.html').click();
+    await files.getByText('<script>window.hacked = 1</script>').waitFor();
 
     const found = await page.evaluate(() => ({
       hacked: 'hacked' in window,
