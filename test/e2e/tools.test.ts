@@ -126,7 +126,7 @@ describe.each(clientKinds)('every tool over stdio, client %s', (kind) => {
     expect(await ok('wait_for_events', { sessionId, afterEventId: 'last', timeoutSeconds: 0 })).toMatchObject(
       { timedOut: true, events: [] },
     );
-    const heard = await ok('search_events', { query: 'Bergen', sessionId, limit: 1 });
+    const heard = await ok('search_events', { query: 'Bergen', sessionId, author: 'guide', limit: 1 });
     expect(heard.hits).toMatchObject([{ sessionId, eventId: 'last', text: 'Ada is in Bergen.' }]);
     const errand = ((await ok('create_session')) as { session: { id: string } }).session.id;
     await ok('append_event', {
