@@ -17,8 +17,6 @@ import { pageNames, pageText, textsOf } from './markdown.ts';
 const elsewhere: readonly (readonly [RegExp, string])[] = [
   [/^npm install && npm (run demo|test)$/, '.ci/run'],
   [/^npm run (build|docs|bundle)\b/, '.ci/run and test/peers/hosts'],
-  [/^npm install (redis|keyv-file)$/, 'nothing: it downloads'],
-  [/ redis:\/\//, 'test/services/redis-servers.test.ts'],
   [/^npm run demo -- /, 'test/page/browser/pictures.page.ts'],
   [/^agent-sessions-mcp open\b/, 'test/cli/open.test.ts'],
   [/^npm pkg set /, 'test/packaging'],
