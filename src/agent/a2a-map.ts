@@ -37,12 +37,13 @@ export function toA2aPart(part: Part): A2aPart[] {
 
 /** Parts of a remote agent as parts of an event. Structured data becomes its JSON text. */
 export function fromParts(parts: readonly A2aPart[] | undefined): Part[] {
-  return (parts ?? []).flatMap(({ content, mediaType, filename }): Part[] => {
+  return (parts ?? []).flatMap(({ content, mediaType, filename, metadata }): Part[] => {
     const type = mediaType === '' ? 'application/octet-stream' : mediaType;
     const displayName = filename === '' ? {} : { displayName: filename };
     switch (content?.$case) {
       case 'text':
-        return content.value === '' ? [] : [{ text: content.value }];
+        if (content.value === '') return [];
+        return [{ text: content.value, ...(isThought(metadata) ? { thought: true } : {}) }];
       case 'raw':
         return [
           {
@@ -63,13 +64,16 @@ export function fromParts(parts: readonly A2aPart[] | undefined): Part[] {
   });
 }
 
+/** ADK marks what its agent only thinks in the metadata of the part (google/adk-js, a2a/part_converter_utils). */
+const isThought = (metadata: A2aPart['metadata']): boolean => metadata?.adk_thought === true;
+
 /** Neighbouring texts as one, as they were before they came in pieces. */
 export function mergeText(parts: readonly Part[]): Part[] {
   const merged: Part[] = [];
   for (const part of parts) {
     const last = merged.at(-1);
-    if (last?.text !== undefined && part.text !== undefined)
-      merged[merged.length - 1] = { text: last.text + part.text };
+    if (last?.text !== undefined && part.text !== undefined && last.thought === part.thought)
+      merged[merged.length - 1] = { ...last, text: last.text + part.text };
     else merged.push(part);
   }
   return merged;

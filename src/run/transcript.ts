@@ -25,7 +25,9 @@ export interface Transcript {
 export function transcript(): Transcript {
   const events: Event[] = [];
   let text = '';
-  let unfinished = '';
+  /** By author: agents that work side by side speak in pieces that come mixed. */
+  const unfinished = new Map<string, string>();
+  let speaker: string | undefined;
   let count = 0;
   let truncated = false;
   let author: string | undefined;
@@ -37,16 +39,31 @@ export function transcript(): Transcript {
     text += (text === '' ? '' : '\n') + cutEnd(words, Math.max(0, room));
   }
 
+  /** Words for those who watch, with the name of who says them where that changes. */
+  function spoken(by: string, words: string): string {
+    if (words === '') return '';
+    const changed = speaker !== undefined && speaker !== by;
+    speaker = by;
+    return changed ? `\n${by}: ${words}` : words;
+  }
+
+  /** What is unfinished; with names where several speak. */
+  function said(): string {
+    const [[, only = ''] = [], ...others] = unfinished;
+    if (others.length === 0) return only;
+    return Array.from(unfinished, ([by, words]) => `${by}: ${words}`).join('\n');
+  }
+
   return {
     take(event) {
       const words = textOf(event);
       author = event.author;
       if (event.partial === true) {
-        unfinished = cutEnd(unfinished + words, maxTextLength);
-        return words;
+        const before = unfinished.get(event.author) ?? '';
+        unfinished.set(event.author, cutEnd(before + words, maxTextLength));
+        return spoken(event.author, words);
       }
-      const heard = unfinished !== '';
-      unfinished = '';
+      const heard = unfinished.delete(event.author);
       // Some services repeat the message that they were sent.
       if (event.author === 'user') return '';
       count += 1;
@@ -55,13 +72,13 @@ export function transcript(): Transcript {
       truncated ||= fitted.truncated || events.length > maxEvents;
       if (events.length > maxEvents) events.shift();
       add(words);
-      return heard ? '' : words;
+      return heard ? '' : spoken(event.author, words);
     },
     get events() {
       return [...events];
     },
     get text() {
-      return unfinished === '' ? text : [text, unfinished].filter((part) => part !== '').join('\n');
+      return [text, said()].filter((part) => part !== '').join('\n');
     },
     get truncated() {
       return truncated;
@@ -70,7 +87,7 @@ export function transcript(): Transcript {
       return count;
     },
     get unfinished() {
-      return unfinished;
+      return said();
     },
     get author() {
       return author;

@@ -84,6 +84,17 @@ describe('a remote agent', () => {
     expect(await ask('To Oslo?')).toMatchObject({ status: 'completed', text: 'Two flights.' });
   });
 
+  it('keeps apart what an ADK agent only thinks', async () => {
+    await open(async (r) =>
+      r.answer([{ ...textPart('Hm, tea.'), metadata: { adk_thought: true } }, textPart('Tea.')]),
+    );
+    expect(await ask('What?')).toMatchObject({ status: 'completed', text: 'Tea.' });
+    expect((await eventsOf(backend, ref)).at(-1)?.content?.parts).toEqual([
+      { text: 'Hm, tea.', thought: true },
+      { text: 'Tea.' },
+    ]);
+  });
+
   it('may answer with a plain message', async () => {
     await open(async (r) => r.answer([textPart(`You want ${r.text}`)]));
     expect(await ask('tea')).toMatchObject({ status: 'completed', text: 'You want tea' });
