@@ -14,8 +14,8 @@ const testedBy: Record<string, string> = {
   jsonl: 'commands.test.ts',
   js: 'below, readme.test.ts',
   toml: 'readme.test.ts',
-  caddyfile: 'below',
-  nginx: 'below',
+  caddyfile: 'below, test/services/proxies.test.ts',
+  nginx: 'below, test/services/proxies.test.ts',
 };
 
 /** How to add a tool, a backend or an engine: tried by hand. */
