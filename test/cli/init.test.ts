@@ -143,7 +143,7 @@ describe('init', () => {
     const { code, stdout, stderr } = await run(['init', file], { stdin: answers.join('\n') });
     expect([code, stderr.split('\n').at(-2)]).toEqual([0, expect.stringContaining(`Wrote ${file}.`)]);
     expect(stderr.match(/Transport, stdio or http \[stdio\]: /g)).toHaveLength(2);
-    expect(stderr).toContain('Unknown kind of store: "postgres".');
+    expect(stderr).toContain('Unknown kind of store: "mongodb".');
     expect(contentOf(file)).toEqual({ user: 'ada', store: `sqlite:${folder}/my.db` });
     expect([...printed(stdout).keys()]).toEqual(['Gemini CLI']);
   });
