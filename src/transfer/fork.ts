@@ -25,7 +25,7 @@ export async function forkSession(
 ): Promise<ForkResult> {
   const { newSessionId } = options;
   if (to.backend.transfer?.stage !== undefined || newSessionId === undefined) return copy(from, to, options);
-  return alone(to.backend, { ...to.owner, sessionId: newSessionId }, () =>
+  return exclusive(to.backend, { ...to.owner, sessionId: newSessionId }, () =>
     copy(from, to, options).catch(async (error: unknown) => {
       const taken = error instanceof SessionError && error.code === 'ALREADY_EXISTS';
       const done = taken ? await finishedCopy(from, to, options, newSessionId) : undefined;
@@ -84,7 +84,7 @@ function fingerprintOf(backend: string, ref: SessionRef, upToEventId: string | u
 /** Copies under way, so that a repeated call does not store events that the first is about to store. */
 const underWay = new WeakMap<Backend, Set<string>>();
 
-async function alone<T>(backend: Backend, ref: SessionRef, work: () => Promise<T>): Promise<T> {
+async function exclusive<T>(backend: Backend, ref: SessionRef, work: () => Promise<T>): Promise<T> {
   const key = JSON.stringify([ref.app, ref.userId, ref.sessionId]);
   const keys = underWay.get(backend) ?? new Set();
   underWay.set(backend, keys);

@@ -15,9 +15,9 @@ import { openUnchangedSessions, type UnchangedSessions } from './unchanged-sessi
 const parallelReads = 4;
 
 /** Milliseconds between two attempts to detect the dialect, while reads wait for it. */
-const askAgainMs = 1_000;
+const retryMs = 1_000;
 /** Milliseconds between two attempts to detect the dialect, while no call comes. */
-const askAloneMs = 10_000;
+const idleRetryMs = 10_000;
 
 /** The state that the verbs of this backend share. */
 export interface Adk {
@@ -57,30 +57,30 @@ export async function connect(config: AdkConfig): Promise<Adk> {
     );
   const headers = async (): Promise<Record<string, string>> =>
     config.token === undefined ? {} : { authorization: `Bearer ${config.token}` };
-  const ask = () => detect({ service, baseUrl, headers }, config.detectMs ?? defaults.detectMs);
+  const attempt = () => detect({ service, baseUrl, headers }, config.detectMs ?? defaults.detectMs);
 
   let known: Detected =
-    config.dialect === undefined ? await ask() : { dialect: dialects[config.dialect], reachable: true };
-  let askedAt = Date.now();
-  let asking: Promise<unknown> | undefined;
-  let alone: NodeJS.Timeout | undefined;
+    config.dialect === undefined ? await attempt() : { dialect: dialects[config.dialect], reachable: true };
+  let triedAt = Date.now();
+  let detecting: Promise<unknown> | undefined;
+  let retryTimer: NodeJS.Timeout | undefined;
   const listeners = new Set<(dialect: Dialect) => void>();
   const current = () => known.dialect ?? unknownDialect;
 
-  async function findOut(): Promise<void> {
+  async function detectNow(): Promise<void> {
     // All waiting calls share one detection, so the deadline of a single call must not end it.
-    asking ??= withoutDeadline(ask).then((found) => {
+    detecting ??= withoutDeadline(attempt).then((found) => {
       known = found;
-      askedAt = Date.now();
-      asking = undefined;
+      triedAt = Date.now();
+      detecting = undefined;
       if (found.dialect === undefined) return;
-      clearInterval(alone);
+      clearInterval(retryTimer);
       for (const listener of listeners) listener(found.dialect);
       listeners.clear();
     });
-    await asking;
+    await detecting;
   }
-  if (known.dialect === undefined) alone = setInterval(() => void findOut(), askAloneMs).unref();
+  if (known.dialect === undefined) retryTimer = setInterval(() => void detectNow(), idleRetryMs).unref();
   const orphans = new Map<string, AbortController>();
   const maxAnswerBytes = config.maxAnswerBytes ?? defaults.maxAnswerBytes;
 
@@ -102,11 +102,11 @@ export async function connect(config: AdkConfig): Promise<Adk> {
     unchanged: openUnchangedSessions(),
     known: () => known,
     async dialect() {
-      if (known.dialect === undefined && Date.now() - askedAt >= askAgainMs) await findOut();
+      if (known.dialect === undefined && Date.now() - triedAt >= retryMs) await detectNow();
       return current();
     },
     async dialectToWrite() {
-      if (known.dialect === undefined) await findOut();
+      if (known.dialect === undefined) await detectNow();
       if (known.dialect === undefined) throw known.reachable ? unknownServer() : notReachable();
       return known.dialect;
     },
@@ -116,7 +116,7 @@ export async function connect(config: AdkConfig): Promise<Adk> {
     knownApps: new Map(),
     orphans,
     close() {
-      clearInterval(alone);
+      clearInterval(retryTimer);
       for (const orphan of orphans.values()) orphan.abort();
     },
     gate: semaphore(parallelReads),

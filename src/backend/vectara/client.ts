@@ -55,7 +55,7 @@ export interface Vectara {
   /** Times of events in microseconds, by the session's path and the event's id. They never change. */
   readonly eventTimes: BoundedMap<number>;
   /** The owner's session as `check` finds it. The next page of a list uses the last answer for a moment. */
-  checkedOwner(ref: SessionRef, goesOn: boolean, check: () => Promise<OwnSession>): Promise<OwnSession>;
+  checkedOwner(ref: SessionRef, continues: boolean, check: () => Promise<OwnSession>): Promise<OwnSession>;
   /** Repeats `work` for a few seconds while a session that was just created here is not found. */
   settled<T>(sessionPath: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
@@ -107,10 +107,10 @@ export function connect(settings: VectaraSettings, now: () => number = Date.now)
     eventPages: openEventPages(now),
     looks: boundedMap(100),
     eventTimes: boundedMap(1000),
-    async checkedOwner(ref, goesOn, check) {
+    async checkedOwner(ref, continues, check) {
       const key = JSON.stringify([ref.app, ref.userId, ref.sessionId]);
       const known = checked.get(key);
-      if (goesOn && known !== undefined && now() - known.at <= ownerMs) return known.session;
+      if (continues && known !== undefined && now() - known.at <= ownerMs) return known.session;
       const session = await check();
       checked.set(key, { session, at: now() });
       return session;

@@ -33,8 +33,8 @@ export async function listEvents(vectara: Vectara, ref: SessionRef, query: Event
   const afterTime = query.afterTime === undefined ? undefined : parseTime('afterTime', query.afterTime);
   const { afterEventId, includeHidden = false } = query;
   if (afterEventId !== undefined) checkEventId('afterEventId', afterEventId);
-  const { goesOn, look } = lookOf(vectara, ref, query);
-  const fresh = !goesOn && afterEventId === undefined;
+  const { continues, look } = lookOf(vectara, ref, query);
+  const fresh = !continues && afterEventId === undefined;
   const read = async (at: SessionRef, from: string) =>
     wireEvents(vectara, at, from, includeHidden, {
       order: query.order ?? 'asc',
@@ -46,7 +46,7 @@ export async function listEvents(vectara: Vectara, ref: SessionRef, query: Event
       fresh,
       look,
     });
-  const own = () => vectara.checkedOwner(ref, goesOn, () => ownSession(vectara, ref));
+  const own = () => vectara.checkedOwner(ref, continues, () => ownSession(vectara, ref));
   const listed = includeHidden
     ? await own().then(async (found) => ({
         ...found,
@@ -67,7 +67,7 @@ const shorterMs = 500;
  * Whether a query continues a list, and which look it belongs to. A tool whose answer has no room for all events
  * asks again at once for fewer: that is the same look.
  */
-function lookOf(vectara: Vectara, ref: SessionRef, query: EventQuery): { goesOn: boolean; look: number } {
+function lookOf(vectara: Vectara, ref: SessionRef, query: EventQuery): { continues: boolean; look: number } {
   const { pageSize, ...rest } = query;
   const asked = JSON.stringify([ref.app, ref.userId, ref.sessionId, rest]);
   const last = vectara.looks.get(asked);
@@ -75,7 +75,7 @@ function lookOf(vectara: Vectara, ref: SessionRef, query: EventQuery): { goesOn:
     last !== undefined && pageSize < last.pageSize && vectara.now() - last.at <= shorterMs ? last : undefined;
   const look = shorter?.look ?? vectara.eventPages.nextLook();
   vectara.looks.set(asked, { pageSize, look, at: vectara.now() });
-  return { goesOn: query.cursor !== undefined || shorter !== undefined, look };
+  return { continues: query.cursor !== undefined || shorter !== undefined, look };
 }
 
 /**

@@ -224,7 +224,7 @@ const namesOf = (value: JsonObject | undefined): string[] | undefined =>
   value === undefined || Object.keys(value).length === 0 ? undefined : Object.keys(value);
 
 /** An event of the stream that Vectara does not store. */
-export function passingEvent(
+export function transientEvent(
   fields: Partial<Omit<Event, 'customMetadata'>>,
   type: string,
   context: EventContext,

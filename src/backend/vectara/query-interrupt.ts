@@ -17,18 +17,18 @@ export const eventsPath = (ref: SessionRef): string => `${sessionPath(ref)}/even
  */
 export function openRun(vectara: Vectara, ref: SessionRef, session: JsonObject, signal: AbortSignal) {
   let ours = textField(session, 'status') !== 'running';
-  let over = false;
+  let hasEnded = false;
   let stopping: Promise<unknown> | undefined;
   const stop = () => {
-    if (ours && !over) stopping ??= interrupt(vectara, ref).catch(() => {});
+    if (ours && !hasEnded) stopping ??= interrupt(vectara, ref).catch(() => {});
   };
   signal.addEventListener('abort', stop, { once: true });
   return {
-    isOurs() {
+    begun() {
       ours = true;
     },
-    over() {
-      over = true;
+    finished() {
+      hasEnded = true;
     },
     async close() {
       signal.removeEventListener('abort', stop);

@@ -61,7 +61,7 @@ export async function callMethod(
   const { wire, at } = await ownSession(vectara, ref, signal);
   const run = openRun(vectara, at, wire, signal);
   // Cancelling an interrupt or a compaction must not interrupt the agent.
-  if (classMethod !== 'input_message') run.over();
+  if (classMethod !== 'input_message') run.finished();
   try {
     const answer = await vectara.json('interact', {
       method: 'POST',
@@ -71,12 +71,12 @@ export async function callMethod(
       body,
       signal,
     });
-    run.over();
+    run.finished();
     const events = wholeEvents(answer, contextOf(vectara, wire, ref));
     const last = events.findLast((event) => answerTypes.has(String(typeOf(event))));
     return { sessionId: id, text: last === undefined ? '' : textOf(last), events };
   } catch (error) {
-    if (!signal.aborted) run.over();
+    if (!signal.aborted) run.finished();
     throw error;
   } finally {
     await run.close();

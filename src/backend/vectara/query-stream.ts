@@ -3,7 +3,7 @@ import { compact, type Event } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { sse } from '../../net/sse.ts';
-import { type EventContext, passingEvent, toEvent } from './map-event.ts';
+import { type EventContext, toEvent, transientEvent } from './map-event.ts';
 import { listField, numberField, objectField, textField, timeField } from './wire.ts';
 
 /**
@@ -85,7 +85,7 @@ function openStream(given: EventContext): OpenStream {
   // The run's tool_input events: they tell which arguments of a pending call the agent wrote itself.
   const calls = new Map<string, JsonObject>();
   const context: EventContext = { ...given, callOf: (id) => calls.get(id) ?? given.callOf?.(id) };
-  const told = new Set<string>();
+  const reported = new Set<string>();
   let text = '';
   let ended = false;
   let errors: unknown[] | undefined;
@@ -95,11 +95,11 @@ function openStream(given: EventContext): OpenStream {
     const piece = textField(wire, 'content') ?? textField(wire, 'message') ?? '';
     if (piece === '') return [];
     const part = { text: piece, ...(thought ? { thought } : {}) };
-    return [passing(wire, { content: { role: 'model', parts: [part] } })];
+    return [transient(wire, { content: { role: 'model', parts: [part] } })];
   };
-  const passing = (wire: JsonObject, fields: Partial<Event>): Event => {
+  const transient = (wire: JsonObject, fields: Partial<Event>): Event => {
     const { customMetadata: _custom, ...rest } = fields;
-    return passingEvent(
+    return transientEvent(
       { ...rest, timestamp: timeField(wire, 'created_at', context.now()) },
       textField(wire, 'type') ?? 'unknown',
       context,
@@ -109,8 +109,8 @@ function openStream(given: EventContext): OpenStream {
     const whole = text;
     text = '';
     const id = textField(wire, 'event_id');
-    if (whole === '' || (id !== undefined && told.has(id))) return [];
-    if (id !== undefined) told.add(id);
+    if (whole === '' || (id !== undefined && reported.has(id))) return [];
+    if (id !== undefined) reported.add(id);
     return [toEvent({ ...wire, type: 'agent_output', id: id ?? newId('e'), content: whole }, context)];
   };
 
@@ -129,7 +129,7 @@ function openStream(given: EventContext): OpenStream {
       // The text of a sub-agent is not this agent's answer, so it is marked as a thought.
       const parts = content?.parts.map((p) => (p.text === undefined ? p : { ...p, thought: true }));
       return [
-        passing(wire, {
+        transient(wire, {
           ...rest,
           author,
           branch: textField(wire, 'tool_name'),
@@ -137,8 +137,8 @@ function openStream(given: EventContext): OpenStream {
         }),
       ];
     },
-    context_consumed: (wire) => [passing(wire, { usageMetadata: usageOf(wire) })],
-    compaction_started: (wire) => [passing(wire, {})],
+    context_consumed: (wire) => [transient(wire, { usageMetadata: usageOf(wire) })],
+    compaction_started: (wire) => [transient(wire, {})],
     error(wire) {
       errors = listField(wire, 'messages');
       return [];
@@ -162,8 +162,8 @@ function openStream(given: EventContext): OpenStream {
       const id = textField(wire, 'id');
       // A message of an unknown type without an id is not a stored event.
       if (id === undefined) return [];
-      if (told.has(id)) return [];
-      told.add(id);
+      if (reported.has(id)) return [];
+      reported.add(id);
       if (type === 'tool_input') calls.set(id, wire);
       // The stored answer replaces its pieces.
       if (type === 'agent_output') text = '';

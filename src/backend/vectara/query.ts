@@ -42,13 +42,13 @@ export async function* streamQuery(
         vectara.stream('interact', { method: 'POST', path: eventsPath(at), retry: 'quota', body, signal }),
       signal,
     );
-    if (since === undefined) run.isOurs();
+    if (since === undefined) run.begun();
     const type = headers.get('content-type') ?? '';
     if (/^text\/event-stream\b/i.test(type)) yield* streamedEvents(chunks, context);
     else yield* wholeEvents(await wholeJson(chunks), context);
-    run.over();
+    run.finished();
   } catch (error) {
-    if (!signal.aborted) run.over();
+    if (!signal.aborted) run.finished();
     throw error;
   } finally {
     await run.close();
