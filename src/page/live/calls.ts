@@ -24,6 +24,8 @@ export interface Calls {
   call<T = JsonObject>(tool: string, args: JsonObject, options?: CallOptions): Promise<T>;
   /** The same for what only reads: when the server is lost, it waits until the server is back. */
   read<T = JsonObject>(tool: string, args: JsonObject, options?: CallOptions): Promise<T>;
+  /** How much longer to wait between two looks: a remote service counts requests, and a host may show each call. */
+  patience(backend: string | undefined): number;
   /** Asks the server who the caller is and what it can do. */
   greet(): Promise<void>;
 }
@@ -112,6 +114,8 @@ export function openCalls(bridge: Bridge): Calls {
         }
       }
     },
+    patience: (backend) =>
+      bridge.kind === 'browser' && (backend ?? standing.value?.backends[0] ?? 'local') === 'local' ? 1 : 5,
     async greet() {
       try {
         await greet();

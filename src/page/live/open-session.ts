@@ -85,7 +85,7 @@ export function openSession(calls: Calls, ref: Ref) {
 
   /** Sees changes that are no new events: another name, a hidden or deleted event, an answer elsewhere. */
   async function look(): Promise<void> {
-    await pause(lookMs, end.signal);
+    await pause(lookMs * calls.patience(ref.backend), end.signal);
     if (document.visibilityState !== 'visible' || calls.connection.value !== 'ok') return;
     const before = session.value;
     await readSession();

@@ -77,7 +77,8 @@ export function openSessionList(calls: Calls): SessionList {
 
   async function keepFresh(): Promise<void> {
     for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, refreshMs));
+      const ms = refreshMs * calls.patience(choice.value.backend);
+      await new Promise((resolve) => setTimeout(resolve, ms));
       if (document.visibilityState === 'visible' && calls.connection.value === 'ok') await refresh();
     }
   }

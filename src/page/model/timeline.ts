@@ -107,11 +107,15 @@ export function timelineOf(events: readonly Event[]): Timeline {
   };
 }
 
+/** Names a lane among those of its session. */
+export const laneKey = ({ author, branch }: Pick<Event, 'author' | 'branch'>): string =>
+  JSON.stringify([author, branch]);
+
 function laneOf(
   lanes: Map<string, Lane & { seen: Set<string> }>,
   { author, branch }: Event,
 ): Lane & { seen: Set<string> } {
-  const key = JSON.stringify([author, branch]);
+  const key = laneKey({ author, ...(branch === undefined ? {} : { branch }) });
   const known = lanes.get(key);
   if (known !== undefined) return known;
   const counts = { events: 0, calls: 0, runs: 0, tokens: 0, workMs: 0, toolMs: 0, waitMs: 0 };

@@ -66,8 +66,14 @@ export function rewindSession(page: PageState, event: Event): void {
     text: `The session goes back to how it was after this event: the ${later} events after it no longer count, and state is set back.`,
     yes: 'Rewind',
     destroys: true,
-    run: () =>
-      change(page, 'rewind_session', { toEventId: event.id, confirm: true }, 'The session is rewound.'),
+    run: () => {
+      const named = ['upToEventId', 'toEventId', 'eventId'].find((name) =>
+        page.calls.has('rewind_session', name),
+      );
+      const confirm = page.calls.has('rewind_session', 'confirm') ? { confirm: true } : {};
+      const args = { [named ?? 'upToEventId']: event.id, ...confirm };
+      return change(page, 'rewind_session', args, 'The session is rewound.');
+    },
   };
 }
 

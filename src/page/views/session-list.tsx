@@ -126,7 +126,9 @@ function Search() {
   const { list, calls } = page;
   const [words, setWords] = useState('');
   const [filter, setFilter] = useState('');
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const timers = useRef<{ words?: ReturnType<typeof setTimeout>; filter?: ReturnType<typeof setTimeout> }>(
+    {},
+  );
   const id = useId();
   const { app, backend, allUsers } = list.choice.value;
   const standing = calls.standing.value;
@@ -134,9 +136,9 @@ function Search() {
   // A host may have opened the page for a search.
   const asked = list.choice.value.words;
   useEffect(() => setWords(asked), [asked]);
-  const later = (work: () => void) => {
-    clearTimeout(timer.current);
-    timer.current = setTimeout(work, typingMs);
+  const later = (what: 'words' | 'filter', value: string) => {
+    clearTimeout(timers.current[what]);
+    timers.current[what] = setTimeout(() => list.choose({ [what]: value.trim() }), typingMs);
   };
   return (
     <search class="search">
@@ -152,7 +154,7 @@ function Search() {
         onInput={(event) => {
           const { value } = event.currentTarget;
           setWords(value);
-          later(() => list.choose({ words: value.trim() }));
+          later('words', value);
         }}
       />
       <details class="filters">
@@ -165,7 +167,7 @@ function Search() {
             onInput={(event) => {
               const { value } = event.currentTarget;
               setFilter(value);
-              later(() => list.choose({ filter: value.trim() }));
+              later('filter', value);
             }}
           />
         </label>
