@@ -33,7 +33,7 @@ export function monthTags(after: number | undefined, before: number): string[] {
 export function indexedText(session: Owner & { uid: string }, event: Event): IndexedText | undefined {
   if (event.hidden === true || event.partial === true) return undefined;
   const body = searchedText(event);
-  if (body.trim() === '') return undefined;
+  if (body === '') return undefined;
   return {
     scope: eventScope(session),
     body,
@@ -52,7 +52,11 @@ function searchedText(event: Event): string {
     if (codeExecutionResult?.output !== undefined) texts.push(codeExecutionResult.output);
   }
   if (event.errorMessage !== undefined) texts.push(event.errorMessage);
-  return cutEnd(texts.join('\n'), searchedLength);
+  const said = texts.join('\n').trim();
+  // Who speaks is often what is asked for; most texts do not say it.
+  return said === ''
+    ? ''
+    : cutEnd(said.includes(event.author) ? said : `${event.author}\n${said}`, searchedLength);
 }
 
 function textsIn(value: unknown, levels: number): string[] {

@@ -1,0 +1,157 @@
+/**
+ * Recall of our searches beside plain FTS5 and MiniSearch, on conversations with questions whose evidence is known:
+ *
+ *   npm run bench -- recall --locomo FILE [--longmemeval FILE]
+ *
+ * LoCoMo is `data/locomo10.json` of github.com/snap-research/LoCoMo (CC BY-NC 4.0), LongMemEval-S is
+ * `longmemeval_s_cleaned.json` of its authors. Neither is part of this project. Ranking was tuned on the first three
+ * conversations of LoCoMo; the others tell how good it is.
+ */
+import { parseArgs } from 'node:util';
+import { openLocal } from '../src/backend/local/index.ts';
+import type { Backend } from '../src/backend/types.ts';
+import { openStore } from '../src/store/open.ts';
+import { type Conversation, readLocomo, readLongMemEval } from './recall-data.ts';
+import { ftsSearch, miniSearch } from './recall-others.ts';
+import { fixed, heading, machine, row } from './tools.ts';
+
+const most = 20;
+
+/** Places of the evidence among what was found, for one question. */
+interface Answered {
+  evidence: readonly string[];
+  found: readonly string[];
+  ms: number;
+}
+
+type Search = (question: string) => Promise<readonly string[]>;
+
+export default async function run(): Promise<void> {
+  const { values } = parseArgs({
+    args: process.argv.slice(3),
+    options: { locomo: { type: 'string' }, longmemeval: { type: 'string' } },
+  });
+  if (values.locomo === undefined && values.longmemeval === undefined) {
+    process.stderr.write('Give the data: npm run bench -- recall --locomo FILE [--longmemeval FILE]\n');
+    process.exitCode = 2;
+    return;
+  }
+  machine();
+  if (values.locomo !== undefined) {
+    const { conversations, tuned, note } = await readLocomo(values.locomo);
+    if (note !== undefined) row('data', note);
+    await locomo('LoCoMo, conversations that ranking was tuned on', conversations.slice(0, tuned));
+    await locomo('LoCoMo, conversations that nobody tuned on', conversations.slice(tuned));
+  }
+  if (values.longmemeval !== undefined) await longMemEval(values.longmemeval);
+}
+
+async function locomo(title: string, conversations: readonly Conversation[]): Promise<void> {
+  if (conversations.length === 0) return;
+  heading(`${title}: ${conversations.length}`);
+  const results = new Map<string, Answered[]>();
+  for (const conversation of conversations) {
+    const { backend, memories, events } = await ours(conversation);
+    const searches: Record<string, Search> = {
+      'plain FTS5 bm25()': ftsSearch(conversation),
+      MiniSearch: miniSearch(conversation),
+      'ours, memories': memories,
+      'ours, events with neighbours': events,
+    };
+    for (const [name, search] of Object.entries(searches))
+      results.set(name, [...(results.get(name) ?? []), ...(await answer(conversation, search))]);
+    await backend.close();
+  }
+  for (const [name, answers] of results) row(name, figures(answers));
+}
+
+async function answer(conversation: Conversation, search: Search): Promise<Answered[]> {
+  const answers: Answered[] = [];
+  for (const { question, evidence } of conversation.questions) {
+    const start = performance.now();
+    const found = await search(question);
+    answers.push({ evidence, found, ms: performance.now() - start });
+  }
+  return answers;
+}
+
+/** The conversation as memories and as events of a new store. */
+async function ours(
+  conversation: Conversation,
+): Promise<{ backend: Backend; memories: Search; events: Search }> {
+  const store = await openStore({ url: 'memory:', durability: 'normal', dataDir: '.' });
+  const backend = openLocal({ store });
+  const owner = { app: 'recall', userId: 'u' };
+  const ids = new Map<string, string>();
+  for (const session of conversation.sessions) {
+    await backend.sessions?.create?.(owner, { sessionId: session.id });
+    for (const { id, speaker, text } of session.turns) {
+      const memory = await backend.memory?.create?.(owner, { fact: `${speaker}: ${text}` });
+      ids.set(memory?.id ?? '', id);
+      await backend.events?.append?.(
+        { ...owner, sessionId: session.id },
+        { id, author: speaker, content: { parts: [{ text }] } },
+      );
+    }
+  }
+  return {
+    backend,
+    memories: async (text) =>
+      ((await backend.memory?.search?.(owner, { text, limit: most })) ?? []).map(
+        ({ id }) => ids.get(id) ?? '',
+      ),
+    events: async (text) =>
+      ((await backend.events?.search?.({ ...owner, text, limit: most, around: 0 }))?.hits ?? []).map(
+        ({ event }) => event.id,
+      ),
+  };
+}
+
+/** Of each question the sessions that hold the answer, among some fifty of its own. */
+async function longMemEval(file: string): Promise<void> {
+  const { conversations, note } = await readLongMemEval(file);
+  heading(`LongMemEval: ${conversations.length} questions, sessions found`);
+  if (note !== undefined) row('data', note);
+  const answers: Answered[] = [];
+  for (const conversation of conversations) {
+    const store = await openStore({ url: 'memory:', durability: 'normal', dataDir: '.' });
+    const backend = openLocal({ store });
+    const owner = { app: 'recall', userId: 'u' };
+    for (const session of conversation.sessions) {
+      const staged = await backend.transfer?.stage?.(owner, { sessionId: session.id });
+      for (const { id, speaker, text } of session.turns)
+        await staged?.addEvent({
+          id,
+          author: speaker,
+          invocationId: 'i',
+          timestamp: new Date(0).toISOString(),
+          content: { parts: [{ text }] },
+        });
+      await staged?.commit({});
+    }
+    const sessions: Search = async (text) => {
+      const page = await backend.sessions?.list?.({ ...owner, pageSize: most, text });
+      return (page?.items ?? []).map(({ id }) => id);
+    };
+    answers.push(...(await answer(conversation, sessions)));
+    await backend.close();
+  }
+  row('ours, list_sessions with query', figures(answers));
+}
+
+function figures(answers: readonly Answered[]): string {
+  const mean = (of: (answer: Answered) => number) =>
+    answers.reduce((sum, one) => sum + of(one), 0) / Math.max(1, answers.length);
+  const percent = (of: (answer: Answered) => number) => fixed(100 * mean(of), 1);
+  const recall = (k: number) =>
+    percent(({ evidence, found }) => {
+      const top = new Set(found.slice(0, k));
+      return evidence.filter((id) => top.has(id)).length / evidence.length;
+    });
+  const first = ({ evidence, found }: Answered) =>
+    found.slice(0, 10).findIndex((id) => evidence.includes(id));
+  const at = [1, 5, 10, 20].map((k) => `R@${k} ${recall(k)}`).join('  ');
+  const hit = percent((one) => (first(one) < 0 ? 0 : 1));
+  const mrr = percent((one) => (first(one) < 0 ? 0 : 1 / (first(one) + 1)));
+  return `${at}  hit@10 ${hit}  MRR@10 ${mrr}  ${fixed(mean(({ ms }) => ms))} ms  (${answers.length} questions)`;
+}
