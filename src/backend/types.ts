@@ -50,6 +50,8 @@ export interface SessionChange {
   /** Replaces the session's own keys whole; `user:` and `app:` keys that are given are set, others stay. */
   state?: JsonObject | undefined;
   expireTime?: string | undefined;
+  /** Takes the expiry away, where the backend `forgetsExpiry`: the session lives until it is deleted. */
+  noExpiry?: boolean | undefined;
 }
 
 /** Refuses the write with ABORTED unless the session still has this revision. */
@@ -180,6 +182,18 @@ export interface NewArtifact {
 export interface ArtifactContent {
   artifact: Artifact;
   data: Buffer;
+}
+
+/** Which memories of an owner: those of a session, those of a scope, or those of both. */
+export interface MemoryChoice {
+  sessionId?: string | undefined;
+  scope?: MemoryScope | undefined;
+}
+
+/** Which facts are made of a session: all that are new, or those of a range of events, where these have numbers. */
+export interface FactChoice {
+  scope?: MemoryScope | undefined;
+  numbers?: EventQuery['numbers'];
 }
 
 export interface MemoryAddition {
@@ -361,6 +375,10 @@ export interface Backend {
   defaultApp?: string | undefined;
   /** Events have numbers, by which lists can be narrowed. */
   numbersEvents?: true;
+  /** A session can be given no expiry any more. */
+  forgetsExpiry?: true;
+  /** The apps in which the user has a session of this id; for errors that find the way. */
+  appsOfSession?(userId: string, sessionId: string): Promise<string[]>;
   /** A sentence for callers who cancel a run, where cancelling may not end it on the service. */
   cancelNote?: string | undefined;
   /**
@@ -444,7 +462,12 @@ export interface Backend {
       owner: Owner,
       query: { text: string; limit: number; scope?: MemoryScope | undefined },
     ): Promise<Memory[]>;
-    addSession?(ref: SessionRef, options: { scope?: MemoryScope | undefined }): Promise<MemoryAddition>;
+    addSession?(ref: SessionRef, options: FactChoice): Promise<MemoryAddition>;
+    /** How many facts `addSession` would make. */
+    countFacts?(ref: SessionRef, options: FactChoice): Promise<number>;
+    count?(owner: Owner, which: MemoryChoice): Promise<number>;
+    /** Deletes all that `count` counts; how many there were. */
+    deleteAll?(owner: Owner, which: MemoryChoice): Promise<number>;
     create?(owner: Owner, memory: { fact: string; scope?: MemoryScope | undefined }): Promise<Memory>;
     list?(owner: Owner, query: PageQuery & { scope?: MemoryScope | undefined }): Promise<Page<Memory>>;
     delete?(owner: Owner, memoryId: string): Promise<void>;

@@ -1,6 +1,7 @@
 import type * as z from 'zod';
 import type { Backend } from '../backend/types.ts';
 import { invalidArgument, quote } from '../errors.ts';
+import { partKinds } from '../model/event.ts';
 import { checkIncoming } from '../model/incoming.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Principal } from '../model/principal.ts';
@@ -11,6 +12,7 @@ import { type AppStateWriters, checkAppState } from './support/app-state.ts';
 import type { ResourceLink, Tool, ToolContext } from './support/define.ts';
 import { checkNeeds, chooseBackend } from './support/routing.ts';
 import { checkSpeaker } from './support/speaker.ts';
+import { withWhereabouts } from './support/whereabouts.ts';
 
 /** What all calls of a server share. */
 export interface CallEnvironment {
@@ -64,10 +66,14 @@ export async function runCall<Q>(
   const context = contextOf(environment, tool, args, caller);
   const ms = tool.waits === true ? Number.POSITIVE_INFINITY : callMsOf(environment);
   return withDeadline({ ms, signal: caller.signal }, async () => {
-    const question = await settleConfirmation(tool, args, context);
-    if (question !== undefined) return { question };
-    const result = await tool.run(args, context);
-    return { result, links: tool.links?.(result, context) ?? [] };
+    try {
+      const question = await settleConfirmation(tool, args, context);
+      if (question !== undefined) return { question };
+      const result = await tool.run(args, context);
+      return { result, links: tool.links?.(result, context) ?? [] };
+    } catch (error) {
+      throw await withWhereabouts(error, args, context);
+    }
   });
 }
 
@@ -81,9 +87,10 @@ function parseArgs(input: z.ZodObject, args: unknown): JsonObject {
       return `${where === '' ? '' : `${quote(where)}: `}unknown argument ${issue.keys.slice(0, 3).map(quote).join(', ')}`;
     return `${quote(where === '' ? 'arguments' : where)}: ${issue.message}`;
   });
+  const inPart = parsed.error.issues.some((issue) => issue.path.includes('parts'));
   throw invalidArgument(
     `The arguments are invalid. ${faults.join('; ')}.`,
-    `Correct them and call again. This tool takes: ${Object.keys(input.shape).join(', ') || 'no arguments'}.`,
+    `Correct them and call again. This tool takes: ${Object.keys(input.shape).join(', ') || 'no arguments'}.${inPart ? ` A part holds one of ${partKinds.join(', ')}, such as {"text": "Hello"}.` : ''}`,
   );
 }
 

@@ -106,6 +106,9 @@ describe.each(clientKinds)('every tool over stdio, client %s', (kind) => {
     await ok('append_event', { sessionId, author: 'guide', text: 'Ada is in Bergen.', eventId: 'last' });
 
     const listed = await ok('list_events', { sessionId, pageSize: 3 });
+    const spoken = await ok('search_events', { query: 'Where is Ada?', sessionId, around: 0 });
+    expect((spoken.hits as Json[]).map((hit) => hit.text)).toContain('Where is Ada?');
+    expect((await ok('list_events', { sessionId, view: 'text' })).text).toContain('1 user: Where is Ada?');
     expect(listed.events).toHaveLength(3);
     const rest = await ok('list_events', { sessionId, pageSize: 3, pageToken: listed.nextPageToken });
     expect(rest.events).toMatchObject([{ id: 'last' }]);

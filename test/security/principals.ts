@@ -148,7 +148,10 @@ export function argsFor(tool: Tool, ids: Ids, under: readonly string[]): Json {
   const args: Json = {};
   for (const [name, schema] of Object.entries(tool.input)) {
     const isOptional = z.safeParse(schema, undefined).success;
-    if (name === 'outputs') args.outputs = [{ toolCallId: ids.toolCallId, output: { probe: true } }];
+    if (name === 'sessionIds') {
+      // Ids that are not there are passed over; they are tested alone.
+      if (under.includes(name)) args.sessionIds = [ids.sessionId];
+    } else if (name === 'outputs') args.outputs = [{ toolCallId: ids.toolCallId, output: { probe: true } }];
     else if (name in plain) args[name] = plain[name];
     else if (name in ids && (under.includes(name) || !chosen[tool.name]?.includes(name)))
       args[name] = ids[name];

@@ -100,6 +100,7 @@ describe('the catalogue', () => {
       'register_feedback.eventId',
       'search_events.app',
       'search_events.sessionId',
+      'delete_memory.sessionId',
       'list_events.view',
       'list_events.pageSize',
     ];

@@ -13,12 +13,20 @@ import { forkSession } from './fork.ts';
 import { headKey, readyKey } from './keys.ts';
 import { listSessions } from './list-sessions.ts';
 import { startMaintenance } from './maintenance.ts';
-import { addSessionToMemory, createMemory, deleteMemory, listMemories, searchMemory } from './memory.ts';
+import {
+  countMemories,
+  createMemory,
+  deleteMemories,
+  deleteMemory,
+  listMemories,
+  searchMemory,
+} from './memory.ts';
 import { runAgent } from './run-agent.ts';
 import { openRuns, type ProcessIdentity } from './runs.ts';
 import { searchEvents } from './search-events.ts';
+import { addSessionToMemory, countFacts } from './session-memory.ts';
 import type { Local } from './session-record.ts';
-import { createSession, deleteSession, getSession, updateSession } from './sessions.ts';
+import { appsOfSession, createSession, deleteSession, getSession, updateSession } from './sessions.ts';
 import { stageSession } from './stage.ts';
 import { stateAt } from './state-at.ts';
 import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
@@ -61,6 +69,8 @@ export function openLocal(config: LocalConfig): Backend {
   const backend: Backend = {
     name: 'local',
     numbersEvents: true,
+    forgetsExpiry: true,
+    appsOfSession: (userId, sessionId) => appsOfSession(local, userId, sessionId),
     async describe() {
       return {
         name: 'local',
@@ -134,6 +144,9 @@ export function openLocal(config: LocalConfig): Backend {
     memory: {
       search: (owner, query) => searchMemory(local, owner, query),
       addSession: (ref, options) => addSessionToMemory(local, ref, options),
+      countFacts: (ref, options) => countFacts(local, ref, options),
+      count: (owner, which) => countMemories(local, owner, which),
+      deleteAll: (owner, which) => deleteMemories(local, owner, which),
       create: (owner, memory) => createMemory(local, owner, memory),
       list: (owner, query) => listMemories(local, owner, query),
       delete: (owner, memoryId) => deleteMemory(local, owner, memoryId),

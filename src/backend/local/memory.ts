@@ -1,30 +1,25 @@
 import { invalidArgument } from '../../errors.ts';
-import { textOf } from '../../model/event.ts';
-import { checkId, newTimedId, timedId } from '../../model/ids.ts';
+import { checkId, newTimedId } from '../../model/ids.ts';
 import { canonicalJson } from '../../model/json.ts';
 import type { Memory, MemoryScope } from '../../model/memory.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
-import { preview } from '../../model/text.ts';
 import { toTime } from '../../model/time.ts';
-import type { Put, Write } from '../../store/types.ts';
+import type { Put } from '../../store/types.ts';
 import { memoryNotFound } from '../shared/errors.ts';
 import { checkFact, checkScope } from '../shared/rules.ts';
-import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
+import type { MemoryChoice, Owner } from '../types.ts';
 import { parseStored } from './damage.ts';
-import type { EventRecord } from './event-record.ts';
-import { parseRecord, seqOfKey } from './events.ts';
 import * as keys from './keys.ts';
 import { maxFactLength } from './limits.ts';
-import { type Head, type Local, readHead, tryHead } from './session-record.ts';
+import type { Local } from './session-record.ts';
 
-/** Most memories that one call of `list` reads, and that `addSession` returns. */
+/** Most memories that one call of `list` reads. */
 const scanLimit = 2000;
-const shown = 20;
-/** Events that one update makes facts of. */
+/** Memories that one update deletes. */
 const slice = 200;
 
 /** The scope of a memory that names none: the pair that ADK uses with Memory Bank. */
-const scopeOf = (owner: Owner, scope: MemoryScope | undefined): MemoryScope =>
+export const scopeOf = (owner: Owner, scope: MemoryScope | undefined): MemoryScope =>
   scope ?? { app_name: owner.app, user_id: owner.userId };
 
 // The owner is part of the search, so that no scope can reach the memories of another user.
@@ -114,112 +109,43 @@ export async function searchMemory(
   return hits.map((hit) => ({ ...parseStored<Memory>('A memory', hit.value), score: hit.score }));
 }
 
-/**
- * Makes one fact of the text of each visible event that no earlier call has made one of. There is no model
- * here to extract facts with, and the note says so. Ids follow from the events, so that a call that was cut
- * short and repeated makes nothing twice. Events that are hidden now are noted, for a later call to find them
- * visible.
- */
-export async function addSessionToMemory(
-  local: Local,
-  ref: SessionRef,
-  options: { scope?: MemoryScope | undefined },
-): Promise<MemoryAddition> {
-  checkScope(options.scope);
-  const head = await readHead(local, ref);
-  const scope = scopeOf(ref, options.scope);
-  const memories: Memory[] = [];
+/** How many memories there are in a scope, or of a session, or of a session in a scope. */
+export async function countMemories(local: Local, owner: Owner, which: MemoryChoice): Promise<number> {
+  checkScope(which.scope);
   let count = 0;
-  for await (const { found, writes } of newFacts(local, head, scope)) {
-    await local.store.update([keys.headKey(ref)], ([value]) => {
-      const there = value === undefined ? undefined : tryHead(value);
-      return {
-        result: undefined,
-        writes: [
-          ...found.map((memory) => memoryPut(ref, memory)),
-          // The marks of a session that was deleted meanwhile are gone; its memories stay.
-          ...(there?.uid === head.uid ? writes : []),
-        ],
-      };
-    });
-    count += found.length;
-    memories.push(...found.slice(0, shown - memories.length));
+  for await (const chosen of chosenMemories(local, owner, which)) count += chosen.length;
+  return count;
+}
+
+/** Deletes those memories, slice by slice; how many there were. */
+export async function deleteMemories(local: Local, owner: Owner, which: MemoryChoice): Promise<number> {
+  checkScope(which.scope);
+  let count = 0;
+  for await (const chosen of chosenMemories(local, owner, which)) {
+    await local.store.update([], () => ({ result: undefined, writes: chosen.map((drop) => ({ drop })) }));
+    count += chosen.length;
   }
-  return {
-    memories,
-    count,
-    note: 'Every new text of the session became one fact, unchanged; no model extracted or merged facts.',
-  };
+  return count;
 }
 
-interface NewFacts {
-  found: Memory[];
-  /** Marks on the session, so that the next call begins where this one ended. */
-  writes: Write[];
-}
-
-/** Slice by slice: hidden events of earlier calls that are visible now, then the events after the mark. */
-async function* newFacts(local: Local, head: Head, scope: MemoryScope): AsyncGenerator<NewFacts, void> {
-  const { store } = local;
-  const scopeText = canonicalJson(scope);
-  const events = keys.events(head.uid);
-  const passedOver = keys.passedOver(head.uid, scopeText);
+async function* chosenMemories(
+  local: Local,
+  owner: Owner,
+  which: MemoryChoice,
+): AsyncGenerator<string[], void> {
+  const prefix = keys.memories(owner);
+  const wanted = which.scope === undefined ? undefined : canonicalJson(which.scope);
   for (let after: string | undefined; ; ) {
-    const notes = await store.range({ prefix: passedOver, after, limit: slice });
-    const last = notes.at(-1);
-    if (last === undefined) break;
-    after = last.key;
-    const values = await store.get(notes.map((note) => events + note.key.slice(passedOver.length)));
-    const done = notes.flatMap((note, i) => {
-      const record = values[i] === undefined ? undefined : parseRecord(values[i]);
-      return record?.event.hidden === true ? [] : [{ note, record }];
+    const rows = await local.store.range({ prefix, after, limit: slice });
+    after = rows.at(-1)?.key;
+    if (after === undefined) return;
+    const chosen = rows.filter((row) => {
+      const memory = parseStored<Memory>('A memory', row.value);
+      return (
+        (wanted === undefined || canonicalJson(memory.scope) === wanted) &&
+        (which.sessionId === undefined || memory.source?.sessionId === which.sessionId)
+      );
     });
-    if (done.length > 0)
-      yield {
-        found: done.flatMap(({ note, record }) =>
-          record === undefined ? [] : factsOf(head, record, seqOfKey(note.key), scope, local.now()),
-        ),
-        writes: done.map(({ note }) => ({ drop: note.key })),
-      };
+    if (chosen.length > 0) yield chosen.map(({ key }) => key);
   }
-  const markKey = keys.memoryMarkKey(head.uid, scopeText);
-  const [mark] = await store.get([markKey]);
-  for (let after = mark === undefined ? undefined : events + mark; ; ) {
-    const rows = await store.range({ prefix: events, after, limit: slice });
-    const last = rows.at(-1);
-    if (last === undefined) break;
-    after = last.key;
-    const records = rows.map((row) => parseRecord(row.value));
-    yield {
-      found: records.flatMap((record, i) =>
-        factsOf(head, record, seqOfKey(rows[i]?.key ?? ''), scope, local.now()),
-      ),
-      writes: [
-        ...rows.flatMap((row, i) =>
-          records[i]?.event.hidden === true
-            ? [{ key: passedOver + row.key.slice(events.length), value: '' }]
-            : [],
-        ),
-        { key: markKey, value: last.key.slice(events.length) },
-      ],
-    };
-  }
-}
-
-function factsOf(head: Head, { event }: EventRecord, seq: number, scope: MemoryScope, now: number): Memory[] {
-  const text = textOf(event).trim();
-  if (text === '' || event.hidden === true || event.partial === true) return [];
-  const time = toTime(now);
-  // Events of one session have different ids even when all are of one millisecond.
-  const suffix = Number.parseInt(keys.hash(canonicalJson([head.uid, scope])).slice(0, 8), 16) + seq;
-  return [
-    {
-      id: timedId('m', Date.parse(event.timestamp), suffix),
-      fact: preview(text, maxFactLength - 1),
-      scope,
-      createTime: event.timestamp,
-      updateTime: time,
-      source: { sessionId: head.id, eventId: event.id, author: event.author },
-    },
-  ];
 }

@@ -14,6 +14,7 @@ import {
   edited,
   type Head,
   headWrites,
+  isExpired,
   type Local,
   parseHead,
   readHead,
@@ -26,6 +27,8 @@ import { parseState, sharedStateWrites, stateText } from './state-record.ts';
 
 /** Most parts of a session that are counted. */
 const mostCounted = 1000;
+/** Most apps in which a session is looked for. */
+const mostApps = 1000;
 
 export async function createSession(local: Local, owner: Owner, input: NewSession): Promise<Session> {
   const now = local.now();
@@ -106,7 +109,7 @@ export async function updateSession(
         ...edited(before, now),
         displayName: change.displayName ?? before.displayName,
         labels: change.labels ?? before.labels,
-        expires: expires ?? before.expires,
+        expires: change.noExpiry === true ? undefined : (expires ?? before.expires),
       };
       return {
         result: head,
@@ -148,5 +151,17 @@ export async function deleteSession(local: Local, ref: SessionRef, guard: Guard 
     const head = parseHead(value, now);
     checkRevision(head, guard);
     return { result: undefined, writes: deleteWrites(head, now) };
+  });
+}
+
+/** The apps in which the user has a session of this id. */
+export async function appsOfSession(local: Local, userId: string, sessionId: string): Promise<string[]> {
+  const rows = await local.store.range({ prefix: keys.userApps(userId), limit: mostApps });
+  const apps = rows.map((row) => keys.partsOf(row.key).at(-1) ?? '');
+  const heads = await local.store.get(apps.map((app) => keys.headKey({ app, userId, sessionId })));
+  const now = local.now();
+  return apps.filter((_, i) => {
+    const head = heads[i] === undefined ? undefined : tryHead(heads[i]);
+    return head !== undefined && !isExpired(head, now);
   });
 }

@@ -49,7 +49,7 @@ export async function settleConfirmation(
       'FAILED_PRECONDITION',
       'The call needs the user’s confirmation. Nothing was done.',
       {
-        hint: 'Ask the user; if they agree, call again with confirm: true.',
+        hint: `Ask the user: ${question} If they agree, call again with confirm: true.`,
       },
     );
   }

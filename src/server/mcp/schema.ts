@@ -5,10 +5,11 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 /**
  * A schema for the SDK. Its JSON Schema is made once, since the SDK would convert it for every tools/list. It accepts
  * everything: `runCall` validates arguments, because errors of the SDK have another form than ours, and an output with
- * an additional field must not fail a call.
+ * an additional field must not fail a call. What an output requires is not said: it would cost each client 200 tokens.
  */
-export function published(schema: z.ZodObject): StandardSchemaWithJSON<JsonObject> {
-  const json = objectSchema(schema);
+export function published(schema: z.ZodObject, kind: 'input' | 'output'): StandardSchemaWithJSON<JsonObject> {
+  const { required, ...rest } = objectSchema(schema);
+  const json = kind === 'output' || required === undefined ? rest : { ...rest, required };
   const make = () => json;
   return {
     '~standard': {
@@ -64,12 +65,12 @@ function briefSchema(member: z.core.$ZodType): unknown {
   return items && { type: 'array', items };
 }
 
-const noise = new Set(['$schema', 'propertyNames', 'id']);
+const noise = new Set(['$schema', 'propertyNames', 'id', 'minLength', 'maxLength', 'minItems', 'maxItems']);
 
 /**
- * Drops what costs tokens or confuses hosts: bounds of safe integers, empty member schemas, the dialect's name, and the
- * members of objects that are marked `brief`, whose description is enough, and fields that explain themselves in the
- * results that have them (`unpublished`).
+ * Drops what costs tokens or confuses hosts: bounds of lengths, which an error tells to the few who pass them, and of
+ * safe integers, empty member schemas, the dialect's name, the members of objects that are marked `brief`, whose
+ * description is enough, and fields that explain themselves in the results that have them (`unpublished`).
  */
 function portable(node: unknown, parent?: string): unknown {
   if (Array.isArray(node)) return node.map((item) => portable(item));

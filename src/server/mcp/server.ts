@@ -57,8 +57,8 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
       scopeChallenge: requireScopes(
         listed.tool.annotations.readOnlyHint ? 'sessions:read' : 'sessions:write',
       ),
-      inputSchema: published(listed.input),
-      outputSchema: published(listed.tool.output),
+      inputSchema: published(listed.input, 'input'),
+      outputSchema: published(listed.tool.output, 'output'),
     }));
     const names = tools.map(({ tool }) => tool.name);
     const surface = { tools, names, instructions: instructionsFor(names) };

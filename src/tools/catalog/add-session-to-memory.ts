@@ -3,7 +3,8 @@ import { required } from '../../backend/types.ts';
 import { answerBytes, fitTo } from '../../model/budget.ts';
 import { scope, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { memoryBrief, pageResult } from '../support/results.ts';
+import { range, rangeOf } from '../support/range.ts';
+import { memoryBrief, pageResult, withoutDefaults } from '../support/results.ts';
 
 export const addSessionToMemory = defineTool({
   name: 'add_session_to_memory',
@@ -13,7 +14,12 @@ export const addSessionToMemory = defineTool({
   toolset: 'memory',
   needs: ['memory.addSession'],
   reach: 'user',
-  input: { sessionId, scope },
+  input: {
+    sessionId,
+    range,
+    preview: z.boolean().optional().describe('true: only count the facts'),
+    scope,
+  },
   output: z.object({
     memories: z.array(memoryBrief),
     count: z.int().describe('Facts made'),
@@ -23,8 +29,16 @@ export const addSessionToMemory = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const add = required(ctx.backend.memory?.addSession, ctx.backend, 'add a session to memory');
+    const numbers = args.range === undefined ? undefined : rangeOf(args.range, ctx);
+    const choice = { scope: args.scope, numbers };
+    if (args.preview === true) {
+      const count = required(ctx.backend.memory?.countFacts, ctx.backend, 'count facts beforehand');
+      const facts = await count(refOf(ctx, args), choice);
+      return { memories: [], count: facts, note: 'Nothing was made. So many facts would be.' };
+    }
+    const { memories, ...rest } = await add(refOf(ctx, args), choice);
     const { value, truncated } = fitTo(
-      await add(refOf(ctx, args), { scope: args.scope }),
+      { ...rest, memories: memories.map((memory) => withoutDefaults(ctx, memory)) },
       answerBytes,
       'list_memories has all',
     );

@@ -1,32 +1,161 @@
+import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { required } from '../../backend/types.ts';
-import { quote } from '../../errors.ts';
-import { confirm, sessionId } from '../support/args.ts';
-import { defineTool, refOf } from '../support/define.ts';
+import { required, type SessionRef } from '../../backend/types.ts';
+import { invalidArgument, quote, SessionError } from '../../errors.ts';
+import { parseFilter } from '../../model/filter.ts';
+import type { Session } from '../../model/session.ts';
+import { parseTime } from '../../model/time.ts';
+import { confirm, idText } from '../support/args.ts';
+import { defineTool, refOf, type ToolContext } from '../support/define.ts';
+
+/** Sessions that one call deletes. */
+const most = 500;
+/** Ids that the question shows. */
+const mostNamed = 10;
 
 export const deleteSession = defineTool({
   name: 'delete_session',
-  title: 'Delete a session',
+  title: 'Delete sessions',
   description:
-    'Deletes a session with its events, state and artifacts, for good. Asks the user first. Memories made of it stay.',
+    'Deletes a session with its events, state and artifacts, for good, or several. Asks the user first. Memories made of it stay.',
   toolset: 'sessions',
   needs: ['sessions.get', 'sessions.delete'],
   reach: 'user',
-  input: { sessionId, confirm },
-  output: z.object({ deleted: z.boolean(), sessionId: z.string() }),
+  input: {
+    sessionId: idText().optional().describe('Session id'),
+    sessionIds: z.array(idText()).min(1).max(most).optional().describe('Or several'),
+    filter: z.string().max(2000).optional().describe('As in list_sessions'),
+    updatedBefore: z.string().optional().describe('RFC 3339'),
+    forgetMemories: z.boolean().optional().describe('true: those, too'),
+    confirm,
+  },
+  output: z.object({
+    deleted: z.boolean(),
+    sessionId: z.string().optional(),
+    count: z.int(),
+    memories: z.int().optional(),
+    more: z.boolean().optional().describe('Call again for the rest'),
+  }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   async confirm(args, ctx) {
-    const get = required(ctx.backend.sessions?.get, ctx.backend, 'get a session');
-    const session = await get(refOf(ctx, args));
-    const events = session.eventCount === undefined ? 'all its events' : `its ${session.eventCount} events`;
+    const memories = await memoriesOf(ctx, args);
+    if (args.sessionId !== undefined) {
+      checkOne(args);
+      const get = required(ctx.backend.sessions?.get, ctx.backend, 'get a session');
+      const session = await get(refOf(ctx, { sessionId: args.sessionId }));
+      const events = session.eventCount === undefined ? 'all its events' : `its ${session.eventCount} events`;
+      return {
+        question: `Delete session ${quote(args.sessionId)} with ${events}${memories}? This cannot be undone.`,
+        version: versionOf([session]),
+      };
+    }
+    const { sessions, more } = await chosen(ctx, args);
+    const named = sessions.slice(0, mostNamed).map(({ id }) => quote(id));
+    const others = sessions.length > named.length ? ` and ${sessions.length - named.length} others` : '';
+    const which = sessions.length === 0 ? '' : `: ${named.join(', ')}${others}`;
     return {
-      question: `Delete session ${quote(args.sessionId)} with ${events}? This cannot be undone.`,
-      version: `${session.createTime} ${session.revision ?? session.updateTime}`,
+      question: `Delete ${more ? 'the first ' : ''}${sessions.length} sessions${which}${memories}? This cannot be undone.`,
+      version: versionOf(sessions),
     };
   },
   async run(args, ctx) {
     const remove = required(ctx.backend.sessions?.delete, ctx.backend, 'delete a session');
-    await remove(refOf(ctx, args));
-    return { deleted: true, sessionId: args.sessionId };
+    const forget = async (sessionId: string) =>
+      args.forgetMemories === true
+        ? required(ctx.backend.memory?.deleteAll, ctx.backend, 'forget a session')(ctx.owner, { sessionId })
+        : undefined;
+    if (args.sessionId !== undefined) {
+      checkOne(args);
+      await remove(refOf(ctx, { sessionId: args.sessionId }));
+      return {
+        deleted: true,
+        sessionId: args.sessionId,
+        count: 1,
+        memories: await forget(args.sessionId),
+      };
+    }
+    const { sessions, more } = await chosen(ctx, args);
+    let count = 0;
+    let memories: number | undefined;
+    for (const { id } of sessions) {
+      ctx.signal.throwIfAborted();
+      if (await removeIfThere(remove, refOf(ctx, { sessionId: id }))) count += 1;
+      const forgotten = await forget(id);
+      if (forgotten !== undefined) memories = (memories ?? 0) + forgotten;
+    }
+    return { deleted: count > 0, count, memories, more: more || undefined };
   },
 });
+
+interface Choice {
+  sessionId?: string | undefined;
+  sessionIds?: string[] | undefined;
+  filter?: string | undefined;
+  updatedBefore?: string | undefined;
+  forgetMemories?: boolean | undefined;
+}
+
+function checkOne({ sessionIds, filter, updatedBefore }: Choice): void {
+  if (sessionIds !== undefined || filter !== undefined || updatedBefore !== undefined)
+    throw invalidArgument(
+      'It is not clear which sessions are meant.',
+      'Give sessionId alone, or sessionIds, filter and updatedBefore, which must all hold.',
+    );
+}
+
+/** The sessions that ids, filter and time name together. @throws SessionError INVALID_ARGUMENT when none is given */
+async function chosen(ctx: ToolContext, args: Choice): Promise<{ sessions: Session[]; more: boolean }> {
+  const { sessionIds, filter, updatedBefore } = args;
+  if (sessionIds === undefined && filter === undefined && updatedBefore === undefined)
+    throw invalidArgument('No session is named.', 'Give sessionId, sessionIds, filter or updatedBefore.');
+  const list = required(ctx.backend.sessions?.list, ctx.backend, 'list sessions');
+  const before = updatedBefore === undefined ? undefined : parseTime('updatedBefore', updatedBefore);
+  const wanted = sessionIds === undefined ? undefined : new Set(sessionIds);
+  const terms = filter === undefined ? undefined : parseFilter(filter);
+  const sessions: Session[] = [];
+  for (let cursor: string | undefined; ; ) {
+    const page = await list({ ...ctx.owner, pageSize: 100, cursor, filter: terms, updatedBefore });
+    for (const session of page.items)
+      if (
+        (wanted === undefined || wanted.has(session.id)) &&
+        (before === undefined || Date.parse(session.updateTime) < before)
+      )
+        sessions.push(session);
+    ({ cursor } = page);
+    const rest = cursor !== undefined && (wanted === undefined || sessions.length < wanted.size);
+    if (sessions.length >= most)
+      return { sessions: sessions.slice(0, most), more: sessions.length > most || rest };
+    if (!rest) return { sessions, more: false };
+  }
+}
+
+async function memoriesOf(ctx: ToolContext, { forgetMemories, sessionId }: Choice): Promise<string> {
+  const count = ctx.backend.memory?.count;
+  if (forgetMemories === true) {
+    required(ctx.backend.memory?.deleteAll, ctx.backend, 'forget a session');
+    return ', and forget what was remembered of it';
+  }
+  if (count === undefined || sessionId === undefined) return '';
+  const made = await count(ctx.owner, { sessionId });
+  return made === 0 ? '' : ` (its ${made} memories stay; forgetMemories forgets them)`;
+}
+
+/** Whoever deletes by a filter does not mind that another was faster. */
+async function removeIfThere(remove: (ref: SessionRef) => Promise<void>, ref: SessionRef): Promise<boolean> {
+  try {
+    await remove(ref);
+    return true;
+  } catch (error) {
+    if (error instanceof SessionError && error.code === 'NOT_FOUND') return false;
+    throw error;
+  }
+}
+
+/** Changes with every session that is meant. */
+const versionOf = (sessions: readonly Session[]): string =>
+  createHash('sha256')
+    .update(
+      JSON.stringify(sessions.map((one) => [one.id, one.createTime, one.revision ?? one.updateTime]).sort()),
+    )
+    .digest('base64url')
+    .slice(0, 16);

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
-import { invalidArgument, SessionError } from '../../errors.ts';
 import { defaultPageSize, maxPageSize, type PageQuery } from '../../model/page.ts';
 import { idText, pageToken, sessionId } from '../support/args.ts';
-import { defineTool, refOf, type ToolContext } from '../support/define.ts';
+import { defineTool, refOf } from '../support/define.ts';
+import { range, rangeOf } from '../support/range.ts';
 import { eventBrief, pageResult, showPage } from '../support/results.ts';
 import { textPage } from '../support/text-page.ts';
 
@@ -19,7 +19,7 @@ export const listEvents = defineTool({
     sessionId,
     view: z.enum(['concise', 'full', 'text']).default('concise').describe('full: nothing is cut'),
     order: z.enum(['asc', 'desc']).default('asc').describe('asc: oldest first'),
-    range: z.string().max(32).optional().describe('Numbers of events: "12-40"'),
+    range,
     author: idText().optional().describe('Only events of this author'),
     afterEventId: idText().optional().describe('Only events after this one'),
     afterTime: z.string().optional().describe('Only events later than this RFC 3339 time'),
@@ -53,18 +53,3 @@ export const listEvents = defineTool({
     return { events: items, ...page };
   },
 });
-
-function rangeOf(range: string, ctx: ToolContext): { first: number; last?: number | undefined } {
-  if (ctx.backend.numbersEvents !== true)
-    throw new SessionError('UNIMPLEMENTED', `The ${ctx.backend.name} backend does not number events.`, {
-      hint: 'Use afterEventId or afterTime instead of range.',
-    });
-  const [, first, dash, last] = /^\s*(\d{1,12})\s*(-?)\s*(\d{0,12})\s*$/.exec(range) ?? [];
-  if (first === undefined || (dash === '' && last !== ''))
-    throw invalidArgument(
-      'range is not a range of event numbers.',
-      'Write it as "12-40", "12-" for all from there on, or "12" for one; list_events with view "text" shows the numbers.',
-    );
-  if (dash === '') return { first: Number(first), last: Number(first) };
-  return { first: Math.max(1, Number(first)), ...(last === '' ? {} : { last: Number(last) }) };
-}

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { pageSize, pageToken, scope } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
-import { memoryBrief, pageResult, showPage } from '../support/results.ts';
+import { memoryBrief, pageResult, showPage, withoutDefaults } from '../support/results.ts';
 
 export const listMemories = defineTool({
   name: 'list_memories',
@@ -24,6 +24,6 @@ export const listMemories = defineTool({
       (query) => list(ctx.owner, { ...query, scope: args.scope }),
       'search_memory finds it by other words',
     );
-    return { memories: items, ...page };
+    return { memories: items.map((memory) => withoutDefaults(ctx, memory)), ...page };
   },
 });

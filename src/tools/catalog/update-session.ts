@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
-import { invalidArgument } from '../../errors.ts';
-import { expectedRevision, expiryOf, labels, sessionId, state, ttlSeconds } from '../support/args.ts';
+import { invalidArgument, SessionError } from '../../errors.ts';
+import { maxTtlSeconds } from '../../model/session.ts';
+import { expectedRevision, expiryOf, labels, sessionId, state } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { pageResult, sessionBrief, showSession } from '../support/results.ts';
 
@@ -20,19 +21,29 @@ export const updateSession = defineTool({
     state: state
       .optional()
       .describe('Replaces all plain keys of the state; user: and app: keys given are set, others stay'),
-    ttlSeconds,
+    ttlSeconds: z
+      .int()
+      .min(0)
+      .max(maxTtlSeconds)
+      .optional()
+      .describe('Delete the session after this many seconds; 0: never'),
     expectedRevision,
   },
   output: z.object({ session: sessionBrief, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   async run({ sessionId: id, ttlSeconds: seconds, expectedRevision: revision, ...change }, ctx) {
     const update = required(ctx.backend.sessions?.update, ctx.backend, 'update a session');
-    const expireTime = expiryOf(seconds);
-    if (expireTime === undefined && Object.values(change).every((value) => value === undefined))
+    if (seconds === 0 && ctx.backend.forgetsExpiry !== true)
+      throw new SessionError('UNIMPLEMENTED', `The ${ctx.backend.name} backend cannot take an expiry away.`, {
+        hint: 'Give a large ttlSeconds instead of 0.',
+      });
+    const expireTime = seconds === 0 ? undefined : expiryOf(seconds);
+    const noExpiry = seconds === 0 || undefined;
+    if (seconds === undefined && Object.values(change).every((value) => value === undefined))
       throw invalidArgument('There is nothing to change.', 'Give displayName, labels, state or ttlSeconds.');
     const session = await update(
       refOf(ctx, { sessionId: id }),
-      { ...change, expireTime },
+      { ...change, expireTime, noExpiry },
       { expectedRevision: revision },
     );
     return showSession(session, 'concise');

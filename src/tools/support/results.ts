@@ -4,23 +4,28 @@ import { artifactSchema } from '../../model/artifact.ts';
 import { answerBytes, fitTo, shownBytes } from '../../model/budget.ts';
 import type { Content, Event } from '../../model/event.ts';
 import { canonicalJson, type JsonObject } from '../../model/json.ts';
-import { memorySchema } from '../../model/memory.ts';
+import { type Memory, memorySchema } from '../../model/memory.ts';
 import { openPageToken, type Page, type PageQuery, sealPageToken } from '../../model/page.ts';
 import { type Session, sessionSchema } from '../../model/session.ts';
 import { toolCallSchema } from '../../model/tool-call.ts';
 import type { ToolContext } from './define.ts';
 
 /** An event as tools publish it: the most common fields. ADK's further fields are passed on unchanged. */
-export const eventResult = z.object({
-  id: z.string(),
-  author: z.string(),
-  invocationId: z.string(),
-  timestamp: z.string(),
-  content: z.record(z.string(), z.unknown()).optional(),
-  actions: z.record(z.string(), z.unknown()).optional(),
-  hidden: z.boolean().optional(),
-  writtenBy: z.string().optional(),
-});
+export const eventResult = z
+  .object({
+    id: z.string(),
+    author: z.string(),
+    invocationId: z.string(),
+    timestamp: z.string(),
+    content: z.record(z.string(), z.unknown()).optional(),
+    actions: z.record(z.string(), z.unknown()).optional(),
+    hidden: z.boolean().optional(),
+    writtenBy: z.string().optional(),
+  })
+  .meta({
+    brief: true,
+    description: 'id, author, invocationId, timestamp, content {role, parts}, actions, hidden, writtenBy',
+  });
 
 /** The same in short, for tools where an event is not the main result. */
 export const eventBrief = eventResult.meta({ brief: true, description: 'As in get_event' });
@@ -133,6 +138,12 @@ function countFitting(sizes: readonly number[], budget: number): number {
     return sum > budget;
   });
   return over < 0 ? sizes.length : Math.max(1, over);
+}
+
+/** A memory without its scope where that is the one that a call without a scope means. */
+export function withoutDefaults(ctx: ToolContext, { scope, ...memory }: Memory): Memory {
+  const usual = canonicalJson({ app_name: ctx.owner.app, user_id: ctx.owner.userId });
+  return scope === undefined || canonicalJson(scope) === usual ? memory : { ...memory, scope };
 }
 
 /** One event in an answer. */
