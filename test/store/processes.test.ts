@@ -46,63 +46,68 @@ test('many processes open a fresh path at the same moment', async () => {
   }
 }, 60_000);
 
-test('kill -9 at any moment loses nothing acknowledged and tears no update', async () => {
-  const rounds = Number(process.env.KILL_ROUNDS ?? 40);
-  const path = join(scratch(), 'sessions.db');
-  const acknowledged = new Map<number, string>();
-  const ended: Promise<unknown>[] = [];
-  let started = 0;
+const rounds = Number(process.env.KILL_ROUNDS ?? 40);
 
-  function writer(): ChildProcess {
-    const child = start('append.ts', path, `w${started++}`);
-    let rest = '';
-    child.stdout?.on('data', (chunk) => {
-      const lines = `${rest}${chunk}`.split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        const [number = '', text = ''] = line.split(' ');
-        if (acknowledged.has(Number(number))) throw new Error(`entry ${number} was acknowledged twice`);
-        acknowledged.set(Number(number), text);
-      }
-    });
-    ended.push(new Promise((resolve) => child.on('close', resolve)));
-    return child;
-  }
+test(
+  'kill -9 at any moment loses nothing acknowledged and tears no update',
+  async () => {
+    const path = join(scratch(), 'sessions.db');
+    const acknowledged = new Map<number, string>();
+    const ended: Promise<unknown>[] = [];
+    let started = 0;
 
-  const begin = performance.now();
-  const writers = Array.from({ length: 3 }, writer);
-  await vi.waitFor(() => expect(acknowledged.size).toBeGreaterThan(0), { timeout: 60_000, interval: 5 });
-  const startUp = performance.now() - begin;
-  for (let round = 0; round < rounds; round++) {
-    // Each lives for three rounds: some end before the file is open, some well into the writing.
-    await new Promise((resolve) => setTimeout(resolve, startUp * (0.1 + Math.random())));
-    const victim = round % writers.length;
-    writers[victim]?.kill('SIGKILL');
-    writers[victim] = writer();
-  }
-  // All at once, so that whoever comes next finds nobody alive and must repair the file alone.
-  for (const child of writers) child.kill('SIGKILL');
-  await Promise.all(ended);
+    function writer(): ChildProcess {
+      const child = start('append.ts', path, `w${started++}`);
+      let rest = '';
+      child.stdout?.on('data', (chunk) => {
+        const lines = `${rest}${chunk}`.split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) {
+          const [number = '', text = ''] = line.split(' ');
+          if (acknowledged.has(Number(number))) throw new Error(`entry ${number} was acknowledged twice`);
+          acknowledged.set(Number(number), text);
+        }
+      });
+      ended.push(new Promise((resolve) => child.on('close', resolve)));
+      return child;
+    }
 
-  const store = await opened(path);
-  const a = await everything(store, 'a/');
-  const b = await everything(store, 'b/');
-  const [length] = await store.get(['length']);
-  expect(acknowledged.size).toBeGreaterThan(rounds);
-  for (const [number, text] of acknowledged) expect(a.get(`${number}`)).toBe(text);
-  expect(b).toEqual(a);
-  expect(a.size).toBe(Number(length));
-  expect(new Set(a.values()).size).toBe(a.size);
-  expect(await store.search({ scope: 'all', text: 'every', limit: 10 })).toHaveLength(10);
+    const begin = performance.now();
+    const writers = Array.from({ length: 3 }, writer);
+    await vi.waitFor(() => expect(acknowledged.size).toBeGreaterThan(0), { timeout: 60_000, interval: 5 });
+    const startUp = performance.now() - begin;
+    for (let round = 0; round < rounds; round++) {
+      // Each lives for three rounds: some end before the file is open, some well into the writing.
+      await new Promise((resolve) => setTimeout(resolve, startUp * (0.1 + Math.random())));
+      const victim = round % writers.length;
+      writers[victim]?.kill('SIGKILL');
+      writers[victim] = writer();
+    }
+    // All at once, so that whoever comes next finds nobody alive and must repair the file alone.
+    for (const child of writers) child.kill('SIGKILL');
+    await Promise.all(ended);
 
-  const db = new DatabaseSync(path);
-  expect(db.prepare('pragma integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
-  const indexed = 'select id from term_index_docsize union all select id from unmerged';
-  const ids = 'select id from kv where term_list is not null';
-  expect(db.prepare(`select count(*) as n from (${indexed})`).get()).toEqual({ n: a.size });
-  expect(db.prepare(`${ids} except select * from (${indexed})`).all()).toEqual([]);
-  db.close();
-}, 600_000);
+    const store = await opened(path);
+    const a = await everything(store, 'a/');
+    const b = await everything(store, 'b/');
+    const [length] = await store.get(['length']);
+    expect(acknowledged.size).toBeGreaterThan(rounds);
+    for (const [number, text] of acknowledged) expect(a.get(`${number}`)).toBe(text);
+    expect(b).toEqual(a);
+    expect(a.size).toBe(Number(length));
+    expect(new Set(a.values()).size).toBe(a.size);
+    expect(await store.search({ scope: 'all', text: 'every', limit: 10 })).toHaveLength(10);
+
+    const db = new DatabaseSync(path);
+    expect(db.prepare('pragma integrity_check').all()).toEqual([{ integrity_check: 'ok' }]);
+    const indexed = 'select id from term_index_docsize union all select id from unmerged';
+    const ids = 'select id from kv where term_list is not null';
+    expect(db.prepare(`select count(*) as n from (${indexed})`).get()).toEqual({ n: a.size });
+    expect(db.prepare(`${ids} except select * from (${indexed})`).all()).toEqual([]);
+    db.close();
+  },
+  600_000 + rounds * 3000,
+);
 
 async function everything(store: Store, prefix: string): Promise<Map<string, string>> {
   const entries = await store.range({ prefix, limit: 10_000_000 });
