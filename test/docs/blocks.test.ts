@@ -1,7 +1,12 @@
-import { globSync, readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
 import { type Machine, readConfig } from '../../src/config/index.ts';
+import { scratch } from '../e2e/clients.ts';
 import { blocksOf, pageNames, pageText, textsOf } from './markdown.ts';
 
 const pages = pageNames.map((name) => ({ name, page: pageText(name) }));
@@ -59,6 +64,27 @@ describe('JSON of the pages', () => {
     expect(reached).toMatch(/launcher\.cjs|src\/main\.ts|agent-sessions-mcp|http:\/\/127\.0\.0\.1:8080\/mcp/);
   });
 });
+
+it('the program of docs/backends/local.md keeps a value beside the sessions', async () => {
+  const [program = ''] = textsOf(pageText('docs/backends/local.md'), 'js');
+  const file = path.join(scratch(), 'mine.mjs');
+  // The package is not installed here; this is the source of that subpath.
+  const subpath = pathToFileURL('src/adapters/keyv.ts').href;
+  writeFileSync(file, program.replace("'agent-sessions-mcp/keyv'", JSON.stringify(subpath)));
+  const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: path.dirname(file) });
+  expect(stdout).toBe('dark\n');
+});
+
+it.each(pages.filter(({ name }) => name !== 'README.md' && !sketches.test(name)))(
+  'the programs of $name are JavaScript',
+  async ({ page }) => {
+    for (const program of textsOf(page, 'js')) {
+      const file = path.join(scratch(), 'program.mjs');
+      writeFileSync(file, program);
+      await promisify(execFile)(process.execPath, ['--check', file]);
+    }
+  },
+);
 
 it('the links to install from lead to the entries that they stand under', () => {
   const page = pageText('docs/publishing.md');
