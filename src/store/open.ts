@@ -6,6 +6,7 @@ import { keyvAddress, secretsInKeyv } from './keyv/address.ts';
 import { postgresAddress, postgresForm } from './postgres/address.ts';
 import { redisAddress } from './redis/address.ts';
 import type { Store } from './types.ts';
+import { passwordsIn } from './url-passwords.ts';
 
 export interface StoreOptions {
   /**
@@ -119,7 +120,7 @@ export function placeOf({ url, dataDir }: Pick<StoreOptions, 'url' | 'dataDir'>)
 /** Credentials in the address of a store, to be kept out of logs. */
 export function secretsIn(url: string): string[] {
   if (/^keyv:/i.test(url)) return secretsInKeyv(url.slice('keyv:'.length));
-  return [URL.parse(url)?.password ?? ''];
+  return passwordsIn(url);
 }
 
 /** Whether opening it would make a file. */

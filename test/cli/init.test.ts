@@ -139,7 +139,7 @@ describe('init', () => {
   it('asks on stderr, asks again where an answer cannot be, and prints only the host that was named', async () => {
     const folder = scratch();
     const file = path.join(folder, 'asked.json');
-    const answers = ['carrier pigeon', '', 'ada', 'postgres:x', `sqlite:${folder}/my.db`, 'gemini-cli', ''];
+    const answers = ['carrier pigeon', '', 'ada', 'mongodb:x', `sqlite:${folder}/my.db`, 'gemini-cli', ''];
     const { code, stdout, stderr } = await run(['init', file], { stdin: answers.join('\n') });
     expect([code, stderr.split('\n').at(-2)]).toEqual([0, expect.stringContaining(`Wrote ${file}.`)]);
     expect(stderr.match(/Transport, stdio or http \[stdio\]: /g)).toHaveLength(2);

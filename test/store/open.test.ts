@@ -62,3 +62,9 @@ test.each([
   await expect(opening).rejects.toMatchObject({ hint: expect.stringMatching(hint) });
   await expect(opening).rejects.not.toMatchObject({ message: expect.stringContaining('hunter2') });
 });
+
+test('an address of Postgres without // is refused, and not shown', () => {
+  expect(() => placeOf({ url: 'postgres:ada:hunter2@host', dataDir: '' })).toThrow(
+    expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.not.stringContaining('hunter2') }),
+  );
+});

@@ -1,6 +1,7 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { invalidArgument } from '../../errors.ts';
+import { passwordsIn } from '../url-passwords.ts';
 
 /** Which adapter, and what it is made with. */
 export interface KeyvAddress {
@@ -50,7 +51,7 @@ export function keyvAddress(rest: string): KeyvAddress {
 export function secretsInKeyv(rest: string): string[] {
   const options = new URLSearchParams(splitOnce(rest)[1]);
   return [...options].flatMap(([name, value]) =>
-    /pass|secret|token|key$/i.test(name) ? [value] : [URL.parse(value)?.password ?? ''],
+    /pass|secret|token|key$/i.test(name) ? [value] : passwordsIn(value),
   );
 }
 

@@ -24,6 +24,7 @@ export interface PostgresAddress {
  */
 export function postgresAddress(url: string): PostgresAddress {
   const [place = '', query = ''] = url.split(/\?(.*)/s);
+  if (!/^[^/]+:\/\//.test(place)) throw unreadableAddress();
   const parameters = new URLSearchParams(query);
   const max = whole('max', parameters, usualMax, 2, 1000);
   const statementTimeout = whole('statement_timeout', parameters, usualTimeout, 100, 3_600_000);

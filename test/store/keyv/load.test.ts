@@ -75,4 +75,6 @@ test('paths are absolute, and what is in the options is for nobody to see', () =
   expect(placeOf({ url, dataDir: '' })).toMatchObject({ location: `keyv:${process.cwd()}/here.mjs` });
   expect(secretsIn(url)).toEqual(['hunter2', 't0ken']);
   expect(secretsIn('redis://:pa55@host')).toEqual(['pa55']);
+  expect(secretsIn('postgres://ada:p@5/5@host/db?password=other')).toEqual(['p@5/5', 'other']);
+  expect(secretsIn('sqlite:/a/b@c:d@e')).toEqual([]);
 });
