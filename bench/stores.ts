@@ -306,7 +306,6 @@ interface Saver {
     metadata: object,
     versions: object,
   ): Promise<{ configurable: object }>;
-  end(): Promise<void>;
 }
 
 /** The same conversation, event by event, beside LangGraph's checkpoints on the same Postgres. */
@@ -328,9 +327,10 @@ async function conversation(url: string): Promise<void> {
   );
   const module = path.join(folder, 'node_modules/@langchain/langgraph-checkpoint-postgres/dist/index.js');
   const { PostgresSaver } = (await import(pathToFileURL(module).href)) as {
-    PostgresSaver: { fromConnString(url: string): Saver };
+    PostgresSaver: new (pool: pg.Pool) => Saver;
   };
-  const saver = PostgresSaver.fromConnString(url);
+  const pool = new pg.Pool({ connectionString: url });
+  const saver = new PostgresSaver(pool);
   await saver.setup();
   const store = await openStore({ url, durability: 'full', dataDir: '' });
   const { sessions, events } = openLocal({ store }) as Required<Backend>;
@@ -371,6 +371,6 @@ async function conversation(url: string): Promise<void> {
       `${whole(mine)}/s, LangGraph ${whole(other)}/s: ${fixed(mine / other)} ×`,
     );
   }
-  await saver.end();
+  await pool.end();
   await store.close();
 }
