@@ -117,6 +117,16 @@ test.each([
   expect(String(error)).not.toContain('hunter2');
 });
 
+test('a key that is too long for its index is refused with a sentence, and harms nobody beside it', async () => {
+  const store = await opened(await place());
+  const random = Array.from({ length: 4000 }, () => Math.random().toString(36).slice(2)).join('');
+  const write = (key: string) => store.update([], () => ({ result: key, writes: [{ key, value: 'v' }] }));
+  const [long, short] = await Promise.allSettled([write(random), write('short')]);
+  expect(long).toMatchObject({ status: 'rejected', reason: { code: 'INVALID_ARGUMENT' } });
+  expect(short).toMatchObject({ status: 'fulfilled' });
+  expect(await store.range({ prefix: '', limit: 10 })).toEqual([{ key: 'short', value: 'v' }]);
+});
+
 const cuts = (['to server', 'to client'] as const).flatMap((direction) =>
   [1, 2, 3].flatMap((packet) =>
     (['before it', 'in the middle of it', 'after it'] as const).map(

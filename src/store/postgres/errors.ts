@@ -22,6 +22,7 @@ const states = {
   tooManyConnections: '53300',
   configurationLimit: '53400',
   diskFull: '53100',
+  tooLongForIndex: '54000',
   startingUp: '57P03',
 } as const;
 
@@ -136,6 +137,12 @@ export function postgresError(error: unknown, location: string): unknown {
         'RESOURCE_EXHAUSTED',
         'The disk of Postgres is full.',
         'Nothing was written. Make room on the disk, or delete sessions, and try again.',
+      );
+    case states.tooLongForIndex:
+      return because(
+        'INVALID_ARGUMENT',
+        'The ids are too long for Postgres.',
+        'Nothing was written. App, user and session, or the name below them, take 2,700 bytes together at most, and a letter beyond ASCII takes six to nine.',
       );
     case states.tooManyConnections:
     case states.configurationLimit:

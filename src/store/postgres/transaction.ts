@@ -1,4 +1,4 @@
-import { type Committed, decideAll, type Job } from '../group-commit.ts';
+import { type Committed, decideAll, type Job, type Outcome } from '../group-commit.ts';
 import type { Write } from '../types.ts';
 import { commitOf, commitStatement, forestallStatement, newToken } from './commit.ts';
 import type { Connection, Run } from './connection.ts';
@@ -42,7 +42,9 @@ export function transactions(
 ): (jobs: readonly Job[], deadline: number) => Promise<Committed> {
   let careful = 0;
 
-  return async function commit(jobs, deadline) {
+  return commit;
+
+  async function commit(jobs: readonly Job[], deadline: number): Promise<Committed> {
     const keys = [...new Set(jobs.flatMap((job) => job.keys))];
     const finish = ({ outcomes, writes }: Decided) => {
       onWritten(writes);
@@ -75,13 +77,28 @@ export function transactions(
         seen = undefined;
         if (sent !== undefined && isLost(error) && (await hasHappened(sent.token, deadline, error)))
           return finish(sent.decided);
-        if (!isPassing(error) && !isForeignSession(error)) throw postgresError(error, connection.location);
+        if (!isPassing(error) && !isForeignSession(error)) {
+          // One of them may be what Postgres refuses; its neighbours go on without it.
+          if (jobs.length > 1) return separately(jobs, deadline);
+          throw postgresError(error, connection.location);
+        }
         if (isRace(error)) careful = carefulFor;
         if (performance.now() > deadline) return { busy: postgresError(error, connection.location) };
         await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 20));
       }
     }
-  };
+  }
+
+  async function separately(jobs: readonly Job[], deadline: number): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (const job of jobs) {
+      const committed = await commit([job], deadline).catch((error: unknown) => [{ error }]);
+      outcomes.push(
+        'busy' in committed ? { error: committed.busy } : (committed[0] ?? { result: undefined }),
+      );
+    }
+    return outcomes;
+  }
 
   /**
    * Whether a commit whose answer was lost has happened. If not, it never will: its token is taken.
