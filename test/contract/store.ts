@@ -601,6 +601,28 @@ export function storeContract(
           }
         });
 
+        test('decide on what the other wrote last, also to write nothing or to refuse', async () => {
+          const refuseOne = (on: Store) =>
+            on.update(['k', 'j'], ([k, j]) => {
+              if (k === '1') throw new Error('one');
+              return { result: [k, j], writes: [] };
+            });
+          for (let round = 0; round < 3; round++) {
+            await store.update(['k', 'j'], () => ({ result: 0, writes: [{ key: 'k', value: '1' }] }));
+            await expect(refuseOne(store)).rejects.toThrow('one');
+            await other.update([], () => ({
+              result: 0,
+              writes: [
+                { key: 'k', value: '2' },
+                { key: 'j', value: String(round) },
+              ],
+            }));
+            expect(await refuseOne(store)).toEqual(['2', String(round)]);
+            await other.update([], () => ({ result: 0, writes: [{ drop: 'k' }, { dropPrefix: 'j' }] }));
+            expect(await refuseOne(store)).toEqual([undefined, undefined]);
+          }
+        });
+
         test('lose none of their updates of one key', async () => {
           const run = async (on: Store) => {
             for (let i = 0; i < 100; i++) await Promise.all([increment('n', on), increment('n', on)]);

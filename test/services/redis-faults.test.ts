@@ -96,14 +96,16 @@ test('a connection that is cut at any step of a commit loses and doubles nothing
   const { proxy, store } = await proxied(url);
   let expected = await increment(store);
   let happened = 0;
-  for (const cut of [...cuts, ...cuts]) {
+  for (const [i, cut] of [...cuts, ...cuts].entries()) {
+    // What this server wrote last it knows, and commits in one round trip; after another's write it takes two.
+    if (i >= cuts.length) expected = await increment(direct);
     proxy.arm(cut);
     expect(await increment(store), JSON.stringify(cut)).toBe(++expected);
     if (proxy.hasCut()) happened += 1;
     expect(await direct.get(['n'])).toEqual([String(expected)]);
   }
-  // Those of a third packet may come to nothing, since a commit has two round trips.
-  expect(happened).toBeGreaterThan(cuts.length);
+  // Cuts at a packet that a commit does not have come to nothing.
+  expect(happened).toBeGreaterThanOrEqual(cuts.length);
 });
 
 test('reads through a connection that is cut are answered', async () => {
@@ -131,8 +133,8 @@ test('what is sent but answered by nobody ends with UNAVAILABLE that says so, an
   const direct = await opened(url);
   const { proxy, store } = await proxied(url);
   await increment(store);
-  // Packet 1 is the answer to the read, packet 2 that to the commit; Redis does not come back.
-  proxy.arm({ direction: 'to client', packet: 2, how: 'before it', forGood: true });
+  // The commit is sent, its answer does not come, and Redis does not come back.
+  proxy.arm({ direction: 'to client', packet: 1, how: 'before it', forGood: true });
   await expect(increment(store)).rejects.toMatchObject({
     code: 'UNAVAILABLE',
     hint: expect.stringContaining('may have happened'),

@@ -11,6 +11,7 @@ import { crowded } from './errors.ts';
 import { checkFormat } from './format.ts';
 import { parts } from './lua.ts';
 import { checkFacts, lossesOf, readFacts } from './persistence.ts';
+import { recentEntries } from './recent-entries.ts';
 import { scripts } from './scripts.ts';
 import { searchRedis, textArguments } from './text-index.ts';
 import { watchKeys } from './watch.ts';
@@ -59,6 +60,7 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
     async (key) => versionOf((await connection.send(['HGET', values, key])) as string | null),
   );
   const pace = slices();
+  const recent = recentEntries();
 
   async function start() {
     const found = await readFacts(connection, Date.now);
@@ -91,18 +93,26 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
 
   async function commitBatch(jobs: readonly Job[], deadline: number): Promise<Committed> {
     const wanted = [...new Set(jobs.flatMap((job) => job.keys))];
-    let entries = await read(wanted);
+    const guess = recent.guess(jobs, wanted);
+    let entries = guess ?? (await read(wanted));
+    let isGuess = guess !== undefined;
     for (let lost = 0; ; ) {
       const at = now();
       const seen = new Map(wanted.map((key, i) => [key, valueIn(entries[i], at)]));
       const decided = decideAll(jobs, seen, at);
       // All was read at one moment, so those who only read need nothing more.
-      if (decided.writes.length === 0 && lost < fairAfter) return decided.outcomes;
-      const answer = await write(wanted, entries, decided.writes, lost >= fairAfter - 1, deadline);
+      if (decided.writes.length === 0 && !isGuess && lost < fairAfter) return decided.outcomes;
+      const answer = await write(wanted, entries, decided.writes, lost >= fairAfter - 1, deadline).catch(
+        (error: unknown) => {
+          recent.forget();
+          throw error;
+        },
+      );
       if (answer === 'busy') return { busy: crowded() };
       if (answer === 'done') return decided.outcomes;
       entries = answer;
-      lost += 1;
+      if (!isGuess) lost += 1;
+      isGuess = false;
       if (performance.now() > deadline) return { busy: crowded() };
     }
   }
@@ -122,7 +132,10 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
     for (const one of writes) args.push(...argumentsOf(one, version));
     for (;;) {
       const [kind, current] = (await connection.run(scripts.commit, commitKeys, args)) as [string, Reply];
-      if (kind === 'done') return 'done';
+      if (kind === 'done') {
+        recent.learn(wanted, entries, writes, version);
+        return 'done';
+      }
       if (kind === 'changed') return current as (string | null)[];
       if (performance.now() > deadline) return 'busy';
       await new Promise((resolve) => setTimeout(resolve, 1 + Math.random() * 2));
