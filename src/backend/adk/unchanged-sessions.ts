@@ -33,6 +33,8 @@ interface Known {
   events: number;
   /** The length of the list when it was last read. A list that is longer than the session saves nothing. */
   listed: number;
+  /** Whether the list last had another time of the last write for this session, or none. */
+  differs: boolean;
 }
 
 export function openUnchangedSessions(): UnchangedSessions {
@@ -53,7 +55,12 @@ export function openUnchangedSessions(): UnchangedSessions {
         seenAt,
         readAt,
         events: wire.events.length,
-        listed: before?.listed ?? 0,
+        // A list that differs although the session is as before is of no use: it is never asked for again.
+        listed:
+          before?.differs === true && before.written === written
+            ? Number.POSITIVE_INFINITY
+            : (before?.listed ?? 0),
+        differs: false,
       });
       const [oldest] = known.keys();
       if (known.size > mostSessions && oldest !== undefined) known.delete(oldest);
@@ -64,11 +71,13 @@ export function openUnchangedSessions(): UnchangedSessions {
       if (last.listed > last.events) return false;
       if (Date.now() - last.readAt >= trustedMs) return false;
       // A failure of the list says nothing of the session, which is then read.
-      const sessions = await list().catch(() => []);
+      const sessions = await list().catch(() => undefined);
+      if (sessions === undefined) return false;
       last.listed = sessions.length;
-      return sessions.some(
+      last.differs = !sessions.some(
         ({ id, lastUpdateTime }) => id === ref.sessionId && lastUpdateTime === last.written,
       );
+      return !last.differs;
     },
   };
 }

@@ -73,6 +73,28 @@ describe.each(Object.entries({ typescript, python, go }))('waiting on a long ses
     await fails(backend.events?.list?.(ref, { pageSize: 20, afterEventId: 'id-m999' }), 'NOT_FOUND');
   });
 
+  it('asks for no list where that tells another time of the last write, or none', async () => {
+    const silent = await startFake({
+      ...voice,
+      listed: (sessions) => voice.listed(sessions.map(({ lastUpdateTime: _time, ...rest }) => rest)),
+    });
+    const other = await openAdk({ baseUrl: silent.url });
+    const long = silent.core.create(owner, 'long', {});
+    for (let i = 0; i < 300; i += 1) silent.core.append(long, { id: `e${i}` });
+    const lists = async () => {
+      silent.requests.length = 0;
+      for (let i = 0; i < 6; i += 1) {
+        vi.setSystemTime(Date.now() + 1500);
+        await other.events?.list?.(ref, { pageSize: 20, afterEventId: 'e299' });
+      }
+      return silent.requests.filter((line) => line.endsWith('/sessions')).length;
+    };
+    expect(await lists()).toBeLessThanOrEqual(1);
+    expect(await lists()).toBe(0);
+    await other.close();
+    await silent.close();
+  });
+
   it('reads it whole where the list of sessions is longer than the session', async () => {
     for (let i = 0; i < 1100; i += 1) fake.core.create(owner, `other-${i}`, {});
     await looks(4, 'id-m999');

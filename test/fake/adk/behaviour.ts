@@ -225,6 +225,14 @@ export function adkBehaviour(name: string, traits: Traits, open: () => Promise<A
       await fails(call(input, 'fly'), 'INVALID_ARGUMENT');
     });
 
+    it('lists sessions with the time of their last write, by which a waiting caller sees that nothing came', async () => {
+      const ref = await create();
+      await run(ref, 'hello');
+      const { updateTime } = (await backend.sessions?.get?.(ref)) ?? {};
+      const listed = await backend.sessions?.list?.({ app, userId: ref.userId, pageSize: 10 });
+      expect(listed?.items.map((session) => session.updateTime)).toEqual([updateTime]);
+    });
+
     it('knows the apps that there are, and leaves nothing with others', async () => {
       const owner = { app: `no_app_${randomUUID().slice(0, 8)}`, userId: 'u' };
       await fails(backend.sessions?.create?.(owner, {}), 'NOT_FOUND');
