@@ -1,5 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'preact/hooks';
-import type { LastEvent, Session } from '../../model/session.ts';
+import type { Session } from '../../model/session.ts';
 import { refOf } from '../live/refs.ts';
 import { keyOf } from '../live/session-list.ts';
 import { plainName } from '../model/text.ts';
@@ -75,8 +75,7 @@ function matches({ id, displayName, labels, lastEvent }: Session, words: string)
 
 function SessionItem({ session, isCurrent }: { session: Session; isCurrent: boolean }) {
   const page = usePage();
-  const { lastEvent, labels, app, forkedFrom, userId } = session;
-  const { firstEvent } = session as Session & { firstEvent?: LastEvent };
+  const { firstEvent, lastEvent, labels, app, forkedFrom, userId } = session;
   const me = page.calls.standing.value;
   const now = page.now.value;
   const where = page.where.value;

@@ -8,7 +8,8 @@ import { Failure } from './failure.tsx';
 import { FamilyView } from './family-view.tsx';
 import { FilesView } from './files-view.tsx';
 import { usePage, type ViewName } from './page-context.ts';
-import { deleteSession, forkSession, renameSession, saveSession, titleOf } from './questions.ts';
+import { titleOf } from './questions.ts';
+import { SessionMenu } from './session-menu.tsx';
 import { StateView } from './state-view.tsx';
 import { TimeView } from './time-view.tsx';
 
@@ -96,7 +97,6 @@ function CurrentView({ opened, name }: { opened: OpenSession; name: ViewName }) 
 function SessionHead({ opened }: { opened: OpenSession }) {
   const page = usePage();
   const session = opened.session.value;
-  const { has } = page.calls;
   const now = page.now.value;
   const where = page.where.value;
   const title = useRef<HTMLHeadingElement>(null);
@@ -127,64 +127,7 @@ function SessionHead({ opened }: { opened: OpenSession }) {
           ))}
         </p>
       )}
-      <details class="menu session-menu">
-        <summary aria-label="What to do with this session">⋯</summary>
-        <div class="menu-items">
-          <label class="check">
-            <input
-              type="checkbox"
-              checked={opened.includeHidden.value}
-              onChange={(event) => opened.showHidden(event.currentTarget.checked)}
-            />
-            Show hidden events
-          </label>
-          {has('update_session') && (
-            <button type="button" onClick={() => renameSession(page)}>
-              Rename
-            </button>
-          )}
-          {has('fork_session') && (
-            <button type="button" onClick={() => forkSession(page, undefined)}>
-              Fork
-            </button>
-          )}
-          <HostSize />
-          {has('list_events') && (
-            <button type="button" onClick={() => saveSession(page)}>
-              Export
-            </button>
-          )}
-          {has('delete_session') && (
-            <button type="button" class="bad" onClick={() => deleteSession(page)}>
-              Delete
-            </button>
-          )}
-          <span class="event-id">
-            id <code>{opened.ref.sessionId}</code>
-          </span>
-        </div>
-      </details>
+      <SessionMenu opened={opened} />
     </header>
-  );
-}
-
-/** In a host that can show the page on the whole screen. */
-function HostSize() {
-  const { host, displayMode, attempt } = usePage();
-  const modes = host?.surroundings.displayModes ?? [];
-  if (host === undefined || !modes.includes('fullscreen')) return undefined;
-  const next = displayMode.value === 'fullscreen' ? 'inline' : 'fullscreen';
-  return (
-    <button
-      type="button"
-      onClick={() =>
-        attempt(async () => {
-          await host.requestDisplayMode(next);
-          return undefined;
-        })
-      }
-    >
-      {next === 'fullscreen' ? 'Whole screen' : 'Back into the conversation'}
-    </button>
   );
 }

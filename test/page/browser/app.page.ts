@@ -114,6 +114,7 @@ describe('as an app in a host', () => {
     expect(heights.at(-1)).toBeGreaterThan(300);
     await app.getByLabel('What to do with this session').click();
     await app.getByRole('button', { name: 'Whole screen' }).click();
+    await app.getByLabel('What to do with this session').click();
     await app.getByRole('button', { name: 'Back into the conversation' }).waitFor();
     const height = () =>
       app.locator('#page').evaluate((page) => page.getBoundingClientRect().height - innerHeight);
