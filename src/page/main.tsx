@@ -59,6 +59,7 @@ function createPage(bridge: Bridge, host: AppBridge | undefined): PageState {
       await page.attempt(async () => {
         await calls.greet();
         void page.list.refresh();
+        void page.opened.value?.reload();
         return undefined;
       });
     },
@@ -108,11 +109,13 @@ function show(page: PageState): void {
 
 async function startInHost(): Promise<void> {
   let page: PageState | undefined;
+  // What it was opened for may come before it is known what the server can do.
+  let isGreeted = false;
   let early: Occasion | undefined;
   const host = await openAppBridge(window.parent, {
     onSurroundings: (changed) => page && fitInto(changed, page),
     onOccasion(occasion) {
-      if (page === undefined) early = occasion;
+      if (page === undefined || !isGreeted) early = occasion;
       else follow(page, occasion);
     },
     onTeardown: () => page?.open(undefined),
@@ -120,7 +123,9 @@ async function startInHost(): Promise<void> {
   page = createPage(host, host);
   fitInto(host.surroundings, page);
   show(page);
-  await page.calls.greet();
+  const { calls } = page;
+  await page.attempt(async () => void (await calls.greet()));
+  isGreeted = true;
   void page.list.refresh();
   if (early !== undefined) follow(page, early);
 }

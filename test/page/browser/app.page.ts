@@ -101,7 +101,8 @@ describe('as an app in a host', () => {
     const sessionId = (structuredContent as { session: { id: string } }).session.id;
     await call('append_event', { sessionId, text: 'Hello, see [this](https://a.example/).' });
     const { app, opened, heights, faults } = await host('list_events', { sessionId });
-    await app.getByRole('heading', { name: 'In a host' }).waitFor();
+    // At once, and not only when the page looks again.
+    await app.getByRole('heading', { name: 'In a host' }).waitFor({ timeout: 10_000 });
     await app.getByRole('feed').getByText('Hello, see').waitFor();
     await call('append_event', { sessionId, author: 'helper', text: 'It came later.' });
     await app.getByRole('feed').getByText('It came later.').waitFor();

@@ -73,6 +73,17 @@ describe('a server with tokens', () => {
     await other.getByLabel('Token').waitFor();
   });
 
+  it('shows the session of its address once somebody has signed in', async () => {
+    const { port } = product();
+    const { session } = (await call(port, 'create_session', { displayName: 'Deep' }, 'ann')) as {
+      session: { id: string };
+    };
+    const { page } = await visit(browser(), addressOf(port, { session: session.id }));
+    await page.getByLabel('Token').fill(tokenOf('ann'));
+    await page.getByRole('button', { name: 'Open' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Deep' }).waitFor();
+  });
+
   it('says what a reader may not do', async () => {
     const { port } = product();
     const { page } = await visit(browser(), addressOf(port));
