@@ -127,6 +127,19 @@ test('a key that is too long for its index is refused with a sentence, and harms
   expect(await store.range({ prefix: '', limit: 10 })).toEqual([{ key: 'short', value: 'v' }]);
 });
 
+test('the tokens of old commits are swept, however many there are; young ones stay', async () => {
+  const url = await place();
+  const store = await opened(url);
+  await store.update([], () => ({ result: 0, writes: [{ key: 'k', value: 'v' }] }));
+  await sql(
+    `insert into agent_sessions_commits (token)
+     select ('00000000-0001-7000-8000-' || lpad(i::text, 12, '0'))::uuid from generate_series(1, 1300) i`,
+    url,
+  );
+  while (await store.sweep());
+  expect(await sql('select count(*)::int as count from agent_sessions_commits', url)).toEqual([{ count: 1 }]);
+});
+
 const cuts = (['to server', 'to client'] as const).flatMap((direction) =>
   [1, 2, 3].flatMap((packet) =>
     (['before it', 'in the middle of it', 'after it'] as const).map(

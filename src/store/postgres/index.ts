@@ -119,12 +119,16 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
 
     async sweep() {
       open();
-      const dropped = await connection.whenUp(async () => {
-        await connection.run(sweepTokensStatement, [leastToken(Date.now() - tokenLife), sweepSlice]);
-        return connection.run(sweepStatement, [now(), sweepSlice]);
-      }, soon());
+      const least = leastToken(Date.now() - tokenLife);
+      const slices = await connection.whenUp(
+        async () => [
+          await connection.run(sweepStatement, [now(), sweepSlice]),
+          await connection.run(sweepTokensStatement, [least, sweepSlice]),
+        ],
+        soon(),
+      );
       await merging.now();
-      return dropped.length === sweepSlice;
+      return slices.some((dropped) => dropped.length === sweepSlice);
     },
 
     close() {
