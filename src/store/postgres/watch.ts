@@ -62,8 +62,9 @@ export function watchKeys(connection: Connection): Watch {
     for (const callback of entries.get(key)?.callbacks ?? []) queueMicrotask(callback);
   };
 
-  async function lookAtAll(): Promise<void> {
-    const keys = [...entries.keys()];
+  const lookAtAll = () => lookAt([...entries.keys()]);
+
+  async function lookAt(keys: readonly string[]): Promise<void> {
     if (keys.length === 0) return;
     const rows = await connection.run(look, [keys]).catch(() => undefined);
     const values = new Map(rows?.map(([key, value]) => [String(key), String(value)]));
@@ -153,7 +154,7 @@ export function watchKeys(connection: Connection): Watch {
       if (!entries.has(key)) {
         entries.set(key, entry);
         byDigest.set(entry.digest, (byDigest.get(entry.digest) ?? new Set()).add(key));
-        const first = lookAtAll().finally(() => firstLooks.delete(first));
+        const first = lookAt([key]).finally(() => firstLooks.delete(first));
         firstLooks.add(first);
         if (entries.size === 1) schedule();
         void startListening();
