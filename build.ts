@@ -14,6 +14,7 @@ export const external = [
   'google-auth-library',
   '@a2a-js/sdk',
   '@ai-sdk/openai-compatible',
+  '@modelcontextprotocol/client',
   'undici',
   'pg',
   'redis',

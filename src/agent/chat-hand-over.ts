@@ -6,7 +6,10 @@ import type { AgentEvent } from './types.ts';
 const handOverTool = 'transfer_to_agent';
 
 /** The function that a model calls to hand over, as endpoints take it. */
-export const handOverFunction = (team: readonly string[]) => ({
+export const handOverFunctions = (team: readonly string[]) =>
+  team.length === 0 ? [] : [handOverFunction(team)];
+
+const handOverFunction = (team: readonly string[]) => ({
   type: 'function' as const,
   name: handOverTool,
   description:

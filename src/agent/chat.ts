@@ -3,15 +3,17 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { SessionError } from '../errors.ts';
 import type { Event } from '../model/event.ts';
 import type { JsonObject } from '../model/json.ts';
+import { abortable } from '../net/abortable.ts';
 import { timeLimit } from '../net/time-limit.ts';
 import { type Model, turnParts } from './chat-answer.ts';
 import { chatError, mayRetry, refusesContent, retryAfterOf } from './chat-errors.ts';
-import { asHandOver, handOverFunction } from './chat-hand-over.ts';
+import { asHandOver, handOverFunctions } from './chat-hand-over.ts';
+import { asEvent, functionsOf, ownCalls } from './chat-tools.ts';
 import { streamed } from './chat-unstreamed.ts';
 import { mediaFault } from './media.ts';
 import { type CallOptions, hasFiles, type Prompt, questionOf, toPrompt } from './prompt.ts';
-import { recentTurns } from './turns.ts';
-import type { Agent, AgentEvent, Turn } from './types.ts';
+import { type History, recentTurns } from './turns.ts';
+import type { Agent, AgentEvent, ToolHost, ToolServer, Turn } from './types.ts';
 
 export interface ChatConfig {
   kind: 'chat';
@@ -31,20 +33,24 @@ export interface ChatConfig {
   tools: readonly { name: string; description?: string | undefined; parameters?: JsonObject | undefined }[];
   /** Agents elsewhere, which take turns, to which the model may hand over beside the other agents of the app. */
   handOverTo?: readonly string[] | undefined;
+  /** MCP servers whose tools the agent calls itself, by a name that stands before those of their tools. */
+  mcpServers?: Readonly<Record<string, ToolServer>> | undefined;
   /** Longest silence of the endpoint, in milliseconds, before and within its answer. */
   timeoutMs: number;
 }
 
 const attempts = 3;
+/** Requests of one answer: after each but the last the agent calls tools. */
+const mostRounds = 12;
 /** Longest pause before an attempt, in milliseconds. An endpoint that asks for a longer one fails the turn. */
 const longestPause = 10_000;
 
 /**
  * An agent of one model behind a chat-completions endpoint: OpenAI's, or the compatible one of Ollama, LM
- * Studio, vLLM, Gemini and others. One request a turn; when the model calls tools, the turn ends with the
- * calls, and the next begins with their answers.
+ * Studio, vLLM, Gemini and others. Tools of the operator's MCP servers are called here, and the model is asked again;
+ * when it calls others, the turn ends with the calls, and the next begins with their answers.
  */
-export function chatAgent(config: ChatConfig): Agent {
+export function chatAgent(config: ChatConfig, host?: ToolHost): Agent {
   const model = createOpenAICompatible({
     name: 'chat',
     baseURL: config.baseUrl,
@@ -56,31 +62,56 @@ export function chatAgent(config: ChatConfig): Agent {
   return {
     name: config.name,
     refusal: mediaFault,
-    run: (turn, signal) => answer(config, model, turn, signal),
+    run: (turn, signal) => answer({ config, model, host }, turn, signal),
   };
 }
 
+interface Chat {
+  config: ChatConfig;
+  model: Model;
+  host: ToolHost | undefined;
+}
+
 async function* answer(
-  config: ChatConfig,
-  model: Model,
+  { config, model, host }: Chat,
   turn: Turn,
   signal: AbortSignal,
 ): AsyncGenerator<AgentEvent, void> {
   const watch = timeLimit({ ms: config.timeoutMs, follow: [signal] });
   try {
-    const { prompt, fallback } = await promptsFor(config, turn);
+    const material = await readMaterial(config, turn);
     const team = [...new Set([...turn.team, ...(config.handOverTo ?? [])])];
-    const known = new Set(prompt.flatMap(callIds));
-    watch.restart();
-    const { stream } = await openStream(model, optionsFor(config, prompt, team, watch.signal), fallback);
-    const made = turnParts(known);
-    for await (const part of stream) {
+    const offered = host === undefined ? [] : await abortable(host.list(), watch.signal);
+    const tools = [...functionsOf([...config.tools, ...offered]), ...handOverFunctions(team)];
+    const calls = ownCalls(host, offered, config.timeoutMs);
+    /** What this agent said and was answered since the history was read. */
+    const own: Event[] = [];
+    for (let round = 1; ; round += 1) {
+      const { prompt, fallback } = promptsFor(config, material, own);
+      const made = turnParts(new Set(prompt.flatMap(callIds)));
       watch.restart();
-      const partial = made.take(part);
-      if (partial !== undefined) yield { partial: true, content: { role: 'model', parts: [partial] } };
+      const options = optionsFor(config, prompt, tools, watch.signal);
+      const { stream } = await openStream(model, options, fallback);
+      for await (const part of stream) {
+        watch.restart();
+        const partial = made.take(part);
+        if (partial !== undefined) yield { partial: true, content: { role: 'model', parts: [partial] } };
+      }
+      const event = made.event();
+      const work = calls.of(event);
+      if (work === undefined) {
+        yield asHandOver(event, team) ?? event;
+        return;
+      }
+      if (round === mostRounds) throw tooManyRounds();
+      yield work.said;
+      watch.restart();
+      const results = await work.run(watch.signal);
+      yield work.leavesOpen ? { ...results, turnComplete: true } : results;
+      // The client that uses the session answers the others.
+      if (work.leavesOpen) return;
+      own.push(asEvent(work.said, config.name), asEvent(results, config.name));
     }
-    const event = made.event();
-    yield asHandOver(event, team) ?? event;
   } catch (error) {
     if (signal.aborted)
       throw new SessionError('CANCELLED', 'The run was cancelled.', { hint: 'Send the message again.' });
@@ -94,21 +125,33 @@ async function* answer(
   }
 }
 
-/** The prompt, and a second one without the files of earlier turns, for a model that refuses them. */
-async function promptsFor(
-  config: ChatConfig,
-  turn: Turn,
-): Promise<{ prompt: Prompt; fallback: Prompt | undefined }> {
+/** What an answer is made from, read once. */
+interface Material {
+  facts: readonly string[];
+  history: History;
+}
+
+async function readMaterial(config: ChatConfig, turn: Turn): Promise<Material> {
   const question = questionOf(turn.message);
   const [facts, history] = await Promise.all([
     config.memories > 0 && question !== '' ? turn.recall(question, config.memories) : [],
     recentTurns(earlier(turn, config.name), config.name, config.historyTokens),
   ]);
+  return { facts, history };
+}
+
+/** The prompt, and a second one without the files of earlier turns, for a model that refuses them. */
+function promptsFor(
+  config: ChatConfig,
+  { facts, history }: Material,
+  own: readonly Event[],
+): { prompt: Prompt; fallback: Prompt | undefined } {
   const settings = { agentName: config.name, instruction: config.instruction, facts };
+  const whole = { earlier: history.earlier, current: [...history.current, ...own] };
   return {
-    prompt: toPrompt(history, settings),
+    prompt: toPrompt(whole, settings),
     fallback: hasFiles(history.earlier)
-      ? toPrompt(history, { ...settings, withoutEarlierFiles: true })
+      ? toPrompt(whole, { ...settings, withoutEarlierFiles: true })
       : undefined,
   };
 }
@@ -116,18 +159,9 @@ async function promptsFor(
 function optionsFor(
   config: ChatConfig,
   prompt: Prompt,
-  team: readonly string[],
+  tools: NonNullable<CallOptions['tools']>,
   abortSignal: AbortSignal,
 ): CallOptions {
-  const tools = [
-    ...config.tools.map(({ name, description, parameters }) => ({
-      type: 'function' as const,
-      name,
-      ...(description === undefined ? {} : { description }),
-      inputSchema: parameters ?? { type: 'object', properties: {} },
-    })),
-    ...(team.length === 0 ? [] : [handOverFunction(team)]),
-  ];
   return {
     prompt,
     abortSignal,
@@ -135,6 +169,12 @@ function optionsFor(
     ...(config.maxTokens === undefined ? {} : { maxOutputTokens: config.maxTokens }),
     ...(tools.length === 0 ? {} : { tools }),
   };
+}
+
+function tooManyRounds(): SessionError {
+  return new SessionError('FAILED_PRECONDITION', 'The model kept calling tools and gave no answer.', {
+    hint: 'Read what it did with list_events, then ask for less at once.',
+  });
 }
 
 // What an earlier attempt at this turn said does not belong to the history of the turn.

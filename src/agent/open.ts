@@ -2,7 +2,7 @@ import { SessionError } from '../errors.ts';
 import type { A2aConfig } from './a2a.ts';
 import type { ChatConfig } from './chat.ts';
 import { type EchoConfig, echoAgent } from './echo.ts';
-import type { Agent, Agents } from './types.ts';
+import type { Agent, Agents, ToolHost, ToolServer } from './types.ts';
 
 /** An agent of an ADK API server. */
 export interface AdkAgentConfig {
@@ -20,6 +20,7 @@ export type AgentConfig = EchoConfig | ChatConfig | A2aConfig | AdkAgentConfig;
 
 /** What agents need of rooms above this one; handed down by whoever puts the server together. */
 export interface AgentParts {
+  openTools?: ((servers: Readonly<Record<string, ToolServer>>) => ToolHost) | undefined;
   openAdk?: ((config: AdkAgentConfig) => Promise<Agent>) | undefined;
 }
 
@@ -69,12 +70,15 @@ export function openAgents(configs: Readonly<Record<string, TeamConfig>>, parts:
   };
 }
 
-async function make(config: AgentConfig, { openAdk }: AgentParts): Promise<Agent> {
+async function make(config: AgentConfig, { openAdk, openTools }: AgentParts): Promise<Agent> {
   switch (config.kind) {
     case 'echo':
       return echoAgent(config);
     case 'chat':
-      return (await import('./chat.ts')).chatAgent(config);
+      return (await import('./chat.ts')).chatAgent(
+        config,
+        config.mcpServers && openTools?.(config.mcpServers),
+      );
     case 'a2a':
       return (await import('./a2a.ts')).a2aAgent(config);
     case 'adk':

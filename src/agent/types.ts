@@ -30,6 +30,33 @@ export interface Turn {
   recall(text: string, limit: number): Promise<string[]>;
 }
 
+/** A function that a model may call. */
+export interface AgentTool {
+  name: string;
+  description?: string | undefined;
+  /** JSON Schema. */
+  parameters?: JsonObject | undefined;
+}
+
+/** Tools of other servers, which an agent of ours calls itself. */
+export interface ToolHost {
+  list(): Promise<readonly AgentTool[]>;
+  /** The result, or `{error}` with words for the model; never rejects for a failure of the tool. */
+  call(name: string, args: JsonObject, signal: AbortSignal): Promise<JsonObject>;
+}
+
+/** An MCP server that an agent may use: started as a program, or reached by its address. */
+export interface ToolServer {
+  command?: string | undefined;
+  args?: readonly string[] | undefined;
+  /** Environment of the program beside what every program gets. */
+  env?: Readonly<Record<string, string>> | undefined;
+  url?: string | undefined;
+  token?: string | undefined;
+  /** The tools that the agent may call; absent: all. */
+  tools?: readonly string[] | undefined;
+}
+
 export interface Agent {
   /** The author of its events. */
   name: string;

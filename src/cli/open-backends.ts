@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type AdkAgentConfig, openAgents } from '../agent/open.ts';
-import type { Agent } from '../agent/types.ts';
+import type { Agent, ToolHost, ToolServer } from '../agent/types.ts';
 import { openLocal } from '../backend/local/index.ts';
 import type { Backend } from '../backend/types.ts';
 import type { BackendName, Config } from '../config/index.ts';
@@ -47,7 +47,7 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
       for (const limit of store.limits ?? []) log.warn(limit, { engine: store.engine });
       return openLocal({
         store,
-        agents: openAgents(config.agents, { openAdk: openAdkAgent }),
+        agents: openAgents(config.agents, { openAdk: openAdkAgent, openTools }),
         process: config.process,
         onError: (error) => log.error('Maintenance of the store failed.', { error }),
       });
@@ -65,12 +65,25 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
       return openVectara(config.remote.vectara());
     },
   };
+  const hosts: { close(): Promise<void> }[] = [];
+  // The client library is loaded by the first agent that has servers.
+  function openTools(servers: Readonly<Record<string, ToolServer>>): ToolHost {
+    const opening = import('../server/mcp/tool-host.ts').then(({ openToolHost }) => {
+      const host = openToolHost(servers);
+      hosts.push(host);
+      return host;
+    });
+    return {
+      list: async () => (await opening).list(),
+      call: async (name, args, signal) => (await opening).call(name, args, signal),
+    };
+  }
   const close = async () => {
     const closeOne = async (backend: Backend) => {
       await runs.endAll(backend);
       await backend.close();
     };
-    await Promise.all(backends.map(closeOne));
+    await Promise.all([...backends.map(closeOne), ...hosts.map((host) => host.close())]);
   };
   try {
     for (const name of config.backends) {

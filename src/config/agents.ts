@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type AgentConfig, anyApp } from '../agent/open.ts';
+import type { ToolServer } from '../agent/types.ts';
 import { invalidArgument, quote } from '../errors.ts';
 import { secureUrl } from '../net/secure-url.ts';
 
@@ -7,6 +8,22 @@ const name = z.string().regex(/^[\p{L}\p{N}_.-]{1,100}$/u, 'letters, digits, "_"
 /** Secrets are never in the file: it names the environment variable that holds one. */
 const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of an environment variable');
 const seconds = z.int().min(1).max(300);
+
+/** An MCP server whose tools a chat agent calls itself. Secrets come from the variables that are named. */
+const toolServerSchema = () =>
+  z.union([
+    z.strictObject({
+      command: z.string().min(1),
+      args: z.array(z.string()).optional(),
+      env: z.array(variable).optional(),
+      tools: z.array(z.string()).optional(),
+    }),
+    z.strictObject({
+      url: z.string(),
+      tokenEnv: variable.optional(),
+      tools: z.array(z.string()).optional(),
+    }),
+  ]);
 
 /** An agent, as the file of `--config` describes it. */
 const agentSchema = () =>
@@ -29,6 +46,7 @@ const agentSchema = () =>
       maxTokens: z.int().min(1).optional(),
       timeoutSeconds: seconds.optional(),
       handOverTo: z.array(name).max(20).optional(),
+      mcpServers: z.record(name, toolServerSchema()).optional(),
       tools: z
         .array(
           z.strictObject({
@@ -90,7 +108,7 @@ export function readAgents(
         return { kind: 'echo', name: author, delayMs: given.delayMs ?? 0 };
       case 'chat': {
         const apiKey = secret(given.apiKeyEnv);
-        const { apiKeyEnv: _, ...rest } = given;
+        const { apiKeyEnv: _, mcpServers, ...rest } = given;
         return {
           ...rest,
           name: author,
@@ -99,6 +117,7 @@ export function readAgents(
           historyTokens: given.historyTokens ?? 8000,
           memories: given.memories ?? 0,
           tools: given.tools ?? [],
+          mcpServers: mcpServers && toolServersOf(app, mcpServers, secret, env),
           timeoutMs: (given.timeoutSeconds ?? 120) * 1000,
         };
       }
@@ -124,6 +143,23 @@ export function readAgents(
   );
 }
 
+function toolServersOf(
+  app: string,
+  servers: Record<string, z.infer<ReturnType<typeof toolServerSchema>>>,
+  secret: (named: string | undefined) => string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, ToolServer> {
+  const read = (name: string, given: (typeof servers)[string]): ToolServer => {
+    if ('url' in given) {
+      const token = secret(given.tokenEnv);
+      return { url: addressOf(app, `url of ${quote(name)}`, given.url, token), token, tools: given.tools };
+    }
+    const named = (given.env ?? []).map((one) => [one, secretOf(app, one, env)] as const);
+    return { ...given, env: Object.fromEntries(named) };
+  };
+  return Object.fromEntries(Object.entries(servers).map(([name, given]) => [name, read(name, given)]));
+}
+
 function secretOf(app: string, named: string, env: Readonly<Record<string, string | undefined>>): string {
   const value = env[named];
   if (value === undefined || value === '')
@@ -141,4 +177,12 @@ function addressOf(app: string, what: string, text: string, secret: string | und
   if (!/^https?:$/.test(URL.parse(text)?.protocol ?? ''))
     throw invalidArgument(`The ${place} is not an http or https address.`, 'Write it with https://.');
   return text;
+}
+
+/** Credentials of an agent and of the servers that it uses, for the log to leave out. */
+export function secretsOfAgent(agent: AgentConfig): (string | undefined)[] {
+  if (agent.kind === 'a2a' || agent.kind === 'adk') return [agent.token];
+  if (agent.kind !== 'chat') return [];
+  const servers = Object.values(agent.mcpServers ?? {});
+  return [agent.apiKey, ...servers.flatMap(({ token, env }) => [token, ...Object.values(env ?? {})])];
 }

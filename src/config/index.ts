@@ -7,7 +7,7 @@ import type { HttpSettings } from '../server/http/index.ts';
 import { secretsIn } from '../store/open.ts';
 import type { AppStateWriters } from '../tools/support/app-state.ts';
 import type { Toolset } from '../tools/support/define.ts';
-import { type AgentsFile, agentsUsage, readAgents } from './agents.ts';
+import { type AgentsFile, agentsUsage, readAgents, secretsOfAgent } from './agents.ts';
 import { backendGroups, readRemote } from './backends.ts';
 import { readConfigFile } from './file.ts';
 import { checkFlags, parseFlags } from './flags.ts';
@@ -148,15 +148,7 @@ function secretsOf(
     .flatMap((group) => Object.values(group.settings))
     .filter((one) => one.secret === true)
     .map((one) => readSettings({ one }, sources).one);
-  const ofAgents = Object.values(agents)
-    .flat()
-    .map((agent) =>
-      agent.kind === 'chat'
-        ? agent.apiKey
-        : agent.kind === 'a2a' || agent.kind === 'adk'
-          ? agent.token
-          : undefined,
-    );
+  const ofAgents = Object.values(agents).flat().flatMap(secretsOfAgent);
   const ofStore = secretsIn(store ?? '').flatMap((secret) => [secret, decodedOf(secret)]);
   return [...settings, ...ofAgents, ...ofStore].filter(
     (value): value is string => typeof value === 'string' && value !== '',
