@@ -17,7 +17,7 @@ export function drawing({ title, x, y, series }: Curve): string {
   const atX = (n: number) => left + across.place(n) * (width - left - right);
   const atY = (n: number) => top + (1 - up.place(n)) * (height - top - bottom);
   const parts = [
-    label(left, 22, title, 'font-size="15" font-weight="bold"'),
+    label(left, 16, title, 'font-size="15" font-weight="bold"'),
     ...across.ticks.flatMap((n) => [
       line(atX(n), top, atX(n), height - bottom, '#e0e0e0'),
       label(atX(n), height - bottom + 18, n.toLocaleString('en'), 'text-anchor="middle"'),
@@ -27,7 +27,7 @@ export function drawing({ title, x, y, series }: Curve): string {
       label(left - 6, atY(n) + 4, String(n), 'text-anchor="end"'),
     ]),
     label((left + width - right) / 2, height - 10, x, 'text-anchor="middle"'),
-    label(14, top - 4, y),
+    label(14, top - 12, y),
     ...named.flatMap(({ name, points }, i) => {
       const colour = colours[i % colours.length] ?? '#000000';
       const legendAt = height + 8 + i * 18;
