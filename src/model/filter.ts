@@ -3,7 +3,7 @@ import type { Session } from './session.ts';
 
 /**
  * The filter of list_sessions: `displayName="x" AND labels.env="dev"`, the part of AIP-160 that Agent Engine
- * takes (docs/protocols/agent-engine.md, Sessions). snake_case names are understood too. All terms must hold.
+ * takes (docs/protocols/agent-engine.md, "Sessions"). snake_case names are understood too. All terms must hold.
  */
 export interface FilterTerm {
   field: 'displayName' | 'userId' | 'label';

@@ -34,7 +34,7 @@ export function mergeState(parts: ScopedState): JsonObject {
 
 /**
  * Applies a delta: shallow, key by key; a value replaces the old one whole and null is stored as null, as
- * Agent Engine was recorded to do (docs/protocols/agent-engine.md, State).
+ * Agent Engine was recorded to do (docs/protocols/agent-engine.md, "State").
  */
 export function applyDelta(state: JsonObject, delta: JsonObject): JsonObject {
   return { ...state, ...delta };

@@ -3,7 +3,7 @@ import { lines } from './lines.ts';
 
 /**
  * JSON values of a stream that has one per line, with or without `data:` before it
- * (docs/protocols/agent-engine.md, Running an engine).
+ * (docs/protocols/agent-engine.md, "Running an engine").
  * @throws SessionError UNAVAILABLE on a line that is not JSON: the stream was cut or is none of ours
  */
 export async function* ndjson(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<unknown, void> {
