@@ -1,4 +1,5 @@
 import { Keyv } from 'keyv';
+import { refuseHalfCopy } from '../store/copy.ts';
 import { keyvAdapter } from '../store/keyv-adapter.ts';
 import { openStore } from '../store/open.ts';
 import { startSweeper } from '../store/sweeper.ts';
@@ -33,7 +34,7 @@ export interface OpenKeyv {
  * await close();
  * ```
  *
- * @param url the store, as the server's `--store` names it: `sqlite:PATH` or `memory:`
+ * @param url the store, as the server's `--store` names it: `sqlite:PATH`, `postgres://…`, `redis://…`, `keyv:…` or `memory:`
  * @param namespace any text; keys of one namespace are not seen in another
  * @throws SessionError (`code`, `message`, `hint`): INVALID_ARGUMENT when the URL names no store,
  * FAILED_PRECONDITION when the file is not a store, is damaged or cannot be written, UNAVAILABLE when other
@@ -41,6 +42,7 @@ export interface OpenKeyv {
  */
 export async function openKeyv(url: string, namespace: string): Promise<OpenKeyv> {
   const store = await openStore({ url, durability: 'full', dataDir: '.' });
+  await refuseHalfCopy(store);
   const stopSweeper = startSweeper(store, sweepInterval);
   const keyv = new Keyv({ store: keyvAdapter(store), namespace, throwOnErrors: true });
   return {

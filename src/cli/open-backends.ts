@@ -35,10 +35,7 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
     async local() {
       const isNew = isNewFile(placeOf(config.store));
       const store = await openStore(config.store);
-      await refuseHalfCopy(store).catch(async (error: unknown) => {
-        await store.close();
-        throw error;
-      });
+      await refuseHalfCopy(store);
       secret = await storeSecret(store);
       const message = isNew
         ? 'A new, empty local store was made. If there should be sessions in it, check --store.'

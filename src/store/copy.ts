@@ -68,10 +68,11 @@ export async function copyStore(
   });
 }
 
-/** @throws SessionError FAILED_PRECONDITION for a store that is a half-done copy */
+/** Closes a store that is a half-done copy. @throws SessionError FAILED_PRECONDITION then */
 export async function refuseHalfCopy(store: Store): Promise<void> {
   const [mark] = await store.get([copyKey]);
   if (mark === undefined) return;
+  await store.close();
   throw new SessionError(
     'FAILED_PRECONDITION',
     `The store at ${store.location} is a copy that is not done.`,

@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
+import { openKeyv } from '../../src/adapters/keyv.ts';
 import { connect, scratch } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
 import { forget, redisUrl } from './redis.ts';
@@ -76,4 +77,17 @@ test('a store moves from Redis to a file and back', async () => {
   const there = await server(back);
   expect(await there.ok('get_session', { sessionId: 'trip' })).toMatchObject({ session: { eventCount: 1 } });
   expect(await there.ok('search_memory', { query: 'tea' })).toMatchObject({ memories: [{}] });
+});
+
+test('a program of one’s own keeps small values beside the sessions', async () => {
+  const url = place();
+  const client = await server(url);
+  await client.ok('create_session', { sessionId: 'trip' });
+  const { keyv, close } = await openKeyv(url, 'preferences');
+  await keyv.set('theme', 'dark');
+  expect(await keyv.get('theme')).toBe('dark');
+  await keyv.clear();
+  expect(await keyv.get('theme')).toBeUndefined();
+  await close();
+  expect(await client.ok('get_session', { sessionId: 'trip' })).toMatchObject({ session: { id: 'trip' } });
 });
