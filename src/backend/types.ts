@@ -168,6 +168,12 @@ export interface SessionMark {
   updateTime: string;
 }
 
+/** How many events a rewinding hid, or showed again. */
+export interface Rewound {
+  events: number;
+  session: SessionMark;
+}
+
 export interface Appended {
   event: Event;
   session: SessionMark;
@@ -410,6 +416,8 @@ export interface Backend {
     update?(ref: SessionRef, change: SessionChange, guard?: Guard): Promise<Session>;
     delete?(ref: SessionRef, guard?: Guard): Promise<void>;
     fork?(ref: SessionRef, options: ForkOptions): Promise<Session>;
+    /** Goes back to what the session was after an event, in one write, or takes the last such write back. */
+    rewind?(ref: SessionRef, to: { eventId: string } | { undo: true }, guard?: Guard): Promise<Rewound>;
     /**
      * Calls back soon after the session may have changed, whichever process changed it, until the returned
      * function is called. Calls are coalesced; the callee looks for itself what is new.

@@ -22,6 +22,7 @@ import { listSessions } from './catalog/list-sessions.ts';
 import { listToolCalls } from './catalog/list-tool-calls.ts';
 import { query } from './catalog/query.ts';
 import { registerFeedback } from './catalog/register-feedback.ts';
+import { rewindSession } from './catalog/rewind-session.ts';
 import { saveArtifact } from './catalog/save-artifact.ts';
 import { searchEvents } from './catalog/search-events.ts';
 import { searchMemory } from './catalog/search-memory.ts';
@@ -42,6 +43,7 @@ export const allTools: readonly Tool[] = [
   updateSession,
   deleteSession,
   forkSession,
+  rewindSession,
   listEvents,
   searchEvents,
   getEvent,

@@ -16,6 +16,7 @@ import {
 import { SessionError } from '../../src/errors.ts';
 import type { Event, NewEvent } from '../../src/model/event.ts';
 import type { Page, PageQuery } from '../../src/model/page.ts';
+import { rewindContract } from './rewind.ts';
 import { searchContract } from './search.ts';
 import { turnsContract } from './turns.ts';
 
@@ -768,6 +769,12 @@ export function backendContract(name: string, options: ContractOptions): void {
       fails,
     });
     searchContract({
+      backend: () => backend,
+      when: (needs, title, body) => when(needs, title, body),
+      owner,
+      fails,
+    });
+    rewindContract({
       backend: () => backend,
       when: (needs, title, body) => when(needs, title, body),
       owner,

@@ -106,6 +106,10 @@ describe.each(clientKinds)('every tool over stdio, client %s', (kind) => {
     await ok('append_event', { sessionId, author: 'guide', text: 'Ada is in Bergen.', eventId: 'last' });
 
     const listed = await ok('list_events', { sessionId, pageSize: 3 });
+    expect(
+      (await ok('rewind_session', { sessionId, toEventId: (listed.events as Json[])[2]?.id })).events,
+    ).toBeGreaterThan(0);
+    expect((await ok('rewind_session', { sessionId, undo: true })).events).toBeGreaterThan(0);
     const spoken = await ok('search_events', { query: 'Where is Ada?', sessionId, around: 0 });
     expect((spoken.hits as Json[]).map((hit) => hit.text)).toContain('Where is Ada?');
     expect((await ok('list_events', { sessionId, view: 'text' })).text).toContain('1 user: Where is Ada?');

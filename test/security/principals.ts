@@ -70,6 +70,7 @@ export async function furnish(call: Caller, canary: string, tools?: ReadonlySet<
     sessionId,
     eventId: event.id,
     upToEventId: event.id,
+    toEventId: event.id,
     afterEventId: event.id,
     invocationId: event.invocationId,
     memoryId,

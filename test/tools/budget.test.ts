@@ -83,6 +83,7 @@ describe('every answer keeps the budget, whatever is stored', () => {
     update_session: () => ({ sessionId: name(1), state: big }),
     delete_session: () => ({ sessionId: name(2), confirm: true }),
     fork_session: () => ({ sessionId: name(1) }),
+    rewind_session: () => ({ sessionId: name(0), toEventId: ids.event }),
     list_events: () => ({ sessionId: name(0), pageSize: 100 }),
     get_event: () => ({ sessionId: name(0), eventId: ids.event }),
     append_event: () => ({

@@ -21,6 +21,7 @@ import {
   listMemories,
   searchMemory,
 } from './memory.ts';
+import { rewindSession, undoRewind } from './rewind.ts';
 import { runAgent } from './run-agent.ts';
 import { openRuns, type ProcessIdentity } from './runs.ts';
 import { searchEvents } from './search-events.ts';
@@ -121,6 +122,8 @@ export function openLocal(config: LocalConfig): Backend {
         maintenance.poke();
       },
       fork: (ref, options) => forkSession(local, ref, options),
+      rewind: (ref, to, guard) =>
+        'undo' in to ? undoRewind(local, ref, guard) : rewindSession(local, ref, to.eventId, guard),
       watch: (ref, onChange) => store.watch(headKey(ref), onChange),
     },
     events: {

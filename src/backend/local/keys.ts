@@ -79,6 +79,8 @@ export const turnSignalKey = ({ app, userId }: TurnScope, agent: string): string
 
 export const insides = 'x/';
 export const insideOf = (uid: string): string => under('x', uid);
+/** What takes the last rewinding of a session back. */
+export const undoKey = (uid: string): string => key('x', uid, 'w');
 /** The id of the session that a uid belongs to. */
 export const sessionIdKey = (uid: string): string => key('x', uid, 'o');
 export const stateKey = (uid: string): string => key('x', uid, 's');

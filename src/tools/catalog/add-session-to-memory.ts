@@ -10,7 +10,7 @@ export const addSessionToMemory = defineTool({
   name: 'add_session_to_memory',
   title: 'Add a session to memory',
   description:
-    'Makes memories of a session, so that search_memory finds them from any session of the user. The note in the result says how the backend makes them.',
+    'Makes memories of a session, so that search_memory finds them from any session of the user. The note says how they were made.',
   toolset: 'memory',
   needs: ['memory.addSession'],
   reach: 'user',

@@ -17,7 +17,7 @@ export const deleteSession = defineTool({
   name: 'delete_session',
   title: 'Delete sessions',
   description:
-    'Deletes a session with its events, state and artifacts, for good, or several. Asks the user first. Memories made of it stay.',
+    'Deletes sessions with their events, state and artifacts, for good. Asks the user first. Memories stay.',
   toolset: 'sessions',
   needs: ['sessions.get', 'sessions.delete'],
   reach: 'user',
@@ -26,7 +26,7 @@ export const deleteSession = defineTool({
     sessionIds: z.array(idText()).min(1).max(most).optional().describe('Or several'),
     filter: z.string().max(2000).optional().describe('As in list_sessions'),
     updatedBefore: z.string().optional().describe('RFC 3339'),
-    forgetMemories: z.boolean().optional().describe('true: those, too'),
+    forgetMemories: z.boolean().optional().describe('true: theirs, too'),
     confirm,
   },
   output: z.object({

@@ -12,7 +12,7 @@ export const listSessions = defineTool({
   name: 'list_sessions',
   title: 'List sessions',
   description:
-    'Lists the sessions (conversations) of a user in an app, the latest first, with previews of the first and last event where the backend has them. State is not shown: use get_session.',
+    'Lists the sessions (conversations) of a user in an app, the latest first, with previews of the first and last event. get_session shows state.',
   toolset: 'sessions',
   needs: ['sessions.list'],
   reach: 'user',

@@ -68,7 +68,7 @@ export const query = defineTool({
   name: 'query',
   title: 'Ask an agent',
   description:
-    'Runs the app’s agent on a message; it is no search (use search_memory, search_events). Without sessionId the session is new. A run that takes longer than waitSeconds continues, with status "running": use wait_for_events, then call query with only its sessionId and invocationId for the result. Cancelling the call that started a run ends the run, except with waitSeconds 0. To answer open tool calls, put functionResponse parts into content.',
+    'Runs the app’s agent on a message; it is no search (use search_memory, search_events). Without sessionId the session is new. A run that takes longer than waitSeconds continues, with status "running": use wait_for_events, then query with only its sessionId and invocationId. Cancelling the call ends the run, except with waitSeconds 0. Answer open tool calls by functionResponse parts in content.',
   toolset: 'query',
   needs: ['query.stream'],
   reach: 'user',

@@ -16,7 +16,7 @@ export const eventId = idText().describe('Event id');
 export const app = idText().optional().describe('Default: the server’s');
 export const userId = idText().optional().describe('Default: you');
 export const pageSize = z.int().min(1).max(maxPageSize).default(defaultPageSize).describe('Items per page');
-export const pageToken = z.string().optional().describe('nextPageToken of the previous page');
+export const pageToken = z.string().optional().describe('nextPageToken of the last page');
 export const view = z
   .enum(['concise', 'full'])
   .default('concise')
@@ -27,7 +27,7 @@ export const expectedRevision = z
   .min(0)
   .max(Number.MAX_SAFE_INTEGER)
   .optional()
-  .describe('Fails with ABORTED if the session has another revision');
+  .describe('ABORTED if the session has another');
 export const ttlSeconds = z
   .int()
   .min(1)
@@ -42,7 +42,7 @@ export const labels = z
 export const scope = z
   .record(z.string(), z.string())
   .optional()
-  .describe('Key-value pairs that keep memories apart, matched exactly; default: the backend’s');
+  .describe('Pairs that keep memories apart; default: the backend’s');
 
 /** The RFC 3339 time that is this many seconds from now. */
 export const expiryOf = (seconds: number | undefined): string | undefined =>
