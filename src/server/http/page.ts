@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { SessionError } from '../../errors.ts';
 import type { OneTimeKey } from '../auth/one-time-key.ts';
 import type { LoadPage } from '../mcp/page.ts';
 import { type Exchange, refuse, refuseMethod } from './exchange.ts';
@@ -37,10 +38,13 @@ export function createPageAnswers(
       return;
     }
     loaded ??= document();
-    const { body, policy } = await loaded.catch((error: unknown) => {
+    const found = await loaded.catch((error: unknown) => {
       loaded = undefined;
-      throw error;
+      if (!(error instanceof SessionError)) throw error;
+      refuse(exchange, 503, `${error.message} ${error.hint ?? ''}`.trim());
     });
+    if (found === undefined) return;
+    const { body, policy } = found;
     const headers = {
       'content-type': 'text/html; charset=utf-8',
       'content-security-policy': policy,

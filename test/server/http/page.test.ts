@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SessionError } from '../../../src/errors.ts';
 import { createOneTimeKey } from '../../../src/server/auth/one-time-key.ts';
 import { principalOf } from '../../../src/server/auth/scopes.ts';
 import { type Product, startProduct } from './harness.ts';
@@ -78,6 +79,25 @@ describe('a server without a page', () => {
     expect((await send(product.port, { method: 'GET', path: '/ui' })).status).toBe(404);
     const { result } = resultOf(await send(product.port, modernRequest('tools/list')));
     expect(JSON.stringify(result)).not.toContain('ui://');
+    await product.end();
+  });
+});
+
+describe('a checkout whose page has not been built', () => {
+  it('says so, and what to do', async () => {
+    let page = '';
+    const load = async () => {
+      if (page !== '') return page;
+      throw new SessionError('FAILED_PRECONDITION', 'It is not built.', { hint: 'Build it.' });
+    };
+    const product = await startProduct({ page: load });
+    const get = () => send(product.port, { method: 'GET', path: '/ui' });
+    expect(await get()).toMatchObject({
+      status: 503,
+      body: expect.stringContaining('It is not built. Build it.'),
+    });
+    page = html;
+    expect((await get()).status).toBe(200);
     await product.end();
   });
 });
