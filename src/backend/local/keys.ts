@@ -59,6 +59,7 @@ export const expiriesUntil = (ms: number): string => `z/${fixed(ms + 1)}/`;
 /** Open turns by agent, in the order in which they are to be offered: one list per user, one per app. */
 export const turnList = ({ app, userId }: TurnScope, agent: string): string =>
   userId === undefined ? under('ha', app, agent) : under('hu', app, userId, agent);
+export const allTurns = 'ha/';
 export interface TurnScope {
   app: string;
   /** Absent: all users of the app. */

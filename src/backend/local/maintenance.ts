@@ -5,6 +5,7 @@ import { noteDamage } from './damage.ts';
 import { indexOldEvents, noteEmptyStore } from './index-old-events.ts';
 import * as keys from './keys.ts';
 import { deleteWrites, isExpired, type Local, tryHead } from './session-record.ts';
+import { returnTurns } from './turns.ts';
 
 /**
  * Drops all keys under a prefix, a slice at a time: others write in between. All values go before the first key does,
@@ -36,7 +37,7 @@ export async function dropSlices(
 }
 
 /**
- * One round: deletes sessions that have expired, then what deleted sessions and copies that were given up left
+ * One round: deletes sessions that have expired, returns turns that nobody finished, then what deleted sessions and copies that were given up left
  * behind; then indexes what an earlier version stored. A row that cannot be read is noted for `damagedRecords` and passed over.
  */
 export async function maintain(local: Local, stopped: () => boolean = () => false): Promise<void> {
@@ -49,6 +50,7 @@ export async function maintain(local: Local, stopped: () => boolean = () => fals
     for (const row of rows) await expire(local, row.key);
     after = rows.at(-1)?.key;
   }
+  await returnTurns(local, stopped);
   for (let after: string | undefined; !stopped(); ) {
     const before = keys.trashUntil(local.now());
     const [row] = await store.range({ prefix: keys.trash, after, before, limit: 1 });

@@ -158,6 +158,30 @@ async function claimTurn(local: Local, seen: Head, request: TurnRequest): Promis
   });
 }
 
+/**
+ * Gives back the turns that nobody finished in all their tries, where no copy of the agent is left to ask for them: whoever
+ * handed over waits otherwise for ever.
+ */
+export async function returnTurns(local: Local, stopped: () => boolean): Promise<void> {
+  for (let after: string | undefined; !stopped(); ) {
+    const rows = await local.store.range({ prefix: keys.allTurns, after, limit: 200 });
+    for (const { key } of rows) {
+      const [, app = '', , due = '', , userId = '', sessionId = ''] = keys.partsOf(key);
+      const now = local.now();
+      if (keys.unfixed(due) > now || stopped()) continue;
+      await local.store.update([keys.headKey({ app, userId, sessionId })], ([value]) => {
+        const head = value === undefined ? undefined : tryHead(value);
+        const turn = head?.turn;
+        const spent = turn !== undefined && turn.tries >= mostTries && !isClaimed(turn, now);
+        if (head === undefined || !spent) return { result: undefined, writes: [] };
+        return { result: undefined, writes: givenUp(head, turn, now).writes };
+      });
+    }
+    after = rows.at(-1)?.key;
+    if (after === undefined) return;
+  }
+}
+
 /** Puts a turn back that was claimed for somebody who is gone: as if it had not been claimed. */
 export async function releaseTurn(local: Local, { ref, claim }: TakenTurn): Promise<void> {
   const now = local.now();
