@@ -17,7 +17,7 @@ const isMerged = 'not exists (select 1 from unmerged where id = old.id)';
 
 /** Adds the lists of all rows to the index that are not in it yet; `unmerged` is to be emptied with it. */
 export const addUnmerged = `insert into term_index (rowid, terms)
-  select new.id, ${indexText('new')} from unmerged join kv as new using (id) order by id`;
+  select new.id, ${indexText('new')} from unmerged cross join kv as new using (id) order by id`;
 
 /**
  * The schema, as the steps that lead to it. A file's `user_version` is the number of steps that it has taken.
