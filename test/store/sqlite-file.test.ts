@@ -6,6 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { SessionError } from '../../src/errors.ts';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
+import { prepareOn } from '../../src/store/sqlite/statements.ts';
 import type { Store } from '../../src/store/types.ts';
 import { opened, run, scratch, start } from './helpers.ts';
 
@@ -244,4 +245,35 @@ test('a full disk refuses what does not fit, loses nothing, and is left behind w
   expect(await keys()).toEqual([...kept.slice(5), 'z']);
   await store.close();
   expect(await (await opened(path)).range({ prefix: 'z', limit: 1 })).toHaveLength(1);
+});
+
+test('a file is opened while another process rewrites it again and again', async () => {
+  const path = join(scratch(), 'sessions.db');
+  await opened(path);
+  const [db, other] = [new DatabaseSync(path), new DatabaseSync(path)];
+  const rewritten = {
+    exec: (sql: string) => db.exec(sql),
+    prepare(sql: string) {
+      other.exec('vacuum');
+      return db.prepare(sql);
+    },
+  };
+  const { text } = prepareOn(rewritten as DatabaseSync);
+  expect(text.rows([1])).toEqual([]);
+  for (const one of [db, other]) one.close();
+});
+
+test('an entry with text is written after this connection and another have rewritten the file', async () => {
+  const path = join(scratch(), 'sessions.db');
+  const store = await opened(path);
+  const entry = { key: 'k', value: 'v', text: { scope: 's', body: 'word' } };
+  for (const write of [entry, { drop: 'k' }])
+    await store.update([], () => ({ result: undefined, writes: [write] }));
+  // It rewrites the file a second after something was dropped.
+  await new Promise((resolve) => setTimeout(resolve, 1300));
+  const other = new DatabaseSync(path);
+  other.exec('vacuum');
+  other.close();
+  await store.update([], () => ({ result: undefined, writes: [entry] }));
+  expect(await store.search({ scope: 's', text: 'word', limit: 1 })).toMatchObject([{ key: 'k' }]);
 });

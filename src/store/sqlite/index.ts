@@ -13,8 +13,8 @@ import { hasLog, prepareFile } from './file.ts';
 import { fileIdentity } from './file-identity.ts';
 import { retryWhileLocked, takeTurns } from './lock-retry.ts';
 import { makeShrinkable, migrate, pragma, rewriteOldFile, rewriteSmallFile, shrinks } from './schema.ts';
-import { statements } from './statements.ts';
-import { termList, textIndex, type WholeRow, wholeEntry } from './text-index.ts';
+import { prepareOn } from './statements.ts';
+import { termList, type WholeRow, wholeEntry } from './text-index.ts';
 import { writeAheadLog } from './write-ahead-log.ts';
 
 export interface SqliteOptions {
@@ -64,7 +64,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       configure(opened, options);
       migrate(opened);
       if (!inMemory) rewriteOldFile(opened);
-      return { db: opened, ...statements(opened), text: textIndex(opened) };
+      return { db: opened, ...prepareOn(opened) };
     } catch (error) {
       opened.close();
       throw isMisfit(error) ? damaged(error) : error;
@@ -94,6 +94,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   function transaction<T>(start: StatementSync, work: () => T): T {
     start.run();
     try {
+      sql.hold.get();
       const result = work();
       sql.commit.run();
       return result;

@@ -1,8 +1,23 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { addUnmerged } from './schema.ts';
+import { textIndex } from './text-index.ts';
 
-/** Prepared once: parsing takes longer than running them. */
-export function statements(db: DatabaseSync) {
+/**
+ * The first statement of every transaction. A statement that writes to the full-text index must not be the first after
+ * this process and another have both rewritten the file: SQLite parses it anew, looks into the index while it does so,
+ * and fails with "no such table" where the tables have to be read anew, too.
+ */
+const hold = 'select 1 from kv limit 1';
+
+/** Everything that is asked of the file, prepared once: parsing takes longer than running. */
+export function prepareOn(db: DatabaseSync) {
+  db.exec(`begin; ${hold}`);
+  const sql = { ...statements(db), hold: db.prepare(hold), text: textIndex(db) };
+  db.exec('commit');
+  return sql;
+}
+
+function statements(db: DatabaseSync) {
   const alive = '(expires is null or expires > ?)';
   const between = `select key, value from kv where key >= ? and key < ? and ${alive} order by key`;
   const forward = db.prepare(`${between} limit ?`);
