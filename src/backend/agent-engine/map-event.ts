@@ -15,6 +15,8 @@ import type {
  * its own (docs/protocols/agent-engine.md, "Events"). Results do not show the key.
  */
 const ownIdKey = 'agentSessionsEventId';
+/** Likewise for the principal that stored an event. What a caller gives under this key is left out. */
+const writtenByKey = 'agentSessionsWrittenBy';
 /** Where ADK's Python and JavaScript keep the usage of an event without a rawEvent. */
 const usageKey = '_usage_metadata';
 
@@ -23,12 +25,16 @@ const innerObject = (source: JsonObject, name: string): JsonObject | undefined =
   return isObject(value) && Object.keys(value).length > 0 ? value : undefined;
 };
 
+/** The customMetadata of the envelope, where this server keeps what it adds to an event. */
+function envelopeMetadata(wire: SessionEvent): JsonObject {
+  const metadata = innerObject(wire, 'eventMetadata');
+  return (metadata && innerObject(metadata, 'customMetadata')) ?? {};
+}
+
 /** All ids that find this event: this server's, the service's, and the one that the agent gave it. */
 export function idsOf(wire: SessionEvent): string[] {
-  const metadata = innerObject(wire, 'eventMetadata');
-  const custom = metadata === undefined ? undefined : innerObject(metadata, 'customMetadata');
   const raw = innerObject(wire, 'rawEvent');
-  const ids = [custom?.[ownIdKey], lastSegment(wire.name), raw?.id];
+  const ids = [envelopeMetadata(wire)[ownIdKey], lastSegment(wire.name), raw?.id];
   return ids.filter((id): id is string => typeof id === 'string' && id !== '');
 }
 
@@ -44,9 +50,11 @@ export function toEvent(wire: SessionEvent): Event {
   readFields(raw ?? wire, event);
   const metadata = raw === undefined ? innerObject(wire, 'eventMetadata') : undefined;
   if (metadata !== undefined) readFields(metadata, event);
+  const writtenBy = envelopeMetadata(wire)[writtenByKey];
+  if (typeof writtenBy === 'string') event.writtenBy = writtenBy;
   const { customMetadata } = event;
   if (customMetadata === undefined) return event;
-  const { [ownIdKey]: _ownId, [usageKey]: usage, ...custom } = customMetadata;
+  const { [ownIdKey]: _ownId, [writtenByKey]: _writtenBy, [usageKey]: usage, ...custom } = customMetadata;
   if (isObject(usage)) event.usageMetadata ??= usage;
   delete event.customMetadata;
   if (Object.keys(custom).length > 0) event.customMetadata = custom;
@@ -96,10 +104,15 @@ const rawPart = (part: Part): boolean =>
  * loosely typed metadata only there, too, for a service that refused one of its fields.
  */
 export function toWireEvent(event: EventDraft, options: { bare: boolean } = { bare: false }): SessionEvent {
-  const { id, author, invocationId, timestamp, content, actions, ...metadata } = event;
+  const { id, author, invocationId, timestamp, content, actions, writtenBy, ...metadata } = event;
   const { errorCode, errorMessage, usageMetadata, customMetadata, ...rest } = metadata;
   const { groundingMetadata, inputTranscription, outputTranscription, ...flags } = rest;
-  const custom = { ...customMetadata, ...(id === undefined ? {} : { [ownIdKey]: id }) };
+  const { [writtenByKey]: _given, ...given } = customMetadata ?? {};
+  const custom = {
+    ...given,
+    ...(id === undefined ? {} : { [ownIdKey]: id }),
+    ...(writtenBy === undefined ? {} : { [writtenByKey]: writtenBy }),
+  };
   const loose = { groundingMetadata, inputTranscription, outputTranscription };
   const eventMetadata = compact<WireMetadata>({
     ...flags,
@@ -154,7 +167,7 @@ function toWirePart(part: Part): WirePart {
 
 /** The event in ADK's form. Id and time are left out: ADK's readers take both from the envelope. */
 function toRaw(event: EventDraft): JsonObject {
-  const { id: _id, timestamp: _timestamp, actions, ...fields } = event;
+  const { id: _id, timestamp: _timestamp, writtenBy: _writtenBy, actions, ...fields } = event;
   const metadata: EventMetadata & JsonObject = { ...fields };
   const { transferAgent, ...others } = actions ?? {};
   return compact<JsonObject>({

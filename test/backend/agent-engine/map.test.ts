@@ -348,3 +348,24 @@ describe('memories, apps and agents', () => {
     expect(fromAgentSession(toAgentSession(camel, owner))).toEqual(camel);
   });
 });
+
+it('an event tells who stored it, and nobody can say so in its place', () => {
+  const draft: EventDraft = {
+    author: 'helper',
+    invocationId: 'i',
+    timestamp: '2026-01-01T00:00:00.000Z',
+    customMetadata: { agentSessionsWrittenBy: 'mallory', mood: 'fine' },
+    usageMetadata: { totalTokenCount: 1 },
+  };
+  const stored = (event: EventDraft) =>
+    toEvent({
+      ...checkMessage('SessionEvent', toWireEvent(event), 'event', refuseNothing),
+      name: 'x/events/9',
+    });
+  expect(stored({ ...draft, writtenBy: 'ada' })).toMatchObject({
+    writtenBy: 'ada',
+    customMetadata: { mood: 'fine' },
+  });
+  const { writtenBy } = stored(draft);
+  expect(writtenBy).toBeUndefined();
+});
