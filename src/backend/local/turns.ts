@@ -7,8 +7,8 @@ import { type Head, headWrites, type Local, parseHead, refOf, toTurn, tryHead } 
 import type { Claim, TurnRecord } from './turn-index.ts';
 import { claimed, givenUp, isClaimed, renewed } from './turn-record.ts';
 
-/** Turns that one look considers: the oldest of them is taken. */
-const mostLooked = 100;
+/** Turns that are considered at a time: the oldest of them is taken. */
+const pageSize = 100;
 
 /** What a look for a turn found: one, or what to wait for until the next look. */
 export interface Look {
@@ -23,25 +23,28 @@ export interface Look {
 export async function lookForTurn(local: Local, scope: keys.TurnScope, request: TurnRequest): Promise<Look> {
   const held = await heldTurn(local, scope, request);
   if (held !== undefined) return { taken: held, blockers: [] };
-  const found =
-    request.sessionId === undefined
-      ? await dueTurns(local, scope, request.agent)
-      : await turnOf(
-          local,
-          { ...scope, userId: scope.userId ?? '', sessionId: request.sessionId },
-          request.agent,
-        );
   const blockers: string[] = [];
-  for (const head of found.heads) {
-    const blocker = head.parts === true ? await openPart(local, head.uid) : undefined;
-    if (blocker !== undefined) {
-      blockers.push(blocker);
-      continue;
+  for (let after: string | undefined; ; ) {
+    const found: Candidates =
+      request.sessionId === undefined
+        ? await dueTurns(local, scope, request.agent, after)
+        : await turnOf(
+            local,
+            { ...scope, userId: scope.userId ?? '', sessionId: request.sessionId },
+            request.agent,
+          );
+    for (const head of found.heads) {
+      const blocker = head.parts === true ? await openPart(local, head.uid) : undefined;
+      if (blocker !== undefined) {
+        blockers.push(blocker);
+        continue;
+      }
+      const taken = await claimTurn(local, head, request);
+      if (taken !== undefined) return { taken, blockers };
     }
-    const taken = await claimTurn(local, head, request);
-    if (taken !== undefined) return { taken, blockers };
+    if (found.next === undefined) return { due: found.due, blockers };
+    after = found.next;
   }
-  return { due: found.due, blockers };
 }
 
 async function openPart(local: Local, uid: string): Promise<string | undefined> {
@@ -81,12 +84,19 @@ interface Candidates {
   /** Heads whose turn may be free, oldest first. */
   heads: Head[];
   due?: number | undefined;
+  /** Where more of them begin. */
+  next?: string | undefined;
 }
 
-async function dueTurns(local: Local, scope: keys.TurnScope, agent: string): Promise<Candidates> {
+async function dueTurns(
+  local: Local,
+  scope: keys.TurnScope,
+  agent: string,
+  after: string | undefined,
+): Promise<Candidates> {
   const prefix = keys.turnList(scope, agent);
   const now = local.now();
-  const rows = await local.store.range({ prefix, limit: mostLooked });
+  const rows = await local.store.range({ prefix, after, limit: pageSize });
   const found = rows.map(({ key }) => placeOf(scope, prefix, key));
   const due = found.filter((place) => place.due <= now).sort((a, b) => a.since - b.since);
   const later = found.find((place) => place.due > now);
@@ -97,7 +107,8 @@ async function dueTurns(local: Local, scope: keys.TurnScope, agent: string): Pro
     if (head !== undefined) heads.push(head);
     else await dropPlace(local, due[i]);
   }
-  return { heads, due: later?.due };
+  const isWhole = later !== undefined || rows.length < pageSize;
+  return { heads, due: later?.due, next: isWhole ? undefined : rows.at(-1)?.key };
 }
 
 interface Place {
