@@ -65,15 +65,7 @@ export function rewindSession(page: PageState, event: Event): void {
     title: 'Rewind to here?',
     text: `The session goes back to how it was after this event: the ${later} events after it no longer count, and state is set back.`,
     yes: 'Rewind',
-    destroys: true,
-    run: () => {
-      const named = ['upToEventId', 'toEventId', 'eventId'].find((name) =>
-        page.calls.has('rewind_session', name),
-      );
-      const confirm = page.calls.has('rewind_session', 'confirm') ? { confirm: true } : {};
-      const args = { [named ?? 'upToEventId']: event.id, ...confirm };
-      return change(page, 'rewind_session', args, 'The session is rewound.');
-    },
+    run: () => change(page, 'rewind_session', { toEventId: event.id }, 'The session is rewound.'),
   };
 }
 
