@@ -35,7 +35,7 @@ export async function* logOf(
     yield { seq: next.seq, trace: parseStored('The trace of an event', next.value) };
 }
 
-/** Numbered rows, in order. */
+/** Numbered rows, in order. One that is blank belongs to a session that is being deleted, and is gone already. */
 export async function* rowsOf(
   local: Local,
   prefix: string,
@@ -50,7 +50,8 @@ export async function* rowsOf(
       before: prefix + keys.fixed(end),
       limit: readSlice,
     });
-    for (const row of rows) yield { ...row, seq: keys.unfixed(row.key.slice(prefix.length)) };
+    for (const row of rows)
+      if (row.value !== '') yield { ...row, seq: keys.unfixed(row.key.slice(prefix.length)) };
     after = rows.at(-1)?.key;
     if (rows.length < readSlice) return undefined;
   }
