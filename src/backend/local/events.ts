@@ -4,7 +4,7 @@ import { checkId } from '../../model/ids.ts';
 import { isObject } from '../../model/json.ts';
 import { parseTime } from '../../model/time.ts';
 import type { Entry } from '../../store/types.ts';
-import { eventNotFound } from '../shared/errors.ts';
+import { eventNotFound, sessionNotFound } from '../shared/errors.ts';
 import type { EventPage, EventQuery, SessionRef } from '../types.ts';
 import type { OpenCall } from './call-record.ts';
 import { damaged, parseStored } from './damage.ts';
@@ -49,8 +49,12 @@ export async function readOpenCalls(local: Local, uid: string): Promise<OpenCall
     .sort((a, b) => a.seq - b.seq || a.place - b.place);
 }
 
-/** Names the event of a row that is damaged. @throws SessionError FAILED_PRECONDITION */
+/**
+ * Names the event of a row that is damaged. One that is blank belongs to a session that is being deleted.
+ * @throws SessionError FAILED_PRECONDITION; NOT_FOUND for a session that is being deleted
+ */
 export async function refuseDamaged(local: Local, uid: string, row: Entry): Promise<never> {
+  if (row.value === '') throw sessionNotFound();
   const seq = String(seqOfKey(row.key));
   const prefix = keys.eventIds(uid);
   for (let after: string | undefined; ; ) {
