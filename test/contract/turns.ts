@@ -367,19 +367,6 @@ export function turnsContract({ backend, when, owner, fails }: TurnsSubject): vo
       expect((await verb(backend().sessions?.get)(ref)).openParts).toBe(0);
     });
 
-    test('a turn is found behind any number of those that wait for their parts', async () => {
-      const of = owner();
-      for (let i = 0; i < 101; i++) {
-        const ref = await create(of);
-        const part = await verb(backend().sessions?.create)(of, { parentSessionId: ref.sessionId });
-        await handOver({ ...of, sessionId: part.id }, 'planner', 'worker');
-        await handOver(ref, 'user', 'planner');
-      }
-      const free = await create(of);
-      await handOver(free, 'user', 'planner');
-      expect((await taken(of, 'planner')).ref).toEqual(free);
-    });
-
     test('a part needs a session of the same user', async () => {
       const ref = await create(owner());
       await fails(verb(backend().sessions?.create)(owner(), { parentSessionId: ref.sessionId }), 'NOT_FOUND');
