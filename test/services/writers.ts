@@ -1,29 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished } from 'vitest';
+import type { ChildProcess } from 'node:child_process';
+import { expect } from 'vitest';
 import type { Store } from '../../src/store/types.ts';
+import { scriptsBeside } from '../scripts.ts';
 
-/** Starts a script of fixtures/ in a process of its own, which does not outlive the test. */
-export function start(script: string, ...args: string[]): ChildProcess {
-  const file = fileURLToPath(new URL(`fixtures/${script}`, import.meta.url));
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-  });
-  return child;
-}
-
-/** Runs a script to its end and gives what it printed. Rejects when it fails. */
-export async function run(script: string, ...args: string[]): Promise<string> {
-  const child = start(script, ...args);
-  let printed = '';
-  child.stdout?.on('data', (chunk) => {
-    printed += chunk;
-  });
-  const code = await new Promise((resolve) => child.on('close', resolve));
-  if (code !== 0) throw new Error(`${script} ended with ${code}`);
-  return printed;
-}
+export const { start, run } = scriptsBeside(import.meta.url);
 
 /** Processes that append to one list (`fixtures/append.ts`), and what they were told. */
 export interface Writers {
@@ -94,4 +74,21 @@ export async function expectExact(store: Store, { acknowledged }: Writers): Prom
 async function everything(store: Store, prefix: string): Promise<Map<string, string>> {
   const entries = await store.range({ prefix, limit: 10_000_000 });
   return new Map(entries.map(({ key, value }) => [key.slice(prefix.length), value]));
+}
+
+/** 8 processes with 32 updates in flight each, on so many lists: none is lost, none doubled. */
+export async function expectExactCounts(store: Store, url: string, lists: number): Promise<void> {
+  const each = 150;
+  await Promise.all(Array.from({ length: 8 }, () => run('count.ts', url, String(each), String(lists))));
+  const counts = await store.get(Array.from({ length: lists }, (_, i) => `l${i}`));
+  expect(counts.reduce((sum, count) => sum + Number(count), 0)).toBe(8 * each);
+  const values = new Set<string>();
+  for (const [i, count] of counts.entries()) {
+    const entries = await store.range({ prefix: `l${i}/`, limit: 10_000 });
+    expect(entries.map(({ key }) => Number(key.split('/')[1]))).toEqual(
+      Array.from({ length: Number(count) }, (_, n) => n + 1),
+    );
+    for (const { value } of entries) values.add(value);
+  }
+  expect(values.size).toBe(8 * each);
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The vendored form of Google's descriptors; see NOTICE.md beside them. */
+/** The vendored form of Google's descriptors; see src/backend/agent-engine/descriptors/NOTICE.md. */
 export interface Field {
   type: string;
   /** The type of the keys, for a map. */
