@@ -2,30 +2,38 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished } from 'vitest';
 import type { AgentEngineConfig } from '../../../src/backend/agent-engine/config.ts';
 import { openAgentEngine } from '../../../src/backend/agent-engine/index.ts';
-import type { Backend, NewSession, SessionRef } from '../../../src/backend/types.ts';
+import type {
+  AppVerbs,
+  Backend,
+  EventVerbs,
+  FeedbackVerbs,
+  MemoryVerbs,
+  NewSession,
+  QueryVerbs,
+  SessionRef,
+  SessionVerbs,
+  ToolCallVerbs,
+  TransferVerbs,
+} from '../../../src/backend/types.ts';
 import { SessionError } from '../../../src/errors.ts';
 import type { Event, NewEvent } from '../../../src/model/event.ts';
 import type { Page } from '../../../src/model/page.ts';
 import { type FakeAgentEngine, startAgentEngine } from '../../fake/agent-engine/server.ts';
 import { projectId } from '../../fake/agent-engine/store.ts';
 
-type Group<G extends 'apps' | 'toolCalls' | 'memory' | 'query' | 'feedback'> = Required<
-  NonNullable<Backend[G]>
->;
-
 /** The backend, typed as having all of its optional verbs. */
 export type Whole = Omit<
   Backend,
   'apps' | 'sessions' | 'events' | 'toolCalls' | 'memory' | 'query' | 'feedback' | 'transfer'
 > & {
-  apps: Group<'apps'>;
-  sessions: Omit<Required<NonNullable<Backend['sessions']>>, 'fork' | 'watch'>;
-  events: Omit<Required<NonNullable<Backend['events']>>, 'setVisibility' | 'delete'>;
-  toolCalls: Group<'toolCalls'>;
-  transfer: Pick<Required<NonNullable<Backend['transfer']>>, 'append'>;
-  memory: Group<'memory'>;
-  query: Group<'query'>;
-  feedback: Group<'feedback'>;
+  apps: Required<AppVerbs>;
+  sessions: Omit<Required<SessionVerbs>, 'fork' | 'watch'>;
+  events: Omit<Required<EventVerbs>, 'setVisibility' | 'delete'>;
+  toolCalls: Required<ToolCallVerbs>;
+  transfer: Pick<Required<TransferVerbs>, 'append'>;
+  memory: Required<MemoryVerbs>;
+  query: Required<QueryVerbs>;
+  feedback: Required<FeedbackVerbs>;
 };
 
 export interface World {

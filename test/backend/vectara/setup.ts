@@ -1,5 +1,15 @@
 import { expect, onTestFinished } from 'vitest';
-import type { Backend, NewSession, SessionRef } from '../../../src/backend/types.ts';
+import type {
+  AppVerbs,
+  ArtifactVerbs,
+  Backend,
+  EventVerbs,
+  NewSession,
+  QueryVerbs,
+  SessionRef,
+  SessionVerbs,
+  ToolCallVerbs,
+} from '../../../src/backend/types.ts';
 import type { VectaraConfig } from '../../../src/backend/vectara/index.ts';
 import { openVectara } from '../../../src/backend/vectara/index.ts';
 import { SessionError } from '../../../src/errors.ts';
@@ -11,12 +21,12 @@ import type { FakeSession } from '../../fake/vectara/store.ts';
 export type Whole = Required<
   Omit<Backend, 'memory' | 'feedback' | 'apps' | 'sessions' | 'events' | 'toolCalls' | 'artifacts' | 'query'>
 > & {
-  apps: Pick<Required<NonNullable<Backend['apps']>>, 'list' | 'get'>;
-  sessions: Omit<Required<NonNullable<Backend['sessions']>>, 'watch'>;
-  events: Omit<Required<NonNullable<Backend['events']>>, 'append'>;
-  toolCalls: Required<NonNullable<Backend['toolCalls']>>;
-  artifacts: Pick<Required<NonNullable<Backend['artifacts']>>, 'list' | 'get'>;
-  query: Required<NonNullable<Backend['query']>>;
+  apps: Pick<Required<AppVerbs>, 'list' | 'get'>;
+  sessions: Omit<Required<SessionVerbs>, 'watch'>;
+  events: Omit<Required<EventVerbs>, 'append'>;
+  toolCalls: Required<ToolCallVerbs>;
+  artifacts: Pick<Required<ArtifactVerbs>, 'list' | 'get'>;
+  query: Required<QueryVerbs>;
 };
 
 export interface World {
