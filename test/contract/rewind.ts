@@ -136,6 +136,63 @@ export function rewindContract({ backend, when, owner, fails }: RewindSubject): 
       expect(await search()).toBeGreaterThan(0);
     }, ['events.setVisibility', 'events.search']);
 
+    test('a fork counts nothing that was undone, and has the calls that wait again', async () => {
+      const ref = await create(owner());
+      const answer = { functionResponse: { id: 'early', name: 'find', response: {} } };
+      const asked = await append(ref, {
+        author: 'agent',
+        content: { parts: [{ functionCall: { id: 'early', name: 'find' } }] },
+      });
+      const late = await append(ref, {
+        content: { parts: [answer, { functionCall: { id: 'late', name: 'find' } }] },
+      });
+      await rewind(ref, asked);
+      const next = await say(ref, 'on from here', 1);
+      const here = await seen(ref);
+      expect(here.open).toEqual(['early']);
+      for (const upToEventId of [undefined, next]) {
+        const copy = await verb(backend().sessions?.fork)(ref, { upToEventId });
+        const fork = { ...ref, sessionId: copy.id };
+        expect(await seen(fork)).toEqual(here);
+        const again = await verb(backend().sessions?.fork)(fork, {});
+        expect((await seen({ ...ref, sessionId: again.id })).open).toEqual(['early']);
+        await append(fork, { content: { parts: [answer] } });
+        expect((await seen(fork)).open).toEqual([]);
+      }
+      await fails(rewind(ref, late), 'FAILED_PRECONDITION');
+    }, ['sessions.fork']);
+
+    test('is not taken back once the session was changed: that would bring back what is deleted', async () => {
+      const ref = await create(owner());
+      const first = await say(ref, 'one', 1);
+      const second = await say(ref, 'two', 2);
+      await rewind(ref, first);
+      await verb(backend().sessions?.update)(ref, { state: { step: 9 } });
+      await fails(undo(ref), 'FAILED_PRECONDITION');
+      expect((await seen(ref)).state).toEqual({ step: 9 });
+      await verb(backend().events?.delete)(ref, second);
+      await fails(undo(ref), 'FAILED_PRECONDITION');
+      expect(await seen(ref)).toMatchObject({ texts: ['one'], last: 'one' });
+    }, ['sessions.update', 'events.delete']);
+
+    test('withdraws the turn that an undone event handed over, and gives it back with the event', async () => {
+      const of = owner();
+      const ref = await create(of);
+      const first = await say(ref, 'one', 1);
+      await append(ref, { author: 'planner', actions: { transferAgent: 'worker' } });
+      const take = () =>
+        verb(backend().turns?.take)(
+          of,
+          { agent: 'worker', leaseMs: 60_000, waitMs: 0 },
+          new AbortController().signal,
+        );
+      await rewind(ref, first);
+      expect((await verb(backend().sessions?.get)(ref)).turn).toBeUndefined();
+      expect(await take()).toBeUndefined();
+      await undo(ref);
+      expect((await take())?.ref.sessionId).toBe(ref.sessionId);
+    }, ['turns.take', 'sessions.get']);
+
     test('refuses another revision, an unknown event and another user’s session', async () => {
       const ref = await create(owner());
       const first = await say(ref, 'one', 1);

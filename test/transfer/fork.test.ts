@@ -52,6 +52,32 @@ const fork = (
   );
 
 describe.each(targets)('a fork to $name', ({ target }) => {
+  it('counts no answer that a rewinding undid', async () => {
+    const from = await local();
+    const ref = await make(from, 's', { state: { x: 0 } });
+    const asked = await verb(from.events?.append)(ref, {
+      author: 'bot',
+      content: { parts: [{ functionCall: { id: 'c', name: 'find', args: {} } }] },
+    });
+    await verb(from.events?.append)(ref, {
+      author: 'user',
+      content: { parts: [{ functionResponse: { id: 'c', name: 'find', response: {} } }] },
+      actions: { stateDelta: { x: 1 } },
+    });
+    await verb(from.sessions?.rewind)(ref, { eventId: asked.event.id });
+    await grow(from, ref, [{ a: 1 }]);
+    const to = await target();
+    const { session } = await fork(from, 's', to);
+    expect(session.state).toEqual({ x: 0, a: 1 });
+    const copy = { ...ownerOn(to), sessionId: session.id };
+    if (to.toolCalls?.list !== undefined)
+      expect((await to.toolCalls.list(copy)).map((call) => call.id)).toEqual(['c']);
+    if (to.transfer?.stage === undefined) return;
+    const last = (await eventsOf(to, copy)).at(-1);
+    const again = await to.sessions?.fork?.(copy, { upToEventId: last?.id });
+    expect(again?.state).toEqual({ x: 0, a: 1 });
+  });
+
   it('ends with the state of the source, not with what old deltas make of it', async () => {
     const from = await local();
     const ref = await make(from, 's', { state: { x: 0 }, displayName: 'Trip', labels: { kind: 'trip' } });

@@ -136,7 +136,7 @@ export async function changeEvent(
           writes: [
             ...headWrites(before, head),
             ...(next === undefined
-              ? deletedWrites(uid, seq, record.event, calls)
+              ? deletedWrites(uid, seq, record, calls)
               : [
                   {
                     key: keys.eventKey(uid, seq),
@@ -205,16 +205,16 @@ async function lastVisibleBefore(
 function deletedWrites(
   uid: string,
   seq: number,
-  event: Event,
+  record: EventRecord,
   openCalls: readonly (string | undefined)[],
 ): Write[] {
-  const trace = traceOf(event);
+  const trace = traceOf(record);
   const open = openCalls.flatMap((call) =>
     call === undefined ? [] : [parseStored<OpenCall>('An open tool call', call)],
   );
   return [
     { drop: keys.eventKey(uid, seq) },
-    { key: keys.eventIdKey(uid, event.id), value: `${deletedMark}${seq}` },
+    { key: keys.eventIdKey(uid, record.event.id), value: `${deletedMark}${seq}` },
     ...(trace === undefined ? [] : [{ key: keys.traceKey(uid, seq), value: JSON.stringify(trace) }]),
     // An id may have been used again by a later event, whose call is not this one's.
     ...open.filter((call) => call.seq === seq).map((call) => ({ drop: keys.openCallKey(uid, call.id) })),

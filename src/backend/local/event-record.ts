@@ -11,10 +11,13 @@ import * as keys from './keys.ts';
 import { checkSize, maxCopiedEventBytes, maxEventBytes } from './limits.ts';
 import { type Head, lastOf, touched } from './session-record.ts';
 
-/** What is stored of an event: itself, and the latest timestamp of any event up to it (see `firstAfterTime`). */
+/** What is stored of an event. */
 export interface EventRecord {
+  /** The latest timestamp of any event up to it: see `firstAfterTime`. */
   highWater: number;
   event: Event;
+  /** The number that the next event had when a rewinding undid what this one had done. */
+  undone?: number | undefined;
 }
 
 /**
@@ -25,16 +28,22 @@ export interface EventTrace {
   /** The session's own keys that the event set. */
   state?: JsonObject | undefined;
   answers?: CallAnswer[] | undefined;
+  /** As in the record of an event. */
+  undone?: number | undefined;
 }
 
+/** Why an event is hidden that a rewinding undid. */
+export const rewound = 'rewound';
+
 /** Undefined for an event that changed nothing but the list of events. */
-export function traceOf(event: Event): EventTrace | undefined {
+export function traceOf({ event, undone }: Pick<EventRecord, 'event' | 'undone'>): EventTrace | undefined {
   const state = ownDelta(event);
   const answers = answersOf(event);
   if (Object.keys(state).length === 0 && answers.length === 0) return undefined;
   return {
     ...(Object.keys(state).length === 0 ? {} : { state }),
     ...(answers.length === 0 ? {} : { answers }),
+    ...(undone === undefined ? {} : { undone }),
   };
 }
 
@@ -77,7 +86,7 @@ export interface Added {
 
 /** The head after an event has joined its session, and the writes of the event itself. */
 export function addEvent(before: Head, event: Event, known: KnownCalls, now: number): Added {
-  const placed = placeEvent(before, event, before.next, known, maxEventBytes);
+  const placed = placeEvent(before, { event }, before.next, known, maxEventBytes);
   return { head: { ...placed.head, ...changedAt(before, now) }, writes: placed.writes };
 }
 
@@ -89,13 +98,13 @@ const changedAt = (before: Head, now: number): Pick<Head, 'updated' | 'revision'
 /** An event in its place: as number `seq`, which no earlier event of the session has reached. */
 export function placeEvent(
   before: Head,
-  event: Event,
+  { event, undone }: Pick<EventRecord, 'event' | 'undone'>,
   seq: number,
   known: KnownCalls,
   mostBytes = maxCopiedEventBytes,
 ): Added {
   const highWater = Math.max(before.highWater, Date.parse(event.timestamp));
-  const value = JSON.stringify({ highWater, event } satisfies EventRecord);
+  const value = JSON.stringify({ highWater, event, undone } satisfies EventRecord);
   checkSize(
     'The event',
     Buffer.byteLength(value),
@@ -118,7 +127,7 @@ export function placeEvent(
       ...(event.id === eventIdAt(before.uid, seq)
         ? []
         : [{ key: keys.eventIdKey(before.uid, event.id), value: String(seq) }]),
-      ...callWrites(before.uid, seq, callsOf(event), answersOf(event), known),
+      ...(undone === undefined ? callWrites(before.uid, seq, callsOf(event), answersOf(event), known) : []),
     ],
   };
 }

@@ -55,6 +55,8 @@ interface Copy {
   source: Head;
   /** Number of the first event that is not copied. */
   end: number;
+  /** The number of the event as of which the session is copied; infinite: as it is now. */
+  at: number;
   journal: string;
 }
 
@@ -78,7 +80,8 @@ async function forkOnce(local: Local, ref: SessionRef, options: ForkOptions): Pr
   );
   const [taken] = await local.store.get([keys.headKey(refOf(fresh))]);
   if (taken !== undefined && !isExpired(storedHead(taken), now)) throw sessionExists();
-  const copy: Copy = { local, source, end, journal: keys.trashKey(now + copyMs, fresh.uid) };
+  const at = upTo?.seq ?? Number.POSITIVE_INFINITY;
+  const copy: Copy = { local, source, end, at, journal: keys.trashKey(now + copyMs, fresh.uid) };
   await local.store.update([], () => ({
     result: undefined,
     writes: [{ key: copy.journal, value: keys.insideOf(fresh.uid) }],
@@ -173,13 +176,20 @@ async function copyEvents(copy: Copy, fresh: Head): Promise<Head> {
   let head = fresh;
   const known = noCalls();
   const batch = batchOf(copy);
-  for await (const { seq, event, trace } of logOf(copy.local, copy.source.uid, copy.end)) {
+  for await (const { seq, event, trace, undone: when } of logOf(copy.local, copy.source.uid, copy.end)) {
+    // A rewinding that came later than the copy's last event never was, as far as the copy goes.
+    const undone = when !== undefined && when <= copy.at ? when : undefined;
     if (event !== undefined && event.hidden !== true) {
-      const placed = placeEvent(head, { ...event, id: eventIdAt(fresh.uid, seq) }, seq, known);
+      const placed = placeEvent(
+        head,
+        { event: { ...event, id: eventIdAt(fresh.uid, seq) }, undone },
+        seq,
+        known,
+      );
       head = placed.head;
       await batch.add(placed.writes);
     } else {
-      const left = trace ?? (event === undefined ? undefined : traceOf(event));
+      const left = event === undefined ? { ...trace, undone } : traceOf({ event, undone });
       if (event !== undefined) head = { ...head, invocationId: event.invocationId };
       if (left !== undefined) await batch.add(traceWrites(fresh.uid, seq, left, known));
     }
@@ -213,7 +223,7 @@ function batchOf(copy: Copy): { add(more: readonly Write[]): Promise<void>; end(
 
 const traceWrites = (uid: string, seq: number, trace: EventTrace, known: KnownCalls): Write[] => [
   { key: keys.traceKey(uid, seq), value: JSON.stringify(trace) },
-  ...callWrites(uid, seq, [], trace.answers ?? [], known),
+  ...(trace.undone === undefined ? callWrites(uid, seq, [], trace.answers ?? [], known) : []),
 ];
 
 /** Copies numbered rows up to and with `last` as they stand. */

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../model/json.ts';
 import { applyDelta } from '../../model/state.ts';
 import type { Entry } from '../../store/types.ts';
+import { answersOf, callsOf } from './call-record.ts';
 import { parseStored } from './damage.ts';
 import { type EventRecord, type EventTrace, ownDelta } from './event-record.ts';
 import { refuseDamaged, tryRecord } from './events.ts';
@@ -11,11 +12,11 @@ import { parseState } from './state-record.ts';
 /** Entries that are read at a time. */
 const readSlice = 50;
 
-interface LogEntry {
-  seq: number;
-  event?: EventRecord['event'];
-  trace?: EventTrace;
-}
+/** An event, or the trace of one. */
+export type LogEntry = { seq: number; undone: number | undefined } & (
+  | { event: EventRecord['event']; trace?: undefined }
+  | { event?: undefined; trace: EventTrace }
+);
 
 /** The events of a session and the traces of those that are not there, in order, from `first` to before `end`. */
 export async function* logOf(
@@ -28,11 +29,26 @@ export async function* logOf(
   let next = (await traces.next()).value;
   for await (const row of rowsOf(local, keys.events(uid), first, end)) {
     for (; next !== undefined && next.seq < row.seq; next = (await traces.next()).value)
-      yield { seq: next.seq, trace: parseStored('The trace of an event', next.value) };
-    yield { seq: row.seq, event: (tryRecord(row.value) ?? (await refuseDamaged(local, uid, row))).event };
+      yield traceEntry(next);
+    const { event, undone } = tryRecord(row.value) ?? (await refuseDamaged(local, uid, row));
+    yield { seq: row.seq, event, undone };
   }
-  for (; next !== undefined; next = (await traces.next()).value)
-    yield { seq: next.seq, trace: parseStored('The trace of an event', next.value) };
+  for (; next !== undefined; next = (await traces.next()).value) yield traceEntry(next);
+}
+
+function traceEntry({ seq, value }: Entry & { seq: number }): LogEntry {
+  const trace = parseStored<EventTrace>('The trace of an event', value);
+  return { seq, trace, undone: trace.undone };
+}
+
+/**
+ * What an event did, as it stood right after the event `at` was accepted: nothing, where a rewinding before that had
+ * undone it.
+ */
+export function effectsOf({ event, trace, undone }: LogEntry, at: number) {
+  if (undone !== undefined && undone <= at) return { state: {}, calls: [], answers: [] };
+  if (event === undefined) return { state: trace.state ?? {}, calls: [], answers: trace.answers ?? [] };
+  return { state: ownDelta(event), calls: callsOf(event), answers: answersOf(event) };
 }
 
 /** Numbered rows, in order. One that is blank belongs to a session that is being deleted, and is gone already. */
@@ -68,8 +84,8 @@ export async function stateAfter(local: Local, uid: string, seq: number): Promis
   });
   let state = parseState(base?.value);
   const first = base === undefined ? 0 : keys.unfixed(base.key.slice(prefix.length));
-  for await (const { event, trace } of logOf(local, uid, seq + 1, first))
-    state = applyDelta(state, event === undefined ? (trace?.state ?? {}) : ownDelta(event));
+  for await (const entry of logOf(local, uid, seq + 1, first))
+    state = applyDelta(state, effectsOf(entry, seq).state);
   return state;
 }
 

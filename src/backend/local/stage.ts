@@ -8,7 +8,7 @@ import type { Write } from '../../store/types.ts';
 import { sessionExists } from '../shared/errors.ts';
 import type { ArrivingSession, Owner, StagedSession } from '../types.ts';
 import { noCalls } from './call-record.ts';
-import { placeEvent } from './event-record.ts';
+import { placeEvent, rewound } from './event-record.ts';
 import { buildingSwept, insertSession, newHead } from './insert-session.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxArtifactBytes } from './limits.ts';
@@ -74,9 +74,12 @@ export async function stageSession(
       checkId('eventId', event.id);
       checkId('author', event.author);
       checkId('invocationId', event.invocationId);
-      for (const key of Object.keys(splitState(event.actions?.stateDelta ?? {}).session))
-        setByEvents.add(key);
-      const added = placeEvent(head, event, head.next, known);
+      // Where it comes from, a rewinding undid what it had done: it counts for no later event.
+      const undone = event.hideReason === rewound ? head.next : undefined;
+      if (undone === undefined)
+        for (const key of Object.keys(splitState(event.actions?.stateDelta ?? {}).session))
+          setByEvents.add(key);
+      const added = placeEvent(head, { event, undone }, head.next, known);
       head = added.head;
       await add(added.writes);
     },

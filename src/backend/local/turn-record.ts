@@ -92,7 +92,8 @@ function opened(head: Head, event: Event, now: number): TurnRecord | undefined {
   };
 }
 
-function signals(head: Head, { agent, eventId }: TurnRecord, now: number): Write[] {
+/** The writes that wake those who wait for a turn of an agent. */
+export function signals(head: Head, { agent, eventId }: TurnRecord, now: number): Write[] {
   const { app, userId } = head;
   return [{ app, userId }, { app }].map((scope) => ({
     key: keys.turnSignalKey(scope, agent),

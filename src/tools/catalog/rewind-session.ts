@@ -8,7 +8,7 @@ export const rewindSession = defineTool({
   name: 'rewind_session',
   title: 'Rewind a session',
   description:
-    'Hides all events after one, and sets the session’s own state and open tool calls to what they were then. Can be undone until new events come.',
+    'Hides all events after one, and sets the session’s own state and open tool calls to what they were then. Can be undone until the session changes.',
   toolset: 'sessions',
   needs: ['sessions.rewind'],
   reach: 'user',

@@ -25,6 +25,9 @@ interface Entry {
   deleted: boolean;
   stateAfter: JsonObject;
   openAfter: readonly Call[];
+  answeredAfter: readonly Call[];
+  /** Rewound away: what it did is undone, even where it is shown again. */
+  undone: boolean;
 }
 
 interface Call {
@@ -44,6 +47,8 @@ interface Modelled {
   remembered: Set<Entry>;
   revision: number;
   expires: number | undefined;
+  /** What takes the last rewinding back, while nothing has changed since. */
+  undo?: { revision: number; take: () => void } | undefined;
 }
 
 const seen = (entry: Entry) => !entry.hidden && !entry.deleted;
@@ -147,6 +152,8 @@ class World {
       deleted: false,
       stateAfter: session.state,
       openAfter: [],
+      answeredAfter: [],
+      undone: false,
     };
     session.open = [
       ...session.open.filter((call) => !ended.includes(call)),
@@ -154,6 +161,7 @@ class World {
     ];
     session.answered = [...session.answered.filter((c) => !made.some((m) => m.id === c.id)), ...ended];
     entry.openAfter = session.open;
+    entry.answeredAfter = session.answered;
     session.log.push(entry);
     session.revision += 1;
   }
@@ -171,7 +179,11 @@ class World {
         const madeBy = copies.get(call.madeBy);
         return madeBy === undefined ? [] : [{ ...call, madeBy }];
       });
-    for (const copy of copies.values()) copy.openAfter = carry(copy.openAfter);
+    for (const copy of copies.values()) {
+      copy.openAfter = carry(copy.openAfter);
+      copy.answeredAfter = [];
+      copy.undone &&= upTo === undefined;
+    }
     this.sessions.push({
       ref,
       state: upTo === undefined ? session.state : upTo.stateAfter,
@@ -183,6 +195,38 @@ class World {
       revision: 1,
       expires: undefined,
     });
+  }
+
+  async rewind(session: Modelled, to: Entry): Promise<void> {
+    const target = { eventId: to.id };
+    if (to.undone)
+      return this.refused(this.backend.sessions.rewind?.(session.ref, target), 'FAILED_PRECONDITION');
+    const { state, open, answered } = session;
+    const later = session.log.slice(session.log.indexOf(to) + 1);
+    const were = later.map(({ hidden, undone }) => ({ hidden, undone }));
+    const { events } = (await this.backend.sessions.rewind?.(session.ref, target)) ?? {};
+    expect(events).toBe(later.filter(seen).length);
+    for (const entry of later) Object.assign(entry, { hidden: true, undone: true });
+    session.state = to.stateAfter;
+    session.open = to.openAfter.filter((call) => !call.madeBy.deleted);
+    session.answered = [...to.answeredAfter];
+    session.revision += 1;
+    session.undo = {
+      revision: session.revision,
+      take: () => {
+        Object.assign(session, { state, open, answered });
+        for (const [i, entry] of later.entries()) Object.assign(entry, were[i]);
+      },
+    };
+  }
+
+  async unwind(session: Modelled): Promise<void> {
+    const attempt = this.backend.sessions.rewind?.(session.ref, { undo: true });
+    if (session.undo?.revision !== session.revision) return this.refused(attempt, 'FAILED_PRECONDITION');
+    await attempt;
+    session.undo.take();
+    session.undo = undefined;
+    session.revision += 1;
   }
 
   async apply(kind: number, n: number, m: number): Promise<void> {
@@ -275,6 +319,8 @@ class World {
           data: Buffer.from(text),
         });
         session.artifacts.set(name, [...(session.artifacts.get(name) ?? []), text]);
+        // Artifacts are not rewound.
+        if (session.undo?.revision === session.revision) session.undo.revision += 1;
         session.revision += 1;
         return;
       }
@@ -293,6 +339,10 @@ class World {
         session.revision += 1;
         return;
       }
+      case 15:
+        return entry === undefined ? undefined : this.rewind(session, entry);
+      case 16:
+        return this.unwind(session);
       default: {
         this.clock += 100 * (m % 4);
         await this.reopen();
@@ -364,7 +414,7 @@ class World {
 }
 
 test('random operations leave the backend as they leave the model', async () => {
-  const operation = fc.tuple(fc.nat(15), fc.nat(1000), fc.nat(1000));
+  const operation = fc.tuple(fc.nat(17), fc.nat(1000), fc.nat(1000));
   await fc.assert(
     fc.asyncProperty(
       fc.array(operation, { minLength: 5, maxLength: 60, size: 'max' }),
