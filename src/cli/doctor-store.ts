@@ -4,9 +4,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import { recordCheck } from '../backend/local/record-check.ts';
 import type { Config } from '../config/index.ts';
 import { quote, SessionError } from '../errors.ts';
-import { isNewFile, openStore, placeOf } from '../store/open.ts';
+import { halfCopy } from '../store/copy.ts';
+import { copyKey } from '../store/keys.ts';
+import { isNewFile, lookAtStore, placeOf } from '../store/open.ts';
 import { type Inspection, inspect, rowsOf, withStoreFile } from '../store/sqlite/inspect.ts';
-import { pragma, schemaVersion } from '../store/sqlite/schema.ts';
 import type { Finding } from './doctor-finding.ts';
 import { sizeOf } from './sizes.ts';
 
@@ -15,14 +16,6 @@ const listed = 20;
 
 /** Bytes below which the disk counts as nearly full. */
 const littleRoom = 100_000_000;
-
-/** Whether opening the store changes nothing: a new one would be made, and an older one brought up to date. */
-export async function opensUnchanged({ store }: Config): Promise<boolean> {
-  const place = placeOf(store);
-  if (place.engine !== 'sqlite') return true;
-  if (isNewFile(place)) return false;
-  return withStoreFile(place.path, (db) => pragma(db, 'user_version') === schemaVersion);
-}
 
 /** What there is to say of the local store before it is opened. It is not changed. */
 export async function checkStore({ store }: Config): Promise<Finding[]> {
@@ -35,17 +28,18 @@ export async function checkStore({ store }: Config): Promise<Finding[]> {
         hint: 'Name a file with --store sqlite:PATH to keep them.',
       },
     ];
-  if (place.engine !== 'sqlite') return checkService(store);
+  if (place.engine !== 'sqlite') return checkService(store, place.engine);
   if (isNewFile(place)) {
     const text = `store: new, at ${place.path}: the server makes it at its first start`;
     return [{ kind: 'ok', text }, ...checkFolder(place.path), ...checkDisk(place.path)];
   }
   try {
-    const { inspection, damaged } = await withStoreFile(place.path, (db) => {
+    const { inspection, damaged, isHalfCopy } = await withStoreFile(place.path, (db) => {
       const inspection = inspect(db, { thorough: false });
       // Rows of a file with damaged pages cannot all be read.
-      return { inspection, damaged: inspection.problems.length > 0 ? [] : damagedRecords(db) };
+      return { inspection, ...(inspection.problems.length > 0 ? nothingRead : readRecords(db)) };
     });
+    if (isHalfCopy) return [{ kind: 'fail', error: halfCopy(place.path) }];
     return [...findingsOf(inspection, place.path), ...checkRecords(damaged), ...checkDisk(place.path)];
   } catch (error) {
     if (error instanceof SessionError) return [{ kind: 'fail', error }];
@@ -53,15 +47,23 @@ export async function checkStore({ store }: Config): Promise<Finding[]> {
   }
 }
 
-/** A store that is no file: whether it opens, and what its engine does not promise. */
-async function checkService(config: Config['store']): Promise<Finding[]> {
+const answers = {
+  new: 'it answers; the server makes its tables at its first start',
+  older: 'it answers; the next start brings it up to date, and older programs cannot open it then',
+  current: 'it answers',
+  unknown: 'its adapter is there; only the server opens it, since adapters make what they need',
+} as const;
+
+/** A store that is no file: whether it can be opened, and what its engine does not promise. */
+async function checkService(config: Config['store'], engine: string): Promise<Finding[]> {
   try {
-    const store = await openStore(config);
-    const limits = store.limits ?? [];
-    await store.close();
-    const opened: Finding = { kind: 'ok', text: `store: ${store.engine}, at ${store.location}: it answers` };
+    const look = await lookAtStore(config);
+    if (look === undefined) return [];
+    const { location, state, isHalfCopy, limits } = look;
+    if (isHalfCopy) return [{ kind: 'fail', error: halfCopy(location) }];
+    const found: Finding = { kind: 'ok', text: `store: ${engine}, at ${location}: ${answers[state]}` };
     const hint = 'docs/scaling.md tells what each engine promises.';
-    return [opened, ...limits.map((text): Finding => ({ kind: 'note', text, hint }))];
+    return [found, ...limits.map((text): Finding => ({ kind: 'note', text, hint }))];
   } catch (error) {
     if (error instanceof SessionError) return [{ kind: 'fail', error }];
     throw error;
@@ -98,14 +100,18 @@ function findingsOf(found: Inspection, location: string): Finding[] {
   return findings;
 }
 
-function damagedRecords(db: DatabaseSync): string[] {
+const nothingRead = { damaged: [], isHalfCopy: false };
+
+function readRecords(db: DatabaseSync): { damaged: readonly string[]; isHalfCopy: boolean } {
   const check = recordCheck();
   const damaged: string[] = [];
+  let isHalfCopy = false;
   for (const [key, value] of rowsOf(db, Date.now())) {
+    if (key === copyKey) isHalfCopy = true;
     const record = check(key, value);
     if (record !== undefined) damaged.push(record);
   }
-  return damaged;
+  return { damaged, isHalfCopy };
 }
 
 function checkRecords(damaged: readonly string[]): Finding[] {

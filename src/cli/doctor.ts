@@ -7,7 +7,7 @@ import { type Checked, type Finding, failed, note, ok, reportOf, type Subject } 
 import { checkHosts } from './doctor-hosts.ts';
 import { checkHttp } from './doctor-http.ts';
 import { checkAccess, checkAddress, checkPermissions } from './doctor-service.ts';
-import { checkStore, opensUnchanged } from './doctor-store.ts';
+import { checkStore } from './doctor-store.ts';
 import type { Io } from './io.ts';
 import { openBackends } from './open-backends.ts';
 
@@ -64,13 +64,8 @@ function programFindings({ config, io }: Call<Values>): Checked[] {
 async function checkBackend(name: BackendName, { config, io, log }: Call<Values>): Promise<Checked[]> {
   const checked: Checked[] = [];
   try {
-    if (name === 'local') {
-      checked.push(...under('store', await checkStore(config)));
-      // Opening it would report the same, or harm what is left.
-      if (checked.some(({ finding }) => finding.kind === 'fail')) return checked;
-      // That is the server's to do: the path may be mistyped, and an older program may still be needed.
-      if (!(await opensUnchanged(config))) return checked;
-    }
+    // Opened, it would be changed: made, brought up to date, swept.
+    if (name === 'local') return under('store', await checkStore(config));
     const opened = await openBackends({ ...config, backends: [name] }, log);
     try {
       for (const backend of opened.backends) {

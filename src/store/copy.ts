@@ -73,14 +73,13 @@ export async function refuseHalfCopy(store: Store): Promise<void> {
   const [mark] = await store.get([copyKey]);
   if (mark === undefined) return;
   await store.close();
-  throw new SessionError(
-    'FAILED_PRECONDITION',
-    `The store at ${store.location} is a copy that is not done.`,
-    {
-      hint: 'Run agent-sessions-mcp copy-store again with the same two stores: it goes on where it stopped.',
-    },
-  );
+  throw halfCopy(store.location);
 }
+
+export const halfCopy = (location: string): SessionError =>
+  new SessionError('FAILED_PRECONDITION', `The store at ${location} is a copy that is not done.`, {
+    hint: 'Run agent-sessions-mcp copy-store again with the same two stores: it goes on where it stopped.',
+  });
 
 /** Makes the target ours, in one transaction: two copies to one target do not both begin. */
 async function claim(to: Store, of: string): Promise<Mark> {

@@ -5,7 +5,7 @@ import { invalidArgument, quote } from '../errors.ts';
 import { keyvAddress, secretsInKeyv } from './keyv/address.ts';
 import { postgresAddress, postgresForm } from './postgres/address.ts';
 import { redisAddress } from './redis/address.ts';
-import type { Store } from './types.ts';
+import type { Store, StoreLook } from './types.ts';
 import { passwordsIn } from './url-passwords.ts';
 
 export interface StoreOptions {
@@ -36,6 +36,8 @@ interface Engine<Place extends StorePlace> {
   /** `rest` is what follows the scheme's colon. Throws INVALID_ARGUMENT; shows nothing that may be a password. */
   placeOf(rest: string, url: string): Place;
   open(place: Place, options: StoreOptions): Promise<Store>;
+  /** Only where another program, or another machine, keeps the store. */
+  look?(place: Place, options: StoreOptions): Promise<StoreLook>;
 }
 
 type PlaceOf<Name extends StorePlace['engine']> = Extract<StorePlace, { engine: Name }>;
@@ -68,6 +70,10 @@ const engines: { [Name in StorePlace['engine']]: Engine<PlaceOf<Name>> } = {
       const { openPostgres } = await import('./postgres/index.ts');
       return openPostgres({ url, durability });
     },
+    async look({ url }, { durability }) {
+      const { lookAtPostgres } = await import('./postgres/look.ts');
+      return lookAtPostgres(url, durability);
+    },
   },
   redis: {
     form: 'redis://HOST[:PORT][/DATABASE]',
@@ -75,6 +81,10 @@ const engines: { [Name in StorePlace['engine']]: Engine<PlaceOf<Name>> } = {
     async open({ url }) {
       const { openRedis } = await import('./redis/index.ts');
       return openRedis({ url });
+    },
+    async look({ url }) {
+      const { lookAtRedis } = await import('./redis/look.ts');
+      return lookAtRedis(url);
     },
   },
   keyv: {
@@ -88,6 +98,12 @@ const engines: { [Name in StorePlace['engine']]: Engine<PlaceOf<Name>> } = {
       const { loadKeyv } = await import('./keyv/load.ts');
       const { openKeyvStore } = await import('./keyv/index.ts');
       return openKeyvStore({ ...address, keyv: await loadKeyv(address) });
+    },
+    async look({ url, location }) {
+      const { findKeyv } = await import('./keyv/load.ts');
+      // Most adapters make their files or tables when they are made themselves.
+      await findKeyv(keyvAddress(url.slice('keyv:'.length)));
+      return { location, state: 'unknown', isHalfCopy: false, limits: [] };
     },
   },
 };
@@ -132,11 +148,21 @@ export function isNewFile(place: StorePlace): boolean {
   return stats.isFile() && stats.size === 0;
 }
 
+const engineOf = (place: StorePlace) => engines[place.engine] as Engine<StorePlace>;
+
 /** @throws SessionError INVALID_ARGUMENT for a URL that names no store; else see the engine. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const place = placeOf(options);
-  const engine = engines[place.engine] as Engine<StorePlace>;
-  return engine.open(place, options);
+  return engineOf(place).open(place, options);
+}
+
+/**
+ * Looks at a store that is no file, and writes nothing.
+ * @throws SessionError as opening it would, as far as that can be known from outside
+ */
+export async function lookAtStore(options: StoreOptions): Promise<StoreLook | undefined> {
+  const place = placeOf(options);
+  return engineOf(place).look?.(place, options);
 }
 
 function sqlitePath(rest: string): string {

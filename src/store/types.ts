@@ -151,3 +151,13 @@ export interface Store {
   /** Finishes the updates that are under way, then closes the database. */
   close(): Promise<void>;
 }
+
+/** What there is to say of a store that was looked at from outside, and not changed. */
+export interface StoreLook {
+  location: string;
+  /** What opening it would do; `unknown` where only opening it tells. */
+  state: 'new' | 'older' | 'current' | 'unknown';
+  /** Whether it is a copy that is not done. */
+  isHalfCopy: boolean;
+  limits: readonly string[];
+}

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync } from 'node:zlib';
@@ -133,4 +133,36 @@ it.each<[string, string, (file: string) => void]>([
   expect(ended.stdout).toContain(words);
   expect(ended.stdout).toContain('1 to fix.');
   expect(readFileSync(file).equals(before)).toBe(true);
+});
+
+it('changes nothing in a store that is well, not even what has expired', async () => {
+  const folder = scratch();
+  const file = path.join(folder, 'data.db');
+  const store = await openSqlite({ path: file, durability: 'full' });
+  await store.update([], () => ({ result: 0, writes: [{ key: 'k', value: 'v', expires: 1 }] }));
+  await store.close();
+  const before = readFileSync(file);
+  expect(await doctor(file)).toMatchObject({ code: 0 });
+  expect(readFileSync(file).equals(before)).toBe(true);
+  expect(readdirSync(folder)).toEqual(['data.db']);
+});
+
+it('fails on a copy that is not done, as serving does', async () => {
+  const file = path.join(scratch(), 'data.db');
+  const store = await openSqlite({ path: file, durability: 'full' });
+  await store.update([], () => ({ result: 0, writes: [{ key: '~copy', value: '{"of":"x"}' }] }));
+  await store.close();
+  const ended = await doctor(file);
+  expect(ended).toMatchObject({ code: 1, stdout: expect.stringContaining('is a copy that is not done') });
+});
+
+it('finds the adapter of a Keyv store, and does not open it', async () => {
+  const folder = scratch();
+  const query = new URLSearchParams({ filename: path.join(folder, 'made'), separatedFile: 'true' });
+  const look = (adapter: string) => run(['doctor', '--store', `keyv:${adapter}?${query}`, '--user', 'ada']);
+  const found = await look('keyv-file');
+  expect(found).toMatchObject({ code: 0, stdout: expect.stringContaining('store: keyv, at keyv:keyv-file') });
+  expect(readdirSync(folder)).toEqual([]);
+  const missing = await look('keyv-nowhere');
+  expect(missing).toMatchObject({ code: 1, stdout: expect.stringContaining('npm install keyv-nowhere') });
 });

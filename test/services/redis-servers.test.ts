@@ -2,7 +2,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { openKeyv } from '../../src/adapters/keyv.ts';
 import { connect, scratch } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
-import { forget, redisUrl } from './redis.ts';
+import { forget, keysOf, redisUrl } from './redis.ts';
 import { startRedis } from './redis-server.ts';
 
 function place(): string {
@@ -90,4 +90,20 @@ test('a program of one’s own keeps small values beside the sessions', async ()
   expect(await keyv.get('theme')).toBeUndefined();
   await close();
   expect(await client.ok('get_session', { sessionId: 'trip' })).toMatchObject({ session: { id: 'trip' } });
+});
+
+test('doctor writes nothing to Redis', async () => {
+  const url = place();
+  const doctor = () => run(['doctor', '--store', url, '--user', 'ada']);
+  expect(await doctor()).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('it answers; the server'),
+  });
+  expect(await keysOf(url)).toEqual([]);
+  const client = await server(url);
+  await client.ok('create_session', { sessionId: 'trip' });
+  await client.close();
+  const before = (await keysOf(url)).sort();
+  expect(await doctor()).toMatchObject({ code: 0, stdout: expect.stringMatching(/it answers\n/) });
+  expect((await keysOf(url)).sort()).toEqual(before);
 });

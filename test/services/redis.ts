@@ -20,11 +20,16 @@ async function command(...args: string[]): Promise<unknown> {
   }
 }
 
+/** The keys of Redis that a store has. */
+export async function keysOf(url: string): Promise<string[]> {
+  const keys = await command('KEYS', `{${new URL(url).searchParams.get('prefix')}}:*`);
+  return Array.isArray(keys) ? keys.map(String) : [];
+}
+
 /** Deletes the keys of a store. */
 export async function forget(url: string): Promise<void> {
-  const prefix = new URL(url).searchParams.get('prefix');
-  const keys = await command('KEYS', `{${prefix}}:*`);
-  if (Array.isArray(keys) && keys.length > 0) await command('UNLINK', ...keys.map(String));
+  const keys = await keysOf(url);
+  if (keys.length > 0) await command('UNLINK', ...keys);
 }
 
 /** Two connections to one new store. */

@@ -11,7 +11,15 @@ import { isKeyv } from './slots.ts';
  * user's that exports a Keyv, an adapter, or a function that makes one.
  * @throws SessionError FAILED_PRECONDITION when there is none
  */
-export async function loadKeyv({ module, isPath, options }: KeyvAddress): Promise<object> {
+export async function loadKeyv(address: KeyvAddress): Promise<object> {
+  const make = await findKeyv(address);
+  const made: unknown = await attempt(make);
+  if (isObject(made) && isStore(made)) return made;
+  throw noKeyv();
+}
+
+/** The same, but makes none: the function that is returned does. */
+export async function findKeyv({ module, isPath, options }: KeyvAddress): Promise<() => unknown> {
   const exported = isPath ? await importPath(module) : await importPackage(module);
   const { default: usual, ...named } = exported;
   const inner = isObject(usual) && 'default' in usual ? usual.default : undefined;
@@ -22,20 +30,18 @@ export async function loadKeyv({ module, isPath, options }: KeyvAddress): Promis
     ...Object.values(named),
   ];
   for (const candidate of candidates) {
-    if (isObject(candidate) && isStore(candidate)) return candidate;
-    if (isClass(candidate)) return attempt(() => new candidate(options));
+    if (isObject(candidate) && isStore(candidate)) return () => candidate;
+    if (isClass(candidate)) return () => new candidate(options);
   }
   const [make] = candidates.filter(isFunction);
-  const made: unknown = make === undefined ? undefined : await attempt(() => make(options));
-  if (isObject(made) && isStore(made)) return made;
-  throw new SessionError(
-    'FAILED_PRECONDITION',
-    'The module of the store exports no Keyv and no adapter for one.',
-    {
-      hint: 'Its default export must be a Keyv, a storage adapter for one, or a function that makes either.',
-    },
-  );
+  if (make === undefined) throw noKeyv();
+  return () => make(options);
 }
+
+const noKeyv = (): SessionError =>
+  new SessionError('FAILED_PRECONDITION', 'The module of the store exports no Keyv and no adapter for one.', {
+    hint: 'Its default export must be a Keyv, a storage adapter for one, or a function that makes either.',
+  });
 
 type Exports = Record<string, unknown>;
 

@@ -92,6 +92,12 @@ export const newerStore = (version: number, supportedVersion: number): SessionEr
     },
   );
 
+export const noPrivilege = (cause: unknown): SessionError =>
+  new SessionError('FAILED_PRECONDITION', 'The user of the store may not do this in its database.', {
+    hint: 'For the first start grant CREATE on the schema; later SELECT, INSERT, UPDATE and DELETE on the tables agent_sessions_*.',
+    cause,
+  });
+
 export const outcomeUnknown = (cause: unknown): SessionError =>
   new SessionError('UNAVAILABLE', 'The connection to Postgres was lost at the moment of a commit.', {
     hint: 'The write may have happened: look before you repeat it without an id of your own.',
@@ -120,11 +126,7 @@ export function postgresError(error: unknown, location: string): unknown {
       );
     case states.noPrivilege:
     case states.noSuchSchema:
-      return because(
-        'FAILED_PRECONDITION',
-        'The user of the store may not do this in its database.',
-        'For the first start grant CREATE on the schema; later SELECT, INSERT, UPDATE and DELETE on the tables agent_sessions_*.',
-      );
+      return noPrivilege(error);
     case states.noSuchTable:
     case states.noSuchFunction:
       return because(

@@ -122,6 +122,8 @@ const steps: readonly string[] = [
    ${textSchema}`,
 ];
 
+export const newestVersion = steps.length;
+
 const findVersion = { name: 'asms_version', text: `select version from ${prefix}meta` };
 const setVersion = { name: 'asms_set_version', text: `update ${prefix}meta set version = $1` };
 const statement = (text: string) => ({ name: '', text });
@@ -158,8 +160,11 @@ export async function migrate(connection: Connection): Promise<void> {
   });
 }
 
-/** How many steps the store has taken. */
-async function versionOf(run: Run): Promise<number> {
+/**
+ * How many steps the store has taken; 0 where there is none.
+ * @throws SessionError FAILED_PRECONDITION when it is of a newer version
+ */
+export async function versionOf(run: Run): Promise<number> {
   try {
     const [[version] = []] = await run(findVersion);
     if (Number(version) > steps.length) throw newerStore(Number(version), steps.length);

@@ -8,8 +8,8 @@ import { redisAddress } from './address.ts';
 import { connectRedis, type Reply } from './connection.ts';
 import { encodeEntry, expiryIn, valueIn, versionOf } from './entry.ts';
 import { crowded } from './errors.ts';
-import { checkFormat } from './format.ts';
-import { parts } from './lua.ts';
+import { claimFormat } from './format.ts';
+import { keyOf, parts } from './lua.ts';
 import { checkFacts, lossesOf, readFacts } from './persistence.ts';
 import { recentEntries } from './recent-entries.ts';
 import { scripts } from './scripts.ts';
@@ -39,14 +39,13 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
   const address = redisAddress(options.url);
   const now = options.now ?? Date.now;
   const connection = await connectRedis(address);
-  // One hash tag, so that a proxy in front of several servers keeps the keys together.
-  const keyOf = (part: string) => `{${address.prefix}}:${part}`;
-  const keys = parts.map(keyOf);
-  const values = keyOf('values');
+  const key = keyOf(address);
+  const keys = parts.map(key);
+  const values = key('values');
   const channel = `{${address.prefix}}:${address.database}:changed:`;
   /** This connection's name in the versions of what it writes. */
   const self = randomBytes(9).toString('base64url');
-  const commitKeys = [...keys, keyOf(`commit:${self}`)];
+  const commitKeys = [...keys, key(`commit:${self}`)];
   let commits = 0;
   let closed: Promise<void> | undefined;
   const facts = await start().catch(async (error: unknown) => {
@@ -56,8 +55,8 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
   const lane = groupCommit(commitBatch, options.patience ?? patience);
   const watch = watchKeys(
     connection,
-    (key) => channel + key,
-    async (key) => versionOf((await connection.send(['HGET', values, key])) as string | null),
+    (watched) => channel + watched,
+    async (watched) => versionOf((await connection.send(['HGET', values, watched])) as string | null),
   );
   const pace = slices();
   const recent = recentEntries();
@@ -65,7 +64,7 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
   async function start() {
     const found = await readFacts(connection, Date.now);
     checkFacts(found, address.location);
-    await checkFormat(connection, keyOf('meta'));
+    await claimFormat(connection, key('meta'));
     await checkRights();
     return found;
   }
@@ -75,7 +74,7 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
    * a commit halfway.
    */
   async function checkRights(): Promise<void> {
-    const probes = commitKeys.map((key) => `${key}:probe:${self}`);
+    const probes = commitKeys.map((one) => `${one}:probe:${self}`);
     const put = { key: 'k', value: '', expires: 1, text: { scope: '', body: 'probe' } };
     const writes = [put, { ...put, text: undefined }, put, { drop: 'k' }, put, { dropPrefix: '' }] as const;
     const args = writes.flatMap((one) => argumentsOf(one, self));

@@ -15,6 +15,12 @@ import { createHash } from 'node:crypto';
  */
 export const parts = ['values', 'order', 'expiry', 'words', 'texts', 'textIds', 'meta', 'turn'] as const;
 
+/** The name in Redis of a part of the store. One hash tag, so that a proxy before several servers keeps them together. */
+export const keyOf =
+  ({ prefix }: { prefix: string }) =>
+  (part: string): string =>
+    `{${prefix}}:${part}`;
+
 export const header = `local values, order, expiry, words, texts, textIds, meta, turn, done = unpack(KEYS)
 local call = redis.call
 `;
