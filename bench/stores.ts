@@ -2,10 +2,11 @@ import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { createClient } from 'redis';
 import { openLocal } from '../src/backend/local/index.ts';
-import type { Backend } from '../src/backend/types.ts';
+import type { Backend, EventQuery } from '../src/backend/types.ts';
 import { openStore } from '../src/store/open.ts';
 import type { Store, Write } from '../src/store/types.ts';
 import { startPostgres } from '../test/services/postgres-server.ts';
@@ -40,9 +41,14 @@ interface Subject {
   close(): Promise<void>;
 }
 
-/** Each engine beside its driver doing the same transaction by hand, and what people would take instead. */
+/**
+ * Each engine beside its driver doing the same transaction by hand, and what people would take instead. With
+ * `--events N` only how Postgres grows to that many events of one session.
+ */
 export default async function run(): Promise<void> {
   machine();
+  const { values } = parseArgs({ options: { events: { type: 'string' } }, allowPositionals: true });
+  if (values.events !== undefined) return growthAlone(Number(values.events));
   const postgres = await startPostgres();
   const redis = await startRedis({ appendonly: 'yes', appendfsync: 'always' });
   try {
@@ -54,11 +60,21 @@ export default async function run(): Promise<void> {
     await beside(subjects);
     for (const subject of subjects) await subject.close();
     await wakeUp(postgres.url);
-    await growth(postgres.url);
+    await growth(postgres.url, size(100_000));
     await conversation(postgres.url);
   } finally {
     await postgres.stop();
     await redis.stop();
+  }
+}
+
+/** `--events 1000000`: filling takes some minutes, and nobody cuts the power meanwhile. */
+async function growthAlone(events: number): Promise<void> {
+  const postgres = await startPostgres({ fsync: 'off', max_wal_size: '8GB' });
+  try {
+    await growth(postgres.url, events);
+  } finally {
+    await postgres.stop();
   }
 }
 
@@ -255,47 +271,65 @@ const words = 'river stone window garden letter winter silver morning harbour la
 const said = (i: number) =>
   `${words[i % 10]} ${words[(i * 7) % 10]} number${i} about the ${words[(i * 3) % 10]} and topic${i % 997}`;
 
-/** One session that grows: what an append, a page and a search cost at 1,000 events and at a million. */
-async function growth(url: string): Promise<void> {
-  heading('One session on Postgres that grows');
-  const store = await openStore({ url, durability: 'full', dataDir: '' });
+/** A store of its own, in a schema of this server, with one session of so many events. */
+async function grown(url: string, name: string, count: number) {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`create schema ${name}`);
+  await client.end();
+  const place = new URL(url);
+  place.searchParams.set('options', `-csearch_path=${name}`);
+  const store = await openStore({ url: place.href, durability: 'full', dataDir: '' });
   const { sessions, events } = openLocal({ store }) as Required<Backend>;
   const { sessionId, ...owner } = ref;
   await sessions.create?.(owner, { sessionId });
-  const append = (i: number) =>
-    events.append?.(ref, { author: 'ada', content: { role: 'user', parts: [{ text: said(i) }] } });
-  const costs: Record<string, number>[] = [];
-  let count = 0;
-  for (const target of [1000, size(1_000_000)]) {
-    await rate(target - count, 128, async () => {
-      count += 1;
-      await append(count);
+  let last = 0;
+  let middle: string | undefined;
+  const append = async () => {
+    const i = ++last;
+    const appended = await events.append?.(ref, {
+      author: 'ada',
+      content: { role: 'user', parts: [{ text: said(i) }] },
     });
-    costs.push({
-      'append, p50': quantile(await times(200, (i) => Promise.resolve(append(count + i))), 0.5),
-      'last 20 events, p50': quantile(
-        await times(100, () => Promise.resolve(events.list?.(ref, { pageSize: 20, order: 'desc' }))),
+    if (i === Math.round(count / 2)) middle = appended?.event.id;
+  };
+  await rate(count, 256, append);
+  // What was not merged into the index yet would be measured with the searches.
+  while (await store.sweep());
+  const page = (query: Omit<EventQuery, 'pageSize'>) => events.list?.(ref, { pageSize: 20, ...query });
+  const costs: Record<string, (i: number) => Promise<unknown> | undefined> = {
+    append,
+    'last 20 events': () => page({ order: 'desc' }),
+    '20 events of the middle': () => page({ afterEventId: middle }),
+    search_events: (i) =>
+      events.search?.({ ...owner, text: `${words[i % 10]} topic${i}`, limit: 10, around: 0 }),
+  };
+  return { costs, close: () => store.close() };
+}
+
+/** What an append, a page and a search cost in a session of 1,000 events and in one of very many, in turns. */
+async function growth(url: string, most: number): Promise<void> {
+  heading(`One session on Postgres at 1,000 and at ${most.toLocaleString('en')} events`);
+  const begin = performance.now();
+  const small = await grown(url, 'small', 1000);
+  const large = await grown(url, 'large', most);
+  const seconds = (performance.now() - begin) / 1000;
+  row('filled', `${whole(seconds)} s, ${whole(most / seconds)} events a second with 256 in flight`);
+  for (const name of Object.keys(small.costs)) {
+    const took: [number[], number[]] = [[], []];
+    for (let round = 0; round < 5; round++)
+      for (const [which, { costs }] of [small, large].entries())
+        took[which]?.push(...(await times(40, (i) => Promise.resolve(costs[name]?.(round * 40 + i)))));
+    const [few = 0, many = 0] = took.map((all) =>
+      quantile(
+        all.sort((a, b) => a - b),
         0.5,
       ),
-      'search_events, p50': quantile(
-        await times(100, (i) =>
-          Promise.resolve(
-            events.search?.({ ...owner, text: `${words[i % 10]} topic${i}`, limit: 10, around: 0 }),
-          ),
-        ),
-        0.5,
-      ),
-    });
-    count += 200;
-  }
-  for (const name of Object.keys(costs[0] ?? {})) {
-    const [small = 0, large = 0] = costs.map((cost) => cost[name] ?? 0);
-    row(
-      name,
-      `${fixed(small)} ms at 1,000, ${fixed(large)} ms at ${count.toLocaleString('en')}: ${fixed(large / small)} ×`,
     );
+    row(`${name}, p50`, `${fixed(few)} ms, ${fixed(many)} ms: ${fixed(many / few)} ×`);
   }
-  await store.close();
+  await small.close();
+  await large.close();
 }
 
 interface Saver {
