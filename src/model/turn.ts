@@ -19,6 +19,9 @@ export const turnSchema = z.object({
   since: z.string(),
   /** How often it was claimed. */
   tries: z.int(),
+  /** Why the last try failed, and the RFC 3339 time at which it is offered again. */
+  failure: z.string().optional(),
+  retryTime: z.string().optional(),
   /** The copy of the agent that has claimed it, should it have given a name, and the RFC 3339 end of its lease. */
   worker: z.string().optional(),
   claimedUntil: z.string().optional(),

@@ -12,6 +12,7 @@ import type {
 } from '../../src/backend/types.ts';
 import { type Event, textOf } from '../../src/model/event.ts';
 import { mostTries, withNote } from '../../src/model/turn.ts';
+import { unfinishedTurnsContract } from './unfinished-turns.ts';
 
 export interface TurnsSubject {
   backend(): Backend;
@@ -25,7 +26,9 @@ const minute = 60_000;
 const expired = 1;
 
 /** How turns are handed over, claimed and given back: for every backend that has them. */
-export function turnsContract({ backend, when, owner, fails }: TurnsSubject): void {
+export function turnsContract(subject: TurnsSubject): void {
+  const { backend, when, owner, fails } = subject;
+  unfinishedTurnsContract(subject);
   const needs: Capability[] = [
     'turns.take',
     'sessions.create',

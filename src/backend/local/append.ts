@@ -37,6 +37,8 @@ export interface AppendOptions {
   renamesCalls?: boolean;
   /** Whoever stores the event lets the next agent act itself, so nobody else is offered the turn. */
   opensNoTurn?: boolean;
+  /** The agent goes on with the turn later, whatever the event says. */
+  endsNoTurn?: boolean;
 }
 
 /**
@@ -127,7 +129,7 @@ function store(local: Local, ref: SessionRef, appending: Appending): Promise<Out
         return { result: { kind: 'taken', ids: taken }, writes: [] };
       if (taken.length > 0) throw callIdTaken();
       checkAnswers(event, known);
-      const step = stepTurn(head, event, guard.claim, now, options.opensNoTurn !== true);
+      const step = stepTurn(head, event, guard.claim, now, options);
       if (step.endedBy !== undefined)
         return { result: { kind: 'answered', head, at: String(step.endedBy) }, writes: [] };
       const added = addEvent(head, event, known, now);

@@ -32,6 +32,7 @@ import { stageSession } from './stage.ts';
 import { stateAt } from './state-at.ts';
 import { listToolCalls, submitToolOutputs } from './tool-calls.ts';
 import { openTurnLines } from './turn-line.ts';
+import { endOfTurn, giveBack, withdrawTurn } from './unfinished-turn.ts';
 
 export interface LocalConfig {
   store: Store;
@@ -134,7 +135,12 @@ export function openLocal(config: LocalConfig): Backend {
       setVisibility: (ref, eventId, hidden) => setVisibility(local, ref, eventId, hidden),
       delete: (ref, eventId, guard) => deleteEvent(local, ref, eventId, guard),
     },
-    turns: { take: openTurnLines(local) },
+    turns: {
+      take: openTurnLines(local),
+      giveBack: (taken, how) => giveBack(local, taken, how),
+      withdraw: (ref, eventId, by) => withdrawTurn(local, ref, eventId, by),
+      endOf: (ref, eventId) => endOfTurn(local, ref, eventId),
+    },
     toolCalls: {
       list: (ref) => listToolCalls(local, ref),
       submit: (ref, outputs, options) => submitToolOutputs(local, ref, outputs, options),

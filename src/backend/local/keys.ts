@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { invalidArgument } from '../../errors.ts';
-import type { Owner, SessionRef } from '../types.ts';
+import type { Owner, SessionRef, TurnScope } from '../types.ts';
 
 /**
  * Every key of the local backend. Parts are percent-encoded and joined by "/", so that no id, whatever it
@@ -56,27 +56,34 @@ export const expiryKey = (ref: SessionRef, ms: number): string =>
 export const expiries = 'z/';
 export const expiriesUntil = (ms: number): string => `z/${fixed(ms + 1)}/`;
 
-/** Open turns by agent, in the order in which they are to be offered: one list per user, one per app. */
-export const turnList = ({ app, userId }: TurnScope, agent: string): string =>
-  userId === undefined ? under('ha', app, agent) : under('hu', app, userId, agent);
-export const allTurns = 'ha/';
-export interface TurnScope {
-  app: string;
-  /** Absent: all users of the app. */
-  userId?: string | undefined;
+/** Open turns by agent, in the order in which they are to be offered: one list per user, one per app, one of all apps. */
+export function turnList(scope: TurnScope, agent: string): string {
+  if (scope.app === undefined) return under('hg', agent);
+  return scope.userId === undefined
+    ? under('ha', scope.app, agent)
+    : under('hu', scope.app, scope.userId, agent);
 }
+export const allTurns = 'ha/';
 export const userTurnKey = (ref: SessionRef, agent: string, due: number, since: number): string =>
   key('hu', ref.app, ref.userId, agent, fixed(due), fixed(since), ref.sessionId);
 export const appTurnKey = (ref: SessionRef, agent: string, due: number, since: number): string =>
   key('ha', ref.app, agent, fixed(due), fixed(since), ref.userId, ref.sessionId);
+export const agentTurnKey = (ref: SessionRef, agent: string, due: number, since: number): string =>
+  key('hg', agent, fixed(due), fixed(since), ref.app, ref.userId, ref.sessionId);
 /** Turns by the copy of an agent that has claimed them. */
-export const workerTurns = ({ app, userId }: TurnScope, agent: string, worker: string): string =>
+export const workerTurns = (
+  { app, userId }: { app: string; userId?: string | undefined },
+  agent: string,
+  worker: string,
+): string =>
   userId === undefined ? under('hw', app, agent, worker) : under('hw', app, agent, worker, userId);
 export const workerTurnKey = (ref: SessionRef, agent: string, worker: string): string =>
   key('hw', ref.app, agent, worker, ref.userId, ref.sessionId);
 /** Changes whenever a turn is handed to the agent: what those who wait for one watch. */
-export const turnSignalKey = ({ app, userId }: TurnScope, agent: string): string =>
-  userId === undefined ? key('ja', app, agent) : key('ju', app, userId, agent);
+export function turnSignalKey({ app, userId }: Pick<TurnScope, 'app' | 'userId'>, agent: string): string {
+  if (app === undefined) return key('jg', agent);
+  return userId === undefined ? key('ja', app, agent) : key('ju', app, userId, agent);
+}
 
 export const insides = 'x/';
 export const insideOf = (uid: string): string => under('x', uid);
@@ -102,6 +109,8 @@ export const runKey = (uid: string, invocationId: string): string => key('x', ui
 export const agentNotesKey = (uid: string, agent: string): string => key('x', uid, 'g', agent);
 /** The id of the last event up to which an agent has acted on the session. */
 export const actedKey = (uid: string, agent: string): string => key('x', uid, 't', agent);
+/** The id of the event that ended a turn, by that of the event which had opened it. */
+export const endedTurnKey = (uid: string, eventId: string): string => key('x', uid, 'f', eventId);
 /** Sessions that were split off from this one and whose turn is open. */
 export const openParts = (uid: string): string => under('x', uid, 'o');
 export const openPartKey = (uid: string, sessionId: string): string => key('x', uid, 'o', sessionId);

@@ -5,7 +5,7 @@ import { noteDamage } from './damage.ts';
 import { indexOldEvents, noteEmptyStore } from './index-old-events.ts';
 import * as keys from './keys.ts';
 import { deleteWrites, isExpired, type Local, tryHead } from './session-record.ts';
-import { returnTurns } from './turns.ts';
+import { returnTurns } from './unfinished-turn.ts';
 
 /**
  * Drops all keys under a prefix, a slice at a time: others write in between. All values go before the first key does,

@@ -236,6 +236,8 @@ export const toTurn = (turn: TurnRecord): Turn => ({
   eventId: turn.eventId,
   since: toTime(turn.since),
   tries: turn.tries,
+  failure: turn.failure,
+  retryTime: turn.failure === undefined || turn.claim !== undefined ? undefined : toTime(turn.due),
   worker: turn.claim?.worker,
   claimedUntil: turn.claim === undefined ? undefined : toTime(turn.claim.until),
 });

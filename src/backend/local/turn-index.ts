@@ -14,11 +14,14 @@ export interface TurnRecord {
   note?: string | undefined;
   /** How often it was claimed. */
   tries: number;
+  /** Why the last try failed. */
+  failure?: string | undefined;
   /** Nobody finished it, so it came back to whoever handed it over. */
   returned?: true | undefined;
   /**
-   * When it is to be offered: since it was handed over, or when a lease was to run out. A renewed lease leaves it
-   * as it is, so that renewing costs no write; whoever finds the entry then puts it in its new place.
+   * When it is to be offered: since it was handed over, some time after a failure, or when a lease was to run out. A
+   * renewed lease leaves it as it is, so that renewing costs no write; whoever finds the entry then puts it in its new
+   * place.
    */
   due: number;
   claim?: Claim | undefined;
@@ -42,6 +45,7 @@ export function turnPlaces(
   return [
     keys.userTurnKey(ref, agent, due, since),
     keys.appTurnKey(ref, agent, due, since),
+    keys.agentTurnKey(ref, agent, due, since),
     ...(claim?.worker === undefined ? [] : [keys.workerTurnKey(ref, agent, claim.worker)]),
     ...(parentUid === undefined ? [] : [keys.openPartKey(parentUid, ref.sessionId)]),
   ];

@@ -1,7 +1,8 @@
-import type { TakenTurn, TurnRequest } from '../types.ts';
+import type { TakenTurn, TurnRequest, TurnScope } from '../types.ts';
 import * as keys from './keys.ts';
 import type { Local } from './session-record.ts';
-import { describeTaken, type Look, lookForTurn, releaseTurn } from './turns.ts';
+import { describeTaken, type Look, lookForTurn } from './turns.ts';
+import { giveBack } from './unfinished-turn.ts';
 
 /** Longest time between two looks: a change that no watch announced is found then. */
 const longestWaitMs = 15_000;
@@ -24,7 +25,7 @@ interface Line {
 }
 
 export type TakeTurn = (
-  scope: keys.TurnScope,
+  scope: TurnScope,
   request: TurnRequest,
   signal: AbortSignal,
 ) => Promise<TakenTurn | undefined>;
@@ -34,7 +35,7 @@ export function openTurnLines(local: Local): TakeTurn {
   const lines = new Map<string, Line>();
 
   async function take(
-    scope: keys.TurnScope,
+    scope: TurnScope,
     request: TurnRequest,
     signal: AbortSignal,
   ): Promise<TakenTurn | undefined> {
@@ -47,16 +48,12 @@ export function openTurnLines(local: Local): TakeTurn {
 
   async function delivered(taken: TakenTurn, signal: AbortSignal): Promise<TakenTurn | undefined> {
     if (!signal.aborted) return taken;
-    await releaseTurn(local, taken);
+    await giveBack(local, taken, { how: 'offer' });
     return undefined;
   }
 
-  function wait(
-    scope: keys.TurnScope,
-    request: TurnRequest,
-    signal: AbortSignal,
-  ): Promise<TakenTurn | undefined> {
-    const name = JSON.stringify([scope.app, scope.userId, request.agent, request.sessionId]);
+  function wait(scope: TurnScope, request: TurnRequest, signal: AbortSignal): Promise<TakenTurn | undefined> {
+    const name = JSON.stringify([scope, request.agent, request.sessionId]);
     const line = lines.get(name) ?? startLine(name, scope, request);
     return new Promise((resolve, reject) => {
       const end = () => {
@@ -91,7 +88,7 @@ export function openTurnLines(local: Local): TakeTurn {
     });
   }
 
-  function startLine(name: string, scope: keys.TurnScope, request: TurnRequest): Line {
+  function startLine(name: string, scope: TurnScope, request: TurnRequest): Line {
     let changed = false;
     let wakeUp: () => void = () => {};
     const line: Line = {

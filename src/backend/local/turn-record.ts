@@ -3,8 +3,9 @@ import { compact, type Event } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
 import { cutEnd, preview } from '../../model/text.ts';
 import { toTime } from '../../model/time.ts';
-import { endsTurn, handOverOf, withNote } from '../../model/turn.ts';
+import { endsTurn, handOverOf, mostTries, withNote } from '../../model/turn.ts';
 import type { Write } from '../../store/types.ts';
+import type { TurnFailure } from '../types.ts';
 import { noCalls } from './call-record.ts';
 import { eventIdAt, invocationIdAt } from './event-id.ts';
 import { addEvent } from './event-record.ts';
@@ -16,6 +17,9 @@ import type { Claim, TurnRecord } from './turn-index.ts';
 const notePreview = 300;
 /** How long the mark of a hand-over is kept for those who wait for one. */
 const signalMs = 60 * 60 * 1000;
+
+/** Whether a turn had all its tries. */
+export const isLast = (turn: TurnRecord): boolean => turn.tries >= mostTries;
 
 export const isClaimed = (turn: TurnRecord, now: number): turn is TurnRecord & { claim: Claim } =>
   turn.claim !== undefined && turn.claim.until > now;
@@ -37,9 +41,9 @@ export function stepTurn(
   event: Event,
   claim: string | undefined,
   now: number,
-  opens = true,
+  { opensNoTurn, endsNoTurn }: { opensNoTurn?: boolean; endsNoTurn?: boolean } = {},
 ): TurnStep {
-  const handOver = opens ? handOverOf(event) : undefined;
+  const handOver = opensNoTurn === true ? undefined : handOverOf(event);
   const open = head.turn;
   // Most sessions: nobody hands over, and nobody was handed anything.
   if (open === undefined && handOver === undefined && claim === undefined) return unchanged;
@@ -53,7 +57,7 @@ export function stepTurn(
     if (handOver !== undefined) throw turnClaimed(holder.until, now);
   }
   const acts = open !== undefined && (claim !== undefined || event.author === open.agent);
-  const ends = handOver !== undefined || (acts && endsTurn(event));
+  const ends = handOver !== undefined || (acts && endsNoTurn !== true && endsTurn(event));
   if (!ends)
     return holder === undefined || claim === undefined || open === undefined
       ? unchanged
@@ -66,10 +70,17 @@ export function stepTurn(
     },
     writes: [
       ...(acts ? [{ key: keys.actedKey(head.uid, open.agent), value: event.id }] : []),
+      ...(open === undefined ? [] : [endedWrite(head, open, event)]),
       ...(turn === undefined ? [] : signals(head, turn, now)),
     ],
   };
 }
+
+/** Notes which event ended a turn, for whoever asks how the turn ended. */
+export const endedWrite = (head: Head, { eventId }: TurnRecord, by: Event): Write => ({
+  key: keys.endedTurnKey(head.uid, eventId),
+  value: by.id,
+});
 
 export const renewed = (turn: TurnRecord, claim: Claim, now: number): TurnRecord & { claim: Claim } => ({
   ...turn,
@@ -92,12 +103,12 @@ function opened(head: Head, event: Event, now: number): TurnRecord | undefined {
   };
 }
 
-/** The writes that wake those who wait for a turn of an agent. */
-export function signals(head: Head, { agent, eventId }: TurnRecord, now: number): Write[] {
+/** The writes that wake those who wait for a turn. Each has another value, since equal ones wake nobody. */
+export function signals(head: Head, { agent, eventId, tries }: TurnRecord, now: number): Write[] {
   const { app, userId } = head;
-  return [{ app, userId }, { app }].map((scope) => ({
+  return [{ app, userId }, { app }, {}].map((scope) => ({
     key: keys.turnSignalKey(scope, agent),
-    value: eventId,
+    value: `${eventId} ${tries} ${now}`,
     expires: now + signalMs,
   }));
 }
@@ -119,11 +130,19 @@ export function claimed(
 }
 
 /**
- * The writes that end a turn which nobody finished in all its tries, with an event that says so. It goes back to
- * whoever handed it over; from there it goes nowhere.
+ * The writes that end a turn which nobody finished in all its tries, or which is not to be tried again, with an event
+ * that says so. It goes back to whoever handed it over; from there it goes nowhere.
  */
-export function givenUp(head: Head, turn: TurnRecord, now: number): { head: Head; writes: Write[] } {
-  const reason = `The turn was claimed ${turn.tries} times and never finished.`;
+export function givenUp(
+  head: Head,
+  turn: TurnRecord,
+  now: number,
+  failure?: TurnFailure,
+): { head: Head; writes: Write[] } {
+  const reason =
+    failure !== undefined && !isLast(turn)
+      ? failure.message
+      : `The turn was claimed ${turn.tries} times and never finished.${turn.failure === undefined ? '' : ` The last failure: ${turn.failure}`}`;
   const event: Event = compact({
     id: eventIdAt(head.uid, head.next),
     author: turn.agent,
@@ -132,7 +151,7 @@ export function givenUp(head: Head, turn: TurnRecord, now: number): { head: Head
     ...(turn.returned === true ? {} : { actions: { transferAgent: turn.by }, ...withNote(reason) }),
     interrupted: true,
     turnComplete: true,
-    errorCode: 'DEADLINE_EXCEEDED',
+    errorCode: failure?.code ?? 'DEADLINE_EXCEEDED',
     errorMessage: reason,
   });
   const added = addEvent(head, event, noCalls(), now);
@@ -143,6 +162,7 @@ export function givenUp(head: Head, turn: TurnRecord, now: number): { head: Head
     writes: [
       ...added.writes,
       ...headWrites(head, after),
+      endedWrite(head, turn, event),
       ...(after.turn === undefined ? [] : signals(head, after.turn, now)),
     ],
   };

@@ -1,11 +1,20 @@
 import { checkId } from '../../model/ids.ts';
-import { handOverOf, mostTries } from '../../model/turn.ts';
-import type { SessionRef, TakenTurn, TurnRequest } from '../types.ts';
+import { handOverOf } from '../../model/turn.ts';
+import type { SessionRef, TakenTurn, TurnRequest, TurnScope } from '../types.ts';
 import { readEvent } from './events.ts';
 import * as keys from './keys.ts';
-import { type Head, headWrites, type Local, parseHead, refOf, toTurn, tryHead } from './session-record.ts';
+import {
+  type Head,
+  headWrites,
+  isExpired,
+  type Local,
+  parseHead,
+  refOf,
+  toTurn,
+  tryHead,
+} from './session-record.ts';
 import type { Claim, TurnRecord } from './turn-index.ts';
-import { claimed, givenUp, isClaimed, renewed } from './turn-record.ts';
+import { claimed, givenUp, isClaimed, isLast, renewed } from './turn-record.ts';
 
 /** Turns that are considered at a time: the oldest of them is taken. */
 const pageSize = 100;
@@ -20,21 +29,17 @@ export interface Look {
 }
 
 /** Looks for a turn and claims it. Never waits. */
-export async function lookForTurn(local: Local, scope: keys.TurnScope, request: TurnRequest): Promise<Look> {
+export async function lookForTurn(local: Local, scope: TurnScope, request: TurnRequest): Promise<Look> {
   const held = await heldTurn(local, scope, request);
   if (held !== undefined) return { taken: held, blockers: [] };
   const blockers: string[] = [];
   for (let after: string | undefined; ; ) {
     const found: Candidates =
-      request.sessionId === undefined
+      request.sessionId === undefined || scope.userId === undefined
         ? await dueTurns(local, scope, request.agent, after)
-        : await turnOf(
-            local,
-            { ...scope, userId: scope.userId ?? '', sessionId: request.sessionId },
-            request.agent,
-          );
+        : await turnOf(local, { ...scope, sessionId: request.sessionId }, request.agent);
     for (const head of found.heads) {
-      const blocker = head.parts === true ? await openPart(local, head.uid) : undefined;
+      const blocker = head.parts === true ? await openPart(local, head) : undefined;
       if (blocker !== undefined) {
         blockers.push(blocker);
         continue;
@@ -47,18 +52,34 @@ export async function lookForTurn(local: Local, scope: keys.TurnScope, request: 
   }
 }
 
-async function openPart(local: Local, uid: string): Promise<string | undefined> {
-  const [row] = await local.store.range({ prefix: keys.openParts(uid), limit: 1 });
-  return row?.key;
+/** The key of a part whose turn is open. One that has expired holds nothing up, though it is still to be deleted. */
+async function openPart(local: Local, { uid, app, userId }: Head): Promise<string | undefined> {
+  for (let after: string | undefined; ; ) {
+    const [row] = await local.store.range({ prefix: keys.openParts(uid), after, limit: 1 });
+    if (row === undefined) return undefined;
+    const sessionId = keys.partsOf(row.key).at(-1) ?? '';
+    const [value] = await local.store.get([keys.headKey({ app, userId, sessionId })]);
+    if (headWithTurn(local, value) !== undefined) return row.key;
+    after = row.key;
+  }
+}
+
+type HeadWithTurn = Head & { turn: TurnRecord };
+
+/** A session that is there and has an open turn. */
+function headWithTurn(local: Local, value: string | undefined): HeadWithTurn | undefined {
+  const head = value === undefined ? undefined : tryHead(value);
+  if (head?.turn === undefined || isExpired(head, local.now())) return undefined;
+  return { ...head, turn: head.turn };
 }
 
 /** The turn that this copy of the agent holds already, its lease renewed. */
 async function heldTurn(
   local: Local,
-  scope: keys.TurnScope,
+  scope: TurnScope,
   { agent, worker, sessionId }: TurnRequest,
 ): Promise<Look['taken']> {
-  if (worker === undefined) return undefined;
+  if (worker === undefined || scope.app === undefined) return undefined;
   const rows = await local.store.range({ prefix: keys.workerTurns(scope, agent, worker), limit: 10 });
   for (const row of rows) {
     const [id, userId] = keys.partsOf(row.key).reverse();
@@ -66,9 +87,9 @@ async function heldTurn(
     const ref = { app: scope.app, userId, sessionId: id };
     const now = local.now();
     const taken = await local.store.update<Look['taken']>([keys.headKey(ref)], ([value]) => {
-      const head = value === undefined ? undefined : tryHead(value);
-      const turn = head?.turn;
-      if (head === undefined || turn === undefined) return { result: undefined, writes: [{ drop: row.key }] };
+      const head = headWithTurn(local, value);
+      if (head === undefined) return { result: undefined, writes: [{ drop: row.key }] };
+      const { turn } = head;
       if (turn.agent !== agent || turn.claim?.worker !== worker || !isClaimed(turn, now))
         return { result: undefined, writes: [] };
       const kept = renewed(turn, turn.claim, now);
@@ -90,7 +111,7 @@ interface Candidates {
 
 async function dueTurns(
   local: Local,
-  scope: keys.TurnScope,
+  scope: TurnScope,
   agent: string,
   after: string | undefined,
 ): Promise<Candidates> {
@@ -98,18 +119,27 @@ async function dueTurns(
   const now = local.now();
   const rows = await local.store.range({ prefix, after, limit: pageSize });
   const found = rows.map(({ key }) => placeOf(scope, prefix, key));
-  const due = found.filter((place) => place.due <= now).sort((a, b) => a.since - b.since);
-  const later = found.find((place) => place.due > now);
-  const values = await local.store.get(due.map(({ ref }) => keys.headKey(ref)));
+  const due = found.filter((place) => isDue(place, now)).sort((a, b) => a.since - b.since);
+  const later = found.find((place) => !isDue(place, now));
+  const except = scope.app === undefined ? scope.exceptApps : [];
+  const served = due.filter(({ ref }) => !except.includes(ref.app));
+  const values = await local.store.get(served.map(({ ref }) => keys.headKey(ref)));
   const heads: Head[] = [];
   for (const [i, value] of values.entries()) {
-    const head = value === undefined ? undefined : tryHead(value);
+    const head = headWithTurn(local, value);
     if (head !== undefined) heads.push(head);
-    else await dropPlace(local, due[i]);
+    else await dropPlace(local, served[i]);
   }
   const isWhole = later !== undefined || rows.length < pageSize;
   return { heads, due: later?.due, next: isWhole ? undefined : rows.at(-1)?.key };
 }
+
+/**
+ * Whether a turn is to be offered now. One that was never claimed is, even where the clock of whoever handed it over is
+ * ahead of ours.
+ */
+const isDue = ({ due, since }: Pick<TurnRecord, 'due' | 'since'>, now: number): boolean =>
+  due <= now || due === since;
 
 interface Place {
   key: string;
@@ -118,12 +148,14 @@ interface Place {
   since: number;
 }
 
-function placeOf(scope: keys.TurnScope, prefix: string, key: string): Place {
+function placeOf(scope: TurnScope, prefix: string, key: string): Place {
   const [due = '', since = '', ...rest] = keys.partsOf(key.slice(prefix.length));
-  const [userId = '', sessionId = ''] = scope.userId === undefined ? rest : [scope.userId, ...rest];
+  // What the scope names is in no key of its list.
+  const named = [scope.app, scope.userId].filter((part) => part !== undefined);
+  const [app = '', userId = '', sessionId = ''] = [...named, ...rest];
   return {
     key,
-    ref: { app: scope.app, userId, sessionId },
+    ref: { app, userId, sessionId },
     due: keys.unfixed(due),
     since: keys.unfixed(since),
   };
@@ -145,8 +177,9 @@ async function turnOf(local: Local, ref: SessionRef, agent: string): Promise<Can
   ]);
   const head = parseHead(value, local.now());
   if (head.turn?.agent !== agent) return { heads: [] };
-  const claim = isClaimed(head.turn, local.now()) ? head.turn.claim : undefined;
-  return claim === undefined ? { heads: [head] } : { heads: [], due: claim.until };
+  const now = local.now();
+  if (isClaimed(head.turn, now)) return { heads: [], due: head.turn.claim.until };
+  return isDue(head.turn, now) ? { heads: [head] } : { heads: [], due: head.turn.due };
 }
 
 /** Claims the turn of a session if it is still free; of those who try at once, one gets it. */
@@ -154,54 +187,18 @@ async function claimTurn(local: Local, seen: Head, request: TurnRequest): Promis
   const ref = refOf(seen);
   const now = local.now();
   return local.store.update<Look['taken']>([keys.headKey(ref)], ([value]) => {
-    const head = value === undefined ? undefined : tryHead(value);
-    const turn = head?.turn;
-    if (head === undefined || turn === undefined || turn.agent !== request.agent)
-      return { result: undefined, writes: [] };
+    const head = headWithTurn(local, value);
+    if (head === undefined || head.turn.agent !== request.agent) return { result: undefined, writes: [] };
+    const { turn } = head;
     if (isClaimed(turn, now)) {
       const next: Head = { ...head, turn: { ...turn, due: turn.claim.until } };
       return { result: undefined, writes: turn.due < turn.claim.until ? headWrites(head, next) : [] };
     }
-    if (turn.tries >= mostTries) return { result: undefined, writes: givenUp(head, turn, now).writes };
+    if (!isDue(turn, now)) return { result: undefined, writes: [] };
+    if (isLast(turn)) return { result: undefined, writes: givenUp(head, turn, now).writes };
     const taken = claimed(turn, request, now);
     const next: Head = { ...head, turn: taken };
     return { result: { ref, head: next, turn: taken }, writes: headWrites(head, next) };
-  });
-}
-
-/**
- * Gives back the turns that nobody finished in all their tries, where no copy of the agent is left to ask for them: whoever
- * handed over waits otherwise for ever.
- */
-export async function returnTurns(local: Local, stopped: () => boolean): Promise<void> {
-  for (let after: string | undefined; !stopped(); ) {
-    const rows = await local.store.range({ prefix: keys.allTurns, after, limit: 200 });
-    for (const { key } of rows) {
-      const [, app = '', , due = '', , userId = '', sessionId = ''] = keys.partsOf(key);
-      const now = local.now();
-      if (keys.unfixed(due) > now || stopped()) continue;
-      await local.store.update([keys.headKey({ app, userId, sessionId })], ([value]) => {
-        const head = value === undefined ? undefined : tryHead(value);
-        const turn = head?.turn;
-        const spent = turn !== undefined && turn.tries >= mostTries && !isClaimed(turn, now);
-        if (head === undefined || !spent) return { result: undefined, writes: [] };
-        return { result: undefined, writes: givenUp(head, turn, now).writes };
-      });
-    }
-    after = rows.at(-1)?.key;
-    if (after === undefined) return;
-  }
-}
-
-/** Puts a turn back that was claimed for somebody who is gone: as if it had not been claimed. */
-export async function releaseTurn(local: Local, { ref, claim }: TakenTurn): Promise<void> {
-  const now = local.now();
-  await local.store.update([keys.headKey(ref)], ([value]) => {
-    const head = value === undefined ? undefined : tryHead(value);
-    if (head?.turn?.claim?.token !== claim) return { result: undefined, writes: [] };
-    const { claim: _claim, ...turn } = head.turn;
-    const next: Head = { ...head, turn: { ...turn, tries: turn.tries - 1, due: now } };
-    return { result: undefined, writes: headWrites(head, next) };
   });
 }
 

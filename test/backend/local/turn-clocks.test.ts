@@ -1,0 +1,107 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { openLocal } from '../../../src/backend/local/index.ts';
+import type { Backend, TurnRequest } from '../../../src/backend/types.ts';
+import type { Store } from '../../../src/store/types.ts';
+import { memoryStore } from '../../run/support.ts';
+
+const owner = { app: 'app', userId: 'ann' };
+const never = new AbortController().signal;
+let clock: number;
+let store: Store;
+let backend: Required<Backend>;
+
+beforeEach(async () => {
+  clock = Date.now();
+  store = await memoryStore();
+  backend = openLocal({ store, now: () => clock }) as Required<Backend>;
+});
+afterEach(() => backend.close());
+
+const refOf = (sessionId: string) => ({ ...owner, sessionId });
+const create = (sessionId: string, more: { ttlSeconds?: number; parentSessionId?: string } = {}) => {
+  const { ttlSeconds, ...rest } = more;
+  const expireTime =
+    ttlSeconds === undefined ? {} : { expireTime: new Date(clock + ttlSeconds * 1000).toISOString() };
+  return backend.sessions.create?.(owner, { sessionId, ...rest, ...expireTime });
+};
+const handOver = (sessionId: string, agent = 'writer') =>
+  backend.events.append?.(refOf(sessionId), { author: 'planner', actions: { transferAgent: agent } });
+const take = (more: Partial<TurnRequest> = {}, agent = 'writer', from = backend) =>
+  from.turns.take?.(owner, { agent, leaseMs: 1000, waitMs: 0, ...more }, never);
+
+it('the turn of a session that has expired is nobody’s, and holds no other up', async () => {
+  await create('gone', { ttlSeconds: 5 });
+  await handOver('gone');
+  clock += 1000;
+  await create('there');
+  await handOver('there');
+  clock += 10_000;
+  expect((await take())?.ref.sessionId).toBe('there');
+  expect(await take()).toBeUndefined();
+});
+
+it('the claim on a session that expires meanwhile is worth nothing', async () => {
+  await create('gone', { ttlSeconds: 5 });
+  await handOver('gone');
+  const taken = await take({ worker: 'w', leaseMs: 60_000 });
+  clock += 10_000;
+  await expect(
+    backend.events.append?.(
+      refOf('gone'),
+      { author: 'writer', content: { parts: [{ text: 'x' }] } },
+      { claim: taken?.claim },
+    ),
+  ).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  expect(await take({ worker: 'w' })).toBeUndefined();
+});
+
+it('a part that has expired no longer holds its session up', async () => {
+  await create('whole');
+  await create('part', { parentSessionId: 'whole', ttlSeconds: 5 });
+  await handOver('part', 'researcher');
+  await handOver('whole');
+  expect(await take()).toBeUndefined();
+  clock += 10_000;
+  expect((await take())?.ref.sessionId).toBe('whole');
+});
+
+it('a lease ends when the clock says so, wherever the clock was before', async () => {
+  await create('s');
+  await handOver('s');
+  const first = await take();
+  clock += 999;
+  expect(await take()).toBeUndefined();
+  clock -= 3_600_000;
+  expect(await take()).toBeUndefined();
+  clock += 3_600_002;
+  const second = await take();
+  expect(second?.turn.tries).toBe(2);
+  const late = backend.events.append?.(
+    refOf('s'),
+    { author: 'writer', content: { parts: [{ text: 'x' }] } },
+    { claim: first?.claim },
+  );
+  await expect(late).rejects.toMatchObject({ code: 'ABORTED' });
+});
+
+it('what a machine hands over whose clock is ahead is offered at once', async () => {
+  await create('s');
+  clock += 60_000;
+  await handOver('s');
+  clock -= 60_000;
+  expect(await take()).toMatchObject({ turn: { tries: 1 } });
+});
+
+it('of claims in the same millisecond by two servers one holds', async () => {
+  const other = openLocal({
+    store: { ...store, close: async () => {} },
+    now: () => clock,
+  }) as Required<Backend>;
+  for (let i = 0; i < 20; i += 1) {
+    await create(`s${i}`);
+    await handOver(`s${i}`);
+    const got = await Promise.all([take(), take({}, 'writer', other), take({ sessionId: `s${i}` })]);
+    expect(got.filter((turn) => turn !== undefined)).toHaveLength(1);
+  }
+  await other.close();
+});
