@@ -1,7 +1,7 @@
 import { anyApp } from '../agent/open.ts';
 import type { Config } from '../config/index.ts';
 import type { Principal } from '../model/principal.ts';
-import type { TurnRunner } from '../run/turn-runner.ts';
+import type { ServedAgent, TurnRunner } from '../run/turn-runner.ts';
 import type { ServerDeps } from '../server/mcp/deps.ts';
 import { version } from '../version.ts';
 import { type Call, StartFailure, withBackends } from './command.ts';
@@ -40,7 +40,7 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
       page: readPage,
       skills: folder === undefined ? undefined : openSkills(folder, log),
     };
-    const turns = await answerTurns(deps);
+    const turns = await answerTurns(deps, config);
     const starting = startOf(start, deps, config.user);
     // Before it listens, so that a signal never meets a server that does not heed it.
     io.onSignal(() => void starting.then((server) => server.close()).catch(() => {}));
@@ -55,17 +55,23 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
 }
 
 /** Where the operator has bound agents, this server answers the turns that are handed to them. */
-async function answerTurns({
-  backends,
-  runs,
-  log,
-  readOnly,
-  agents = [],
-}: ServerDeps): Promise<TurnRunner | undefined> {
+async function answerTurns(
+  { backends, runs, log, readOnly }: ServerDeps,
+  { agents: bound }: Config,
+): Promise<TurnRunner | undefined> {
   const backend = backends.find((one) => one.turns?.take !== undefined);
+  const agents = servedAgents(bound);
   if (backend === undefined || readOnly || agents.length === 0) return undefined;
   const { startTurnRunner } = await import('../run/turn-runner.ts');
   return startTurnRunner({ backend, runs, log, agents });
+}
+
+/** The agents of every app serve those apps that have none of their own. */
+function servedAgents(bound: Config['agents']): ServedAgent[] {
+  const exceptApps = Object.keys(bound).filter((app) => app !== anyApp);
+  return Object.entries(bound).flatMap(([app, team]) =>
+    team.map(({ name }) => (app === anyApp ? { exceptApps, agent: name } : { app, agent: name })),
+  );
 }
 
 const boundAgents = ({ agents, app: defaultApp }: Config): { app: string; agent: string }[] =>

@@ -1,4 +1,4 @@
-import type { Agent, Agents, Turn } from '../../agent/types.ts';
+import type { Agent, AgentEvent, Agents, Turn } from '../../agent/types.ts';
 import { SessionError } from '../../errors.ts';
 import type { Content, Event } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
@@ -109,13 +109,19 @@ async function* runLeg(
       ref,
       said,
       { claim },
-      { renamesCalls: true, opensNoTurn: stays },
+      { renamesCalls: true, opensNoTurn: stays, endsNoTurn: to === undefined && waitsForOutputs(piece) },
     );
     if (stays) handed = { to, message: { role: 'user', parts: event.content?.parts ?? [] } };
     yield event;
   }
   return handed;
 }
+
+/** Whether the agent cannot go on before others have answered its calls. */
+const waitsForOutputs = ({ content, longRunningToolIds = [] }: AgentEvent): boolean =>
+  longRunningToolIds.length > 0 ||
+  (content?.parts.some((part) => part.functionCall !== undefined || part.functionResponse !== undefined) ??
+    false);
 
 function tooManyLegs(): SessionError {
   return new SessionError(

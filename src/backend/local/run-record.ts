@@ -51,8 +51,12 @@ export const toRecord = (row: RunRow): RunRecord => ({
 export function isComplete(last: string | undefined, row: RunRow): boolean {
   if (last === undefined) return false;
   const { event } = parseStored<EventRecord>('An event', last);
+  // The end of an earlier attempt that failed is no answer.
   return (
-    event.invocationId === row.invocationId && event.author === row.author && event.turnComplete === true
+    event.invocationId === row.invocationId &&
+    event.author === row.author &&
+    event.turnComplete === true &&
+    event.errorCode === undefined
   );
 }
 
