@@ -1,5 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/types.ts';
+import { SessionError } from '../../src/errors.ts';
 import type { JsonObject } from '../../src/model/json.ts';
 import { caller, memoryBackend, user } from './harness.ts';
 
@@ -64,6 +65,34 @@ it('forgets what was remembered of a session, with it or alone, and never what c
   expect(await facts()).toEqual(['A long story of session b', 'Likes tea']);
   expect(await call('delete_memory', { sessionId: 'b' })).toEqual({ deleted: true, count: 1 });
   expect(await facts()).toEqual(['Likes tea']);
+});
+
+it('forgets before it deletes: a call that was cut short can be repeated', async () => {
+  await create('a', { labels: { kind: 'trip' } });
+  await call('append_event', { sessionId: 'a', text: 'A long story of session a' });
+  await call('add_session_to_memory', { sessionId: 'a' });
+  const { sessions: verbs } = backend;
+  const remove = verbs?.delete;
+  for (const which of [{ sessionId: 'a' }, { filter: 'labels.kind="trip"' }]) {
+    if (verbs) verbs.delete = () => Promise.reject(new SessionError('UNAVAILABLE', 'The process dies here.'));
+    await expect(call('delete_session', { ...which, forgetMemories: true })).rejects.toThrow('dies here');
+    expect(await sessions()).toEqual(['a']);
+    expect(await facts()).toEqual([]);
+  }
+  if (verbs && remove) verbs.delete = remove;
+  expect(await call('delete_session', { sessionId: 'a', forgetMemories: true })).toMatchObject({ count: 1 });
+  await expect(call('delete_session', { sessionId: 'a', forgetMemories: true })).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+  });
+});
+
+it('counts only the facts that a range has not made before', async () => {
+  await create('a');
+  for (const n of [1, 2, 3]) await call('append_event', { sessionId: 'a', text: `Story number ${n}` });
+  expect((await call('add_session_to_memory', { sessionId: 'a', range: '1-2' })).count).toBe(2);
+  expect((await call('add_session_to_memory', { sessionId: 'a', preview: true })).count).toBe(1);
+  expect((await call('add_session_to_memory', { sessionId: 'a' })).count).toBe(1);
+  expect(await facts()).toHaveLength(3);
 });
 
 it('forgets all memories of a scope, and of no other', async () => {

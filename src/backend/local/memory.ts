@@ -109,7 +109,7 @@ export async function searchMemory(
   return hits.map((hit) => ({ ...parseStored<Memory>('A memory', hit.value), score: hit.score }));
 }
 
-/** How many memories there are in a scope, or of a session, or of a session in a scope. */
+/** How many memories there are in a scope, or of sessions, or of sessions in a scope. */
 export async function countMemories(local: Local, owner: Owner, which: MemoryChoice): Promise<number> {
   checkScope(which.scope);
   let count = 0;
@@ -135,6 +135,7 @@ async function* chosenMemories(
 ): AsyncGenerator<string[], void> {
   const prefix = keys.memories(owner);
   const wanted = which.scope === undefined ? undefined : canonicalJson(which.scope);
+  const sessionIds = which.sessionIds === undefined ? undefined : new Set(which.sessionIds);
   for (let after: string | undefined; ; ) {
     const rows = await local.store.range({ prefix, after, limit: slice });
     after = rows.at(-1)?.key;
@@ -143,7 +144,7 @@ async function* chosenMemories(
       const memory = parseStored<Memory>('A memory', row.value);
       return (
         (wanted === undefined || canonicalJson(memory.scope) === wanted) &&
-        (which.sessionId === undefined || memory.source?.sessionId === which.sessionId)
+        (sessionIds === undefined || sessionIds.has(memory.source?.sessionId ?? ''))
       );
     });
     if (chosen.length > 0) yield chosen.map(({ key }) => key);

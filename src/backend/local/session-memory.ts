@@ -68,10 +68,22 @@ export async function countFacts(local: Local, ref: SessionRef, options: FactCho
   return count;
 }
 
-const factsToMake = (local: Local, head: Head, scope: MemoryScope, numbers: FactChoice['numbers']) =>
-  numbers === undefined ? newFacts(local, head, scope) : factsInRange(local, head, scope, numbers);
+/** The facts that are not stored yet. Those of a range may be, since it moves no mark. */
+async function* factsToMake(
+  local: Local,
+  head: Head,
+  scope: MemoryScope,
+  numbers: FactChoice['numbers'],
+): AsyncGenerator<NewFacts, void> {
+  const slices =
+    numbers === undefined ? newFacts(local, head, scope) : factsInRange(local, head, scope, numbers);
+  for await (const { found, writes } of slices) {
+    const stored = await local.store.get(found.map(({ id }) => keys.memoryKey(refOf(head), id)));
+    yield { found: found.filter((_, i) => stored[i] === undefined), writes };
+  }
+}
 
-/** The facts of a range of events that are not stored yet. What comes before the range stays to be made. */
+/** The facts of a range of events. What comes before the range stays to be made. */
 async function* factsInRange(
   local: Local,
   head: Head,
@@ -84,11 +96,12 @@ async function* factsInRange(
     const lastRow = rows.at(-1);
     if (lastRow === undefined) return;
     cursor = seqOfKey(lastRow.key);
-    const facts = rows.flatMap((row) =>
-      factsOf(head, parseRecord(row.value), seqOfKey(row.key), scope, local.now()),
-    );
-    const stored = await local.store.get(facts.map(({ id }) => keys.memoryKey(refOf(head), id)));
-    yield { found: facts.filter((_, i) => stored[i] === undefined), writes: [] };
+    yield {
+      found: rows.flatMap((row) =>
+        factsOf(head, parseRecord(row.value), seqOfKey(row.key), scope, local.now()),
+      ),
+      writes: [],
+    };
   }
 }
 

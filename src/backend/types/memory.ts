@@ -3,9 +3,9 @@ import type { Page, PageQuery } from '../../model/page.ts';
 import type { EventQuery } from './events.ts';
 import type { Owner, SessionRef } from './owner.ts';
 
-/** Which memories of an owner: those of a session, those of a scope, or those of both. */
+/** Which memories of an owner: those of sessions, those of a scope, or those of both. */
 export interface MemoryChoice {
-  sessionId?: string | undefined;
+  sessionIds?: readonly string[] | undefined;
   scope?: MemoryScope | undefined;
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { type MemoryChoice, required } from '../../backend/types.ts';
 import { invalidArgument, quote } from '../../errors.ts';
+import type { MemoryScope } from '../../model/memory.ts';
 import { confirm, idText, scope } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
 
@@ -29,7 +30,7 @@ export const deleteMemory = defineTool({
       'delete several memories',
     )(ctx.owner, which);
     const of = [
-      ...(which.sessionId === undefined ? [] : [`that were made of session ${quote(which.sessionId)}`]),
+      ...(args.sessionId === undefined ? [] : [`that were made of session ${quote(args.sessionId)}`]),
       ...(which.scope === undefined ? [] : [`of the scope ${JSON.stringify(which.scope)}`]),
     ].join(' and ');
     return { question: `Forget ${count} memories ${of}? This cannot be undone.`, version: String(count) };
@@ -48,13 +49,20 @@ export const deleteMemory = defineTool({
 });
 
 /** Undefined for a single memory. @throws SessionError INVALID_ARGUMENT */
-function choiceOf(args: MemoryChoice & { memoryId?: string | undefined }): MemoryChoice | undefined {
-  const { memoryId, sessionId, scope } = args;
+function choiceOf({
+  memoryId,
+  sessionId,
+  scope,
+}: {
+  memoryId?: string | undefined;
+  sessionId?: string | undefined;
+  scope?: MemoryScope | undefined;
+}): MemoryChoice | undefined {
   const several = sessionId !== undefined || scope !== undefined;
   if (several === (memoryId !== undefined))
     throw invalidArgument(
       'It is not clear which memories are meant.',
       'Give memoryId alone, or sessionId, scope or both.',
     );
-  return several ? { sessionId, scope } : undefined;
+  return several ? { sessionIds: sessionId === undefined ? undefined : [sessionId], scope } : undefined;
 }

@@ -60,28 +60,23 @@ export const deleteSession = defineTool({
   },
   async run(args, ctx) {
     const remove = required(ctx.backend.sessions?.delete, ctx.backend, 'delete a session');
-    const forget = async (sessionId: string) =>
-      args.forgetMemories === true
-        ? required(ctx.backend.memory?.deleteAll, ctx.backend, 'forget a session')(ctx.owner, { sessionId })
-        : undefined;
     if (args.sessionId !== undefined) {
       checkOne(args);
-      await remove(refOf(ctx, { sessionId: args.sessionId }));
-      return {
-        deleted: true,
-        sessionId: args.sessionId,
-        count: 1,
-        memories: await forget(args.sessionId),
-      };
+      const { sessionId } = args;
+      const ref = refOf(ctx, { sessionId });
+      if (args.forgetMemories === true)
+        await required(ctx.backend.sessions?.get, ctx.backend, 'get a session')(ref);
+      const memories = await forget(ctx, args, [sessionId]);
+      await remove(ref);
+      return { deleted: true, sessionId, count: 1, memories };
     }
     const { sessions, more } = await chosen(ctx, args);
+    const ids = sessions.map(({ id }) => id);
+    const memories = await forget(ctx, args, ids);
     let count = 0;
-    let memories: number | undefined;
-    for (const { id } of sessions) {
+    for (const sessionId of ids) {
       ctx.signal.throwIfAborted();
-      if (await removeIfThere(remove, refOf(ctx, { sessionId: id }))) count += 1;
-      const forgotten = await forget(id);
-      if (forgotten !== undefined) memories = (memories ?? 0) + forgotten;
+      if (await removeIfThere(remove, refOf(ctx, { sessionId }))) count += 1;
     }
     return { deleted: count > 0, count, memories, more: more || undefined };
   },
@@ -136,8 +131,18 @@ async function memoriesOf(ctx: ToolContext, { forgetMemories, sessionId }: Choic
     return ', and forget what was remembered of it';
   }
   if (count === undefined || sessionId === undefined) return '';
-  const made = await count(ctx.owner, { sessionId });
+  const made = await count(ctx.owner, { sessionIds: [sessionId] });
   return made === 0 ? '' : ` (its ${made} memories stay; forgetMemories forgets them)`;
+}
+
+/** Before the sessions go: a call that was cut short and is repeated finds only what there still is. */
+async function forget(
+  ctx: ToolContext,
+  { forgetMemories }: Choice,
+  sessionIds: readonly string[],
+): Promise<number | undefined> {
+  if (forgetMemories !== true) return undefined;
+  return required(ctx.backend.memory?.deleteAll, ctx.backend, 'forget a session')(ctx.owner, { sessionIds });
 }
 
 /** Whoever deletes by a filter does not mind that another was faster. */
