@@ -84,13 +84,33 @@ export interface Surface {
 /** A tool with the arguments that this surface publishes. */
 export interface ListedTool {
   tool: Tool;
-  input: z.ZodObject;
+  /** The arguments by their names. */
+  members: z.core.$ZodShape;
+  /** The schema of a call's arguments, made for the first call: most tools are listed and never called. */
+  readonly input: z.ZodObject;
 }
 
 export function catalogue(surface: Surface): ListedTool[] {
+  const { backends } = surface;
+  const backend = z
+    .enum(backends.map(({ name }) => name))
+    .optional()
+    .describe(`Default: ${backends[0]?.name}`);
   return allTools
     .filter((tool) => isListed(tool, surface))
-    .map((tool) => ({ tool, input: inputOf(tool, surface) }));
+    .map((tool) => {
+      const members = membersOf(tool, surface, backends.length > 1 ? { backend } : {});
+      let input: z.ZodObject | undefined;
+      return {
+        tool,
+        members,
+        get input() {
+          // Unknown arguments are refused, so that a misspelt one is corrected and not passed over.
+          input ??= z.strictObject(members);
+          return input;
+        },
+      };
+    });
 }
 
 function isListed(tool: Tool, surface: Surface): boolean {
@@ -112,23 +132,19 @@ const betweenBackends = ['toBackend', 'toApp'];
 const ofClasses = ['classMethod', 'input'];
 const ofTurns = ['claim', 'parentSessionId', 'agent'];
 
-// Unknown arguments are refused, so that a misspelt one is corrected and not passed over.
-function inputOf(tool: Tool, { backends, admin }: Surface): z.ZodObject {
-  const several = backends.length > 1;
-  const names = backends.map((backend) => backend.name);
+/** The arguments of a tool, with those that say whom and which backend it is for. */
+function membersOf(tool: Tool, { backends, admin }: Surface, choice: z.core.$ZodShape): z.core.$ZodShape {
   const classes = backends.some((backend) => supports(backend, 'query.call'));
   const turns = backends.some((backend) => supports(backend, 'turns.take'));
   const hidden = [
-    ...(several ? [] : betweenBackends),
+    ...(backends.length > 1 ? [] : betweenBackends),
     ...(classes ? [] : ofClasses),
     ...(turns ? [] : ofTurns),
   ];
   const own = Object.entries(tool.input).filter(([name]) => !hidden.includes(name));
-  return z.strictObject({
+  return {
     ...Object.fromEntries(own),
     ...(tool.reach === 'user' ? { app: tool.input.app ?? app, ...(admin ? { userId } : {}) } : {}),
-    ...(several && tool.reach !== 'server'
-      ? { backend: z.enum(names).optional().describe(`Default: ${names[0]}`) }
-      : {}),
-  });
+    ...(tool.reach === 'server' ? {} : choice),
+  };
 }

@@ -4,7 +4,7 @@ import { published } from '../../src/server/mcp/schema.ts';
 import { allTools } from '../../src/tools/index.ts';
 
 const jsonOf = (schema: z.ZodObject, kind: 'input' | 'output') =>
-  published(schema, kind)['~standard'].jsonSchema.input({ target: 'draft-2020-12' }) as Record<
+  published(schema.shape, kind)['~standard'].jsonSchema.input({ target: 'draft-2020-12' }) as Record<
     string,
     unknown
   >;
@@ -41,5 +41,6 @@ it('of what is brief only its kind and its description are published, in lists t
       few: { type: 'array', items: shown, description: 'Two' },
     },
     required: ['one', 'list', 'few'],
+    additionalProperties: false,
   });
 });

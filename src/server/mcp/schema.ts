@@ -2,14 +2,27 @@ import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { isObject, type JsonObject } from '../../model/json.ts';
 
+/** The arguments or the result of a tool, by name. */
+type Members = Readonly<Record<string, z.core.$ZodType>>;
+
 /**
  * A schema for the SDK. Its JSON Schema is made once, since the SDK would convert it for every tools/list. It accepts
  * everything: `runCall` validates arguments, because errors of the SDK have another form than ours, and an output with
  * an additional field must not fail a call. What an output requires is not said: it would cost each client 200 tokens.
  */
-export function published(schema: z.ZodObject, kind: 'input' | 'output'): StandardSchemaWithJSON<JsonObject> {
-  const { required, ...rest } = objectSchema(schema);
-  const json = kind === 'output' || required === undefined ? rest : { ...rest, required };
+export function published(members: Members, kind: 'input' | 'output'): StandardSchemaWithJSON<JsonObject> {
+  const properties = Object.entries(members).flatMap(([name, member]) => {
+    const json = memberSchema(member);
+    return json === null ? [] : [[name, json] as const];
+  });
+  const required = Object.keys(members).filter((name) => members[name]?._zod.optin === undefined);
+  const json = {
+    type: 'object',
+    properties: Object.fromEntries(properties),
+    // Clients accept fields that results get one day.
+    ...(kind === 'output' ? {} : { additionalProperties: false }),
+    ...(kind === 'output' || required.length === 0 ? {} : { required }),
+  };
   const make = () => json;
   return {
     '~standard': {
@@ -21,35 +34,27 @@ export function published(schema: z.ZodObject, kind: 'input' | 'output'): Standa
   };
 }
 
-/**
- * Put together from its members, many of which are shared by tools: to make them all anew is a good part of the time
- * until the first tools/list is answered.
- */
-function objectSchema({ shape, def }: z.ZodObject): Record<string, unknown> {
-  const entries = Object.entries(shape).map(([name, member]) => ({
-    name,
-    member,
-    json: memberSchema(member),
-  }));
-  const required = entries.filter(({ member }) => member._zod.optin === undefined);
-  const properties = entries.map(({ name, json }) => [name, json]);
-  return {
-    type: 'object',
-    properties: portable(Object.fromEntries(properties), 'properties'),
-    ...(required.length === 0 ? {} : { required: required.map(({ name }) => name) }),
-    // Only strict objects forbid further fields. So clients accept fields that results get one day.
-    ...(def.catchall?._zod.def.type === 'never' ? { additionalProperties: false } : {}),
-  };
+/** The JSON Schema of a member; null for one that is not published. */
+export type MemberSchema = JsonObject | null;
+
+const known = new WeakMap<z.core.$ZodType, MemberSchema>();
+
+/** Takes over schemas that have been made before. */
+export function learnSchemas(members: readonly z.core.$ZodType[], schemas: readonly MemberSchema[]): void {
+  members.forEach((member, i) => {
+    const schema = schemas[i];
+    if (schema !== undefined) known.set(member, schema);
+  });
 }
 
-const members = new WeakMap<z.core.$ZodType, unknown>();
-
-function memberSchema(member: z.core.$ZodType): unknown {
-  const known = members.get(member);
-  if (known !== undefined) return known;
+/** Many members are shared by tools, and each is converted once. */
+export function memberSchema(member: z.core.$ZodType): MemberSchema {
+  const made = known.get(member);
+  if (made !== undefined) return made;
   const json = briefSchema(member) ?? z.toJSONSchema(member, { io: 'input' });
-  members.set(member, json);
-  return json;
+  const schema = isObject(json) && json.unpublished !== true ? (portable(json) as JsonObject) : null;
+  known.set(member, schema);
+  return schema;
 }
 
 /** The schema of an object that is marked `brief`, or of a list of such: its members need not be made to be dropped. */

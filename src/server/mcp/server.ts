@@ -12,6 +12,8 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
 import { type Caller, runCall } from '../../tools/call.ts';
 import { catalogue, type ListedTool } from '../../tools/index.ts';
+import type { Tool } from '../../tools/support/define.ts';
+import { learnBuiltSchemas } from './built-schemas.ts';
 import { wasCancelled } from './cancelled.ts';
 import { confirmationCodec, settleConfirmation } from './confirm.ts';
 import type { Around, ServerDeps, ToolCall } from './deps.ts';
@@ -34,7 +36,9 @@ interface Surface {
   instructions: string;
 }
 
-interface PreparedTool extends ListedTool {
+interface PreparedTool {
+  listed: ListedTool;
+  tool: Tool;
   scopeChallenge: ScopeChallengeHandler;
   inputSchema: StandardSchemaWithJSON<JsonObject>;
   outputSchema: StandardSchemaWithJSON<JsonObject>;
@@ -47,18 +51,20 @@ const hour = 3_600_000;
  * that servers can share is made once.
  */
 export function serverBuilder(deps: ServerDeps): BuildServer {
+  learnBuiltSchemas();
   const surfaces = new Map<boolean, Surface>();
   const growing = openGrowingServers(deps.backends, () => surfaces.clear());
   const surfaceFor = (admin: boolean): Surface => {
     const known = surfaces.get(admin);
     if (known !== undefined) return known;
     const tools = catalogue({ ...deps, admin }).map((listed) => ({
-      ...listed,
+      listed,
+      tool: listed.tool,
       scopeChallenge: requireScopes(
         listed.tool.annotations.readOnlyHint ? 'sessions:read' : 'sessions:write',
       ),
-      inputSchema: published(listed.input, 'input'),
-      outputSchema: published(listed.tool.output, 'output'),
+      inputSchema: published(listed.members, 'input'),
+      outputSchema: published(listed.tool.output.shape, 'output'),
     }));
     const names = tools.map(({ tool }) => tool.name);
     const surface = { tools, names, instructions: instructionsFor(names) };
@@ -97,7 +103,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
     const called = tools.filter(({ tool }) => tool.name === only);
     // For an unknown tool all tools are registered, so that the SDK answers as for any unknown tool.
     const registered = called.length > 0 ? called : tools;
-    const register = ({ tool, input, scopeChallenge, inputSchema, outputSchema }: PreparedTool) => {
+    const register = ({ listed, tool, scopeChallenge, inputSchema, outputSchema }: PreparedTool) => {
       const { title, description, annotations } = tool;
       const mark = deps.page === undefined ? {} : pageMark(tool.name);
       server.registerTool(
@@ -109,7 +115,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
             return await around(call, async () => {
               const outcome = await runCall(
                 deps,
-                { tool, input },
+                listed,
                 raw,
                 callerOf(principal, names, ctx),
                 (_tool, args, context) => settleConfirmation(tool, args, context, { server, ctx, codec }),
