@@ -1,9 +1,5 @@
 #!/usr/bin/env node
 // Nothing may be imported here that an old Node cannot load: it gets a sentence, not a stack.
-import { createHash } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
-import module from 'node:module';
-import { homedir, hostname, userInfo } from 'node:os';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 19)) {
@@ -13,11 +9,18 @@ if (major < 22 || (major === 22 && minor < 19)) {
   process.exit(2);
 }
 
+// An import of these modules would load all that they can load.
+const { readFileSync, readlinkSync } = process.getBuiltinModule('node:fs');
+const { homedir, hostname, userInfo } = process.getBuiltinModule('node:os');
+
 // Compiled code is kept for the next start, which it makes a third faster.
-module.enableCompileCache?.();
+process.getBuiltinModule('node:module').enableCompileCache();
 
 // A host that reads no reports any more, or closed the pipe, still gets its answers.
 process.stderr.on('error', () => {});
+
+/** Known when it is needed: its hash loads the cryptography of Node.js. */
+let machine: string | undefined;
 
 const { run } = await import('./cli/run.ts');
 process.exitCode = await run({
@@ -30,7 +33,14 @@ process.exitCode = await run({
     homeDir: homedir(),
     userName: userName(),
     readFile: (path) => readFileSync(path, 'utf8'),
-    process: { machine: machineName(), pid: process.pid, isAlive },
+    process: {
+      get machine() {
+        machine ??= machineName();
+        return machine;
+      },
+      pid: process.pid,
+      isAlive,
+    },
   },
   stdin: process.stdin,
   stdout: process.stdout,
@@ -79,6 +89,7 @@ function machineName(): string {
   };
   const boot = read(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'));
   const space = read(() => readlinkSync('/proc/self/ns/pid'));
+  const { createHash } = process.getBuiltinModule('node:crypto');
   return createHash('sha256').update([hostname(), boot, space].join(' ')).digest('hex').slice(0, 16);
 }
 

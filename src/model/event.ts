@@ -1,12 +1,17 @@
 import * as z from 'zod';
 import type { JsonObject } from './json.ts';
 
+// Members that are alike share a schema: each that is made delays the start.
+const text = z.string();
+const jsonObject = z.record(text, z.unknown());
+const maybeText = text.optional();
+const maybeFlag = z.boolean().optional();
+const maybeObject = jsonObject.optional();
+
 /**
  * Content and parts as in google.cloud.aiplatform.v1beta1 content.proto and tool.proto, and as ADK writes
  * them. A part holds one kind of data; which kinds there are is listed in `partKinds`.
  */
-const jsonObject = z.record(z.string(), z.unknown());
-
 export const partKinds = [
   'text',
   'inlineData',
@@ -19,47 +24,47 @@ export const partKinds = [
 
 const partSchema = z
   .strictObject({
-    text: z.string().optional(),
+    text: maybeText,
     thought: z.boolean().optional().describe('true: the text is reasoning, not an answer'),
-    thoughtSignature: z.string().optional(),
+    thoughtSignature: maybeText,
     inlineData: z
       .strictObject({
-        mimeType: z.string(),
+        mimeType: text,
         data: z.string().describe('base64'),
-        displayName: z.string().optional(),
+        displayName: maybeText,
       })
       .optional(),
     fileData: z
       .strictObject({
-        fileUri: z.string(),
-        mimeType: z.string().optional(),
-        displayName: z.string().optional(),
+        fileUri: text,
+        mimeType: maybeText,
+        displayName: maybeText,
       })
       .optional(),
     functionCall: z
       .strictObject({
-        id: z.string().optional(),
-        name: z.string(),
-        args: jsonObject.optional(),
+        id: maybeText,
+        name: text,
+        args: maybeObject,
         partialArgs: z.array(jsonObject).optional(),
-        willContinue: z.boolean().optional(),
+        willContinue: maybeFlag,
       })
       .optional(),
     functionResponse: z
       .strictObject({
-        id: z.string().optional(),
-        name: z.string(),
-        response: jsonObject.optional(),
+        id: maybeText,
+        name: text,
+        response: maybeObject,
         parts: z.array(jsonObject).optional(),
-        willContinue: z.boolean().optional(),
-        scheduling: z.string().optional(),
+        willContinue: maybeFlag,
+        scheduling: maybeText,
       })
       .optional(),
-    executableCode: z.strictObject({ code: z.string(), language: z.string().optional() }).optional(),
-    codeExecutionResult: z.strictObject({ outcome: z.string(), output: z.string().optional() }).optional(),
-    videoMetadata: jsonObject.optional(),
-    mediaResolution: jsonObject.optional(),
-    partMetadata: jsonObject.optional(),
+    executableCode: z.strictObject({ code: text, language: maybeText }).optional(),
+    codeExecutionResult: z.strictObject({ outcome: text, output: maybeText }).optional(),
+    videoMetadata: maybeObject,
+    mediaResolution: maybeObject,
+    partMetadata: maybeObject,
   })
   .meta({
     brief: true,
@@ -76,42 +81,42 @@ export type Content = z.infer<typeof contentSchema>;
 
 /** What an event does besides carrying content. `transferAgent` is ADK's transferToAgent. */
 export const actionsSchema = z.strictObject({
-  stateDelta: jsonObject.optional(),
-  artifactDelta: z.record(z.string(), z.int()).optional().describe('artifact name → version'),
+  stateDelta: maybeObject,
+  artifactDelta: z.record(text, z.int()).optional().describe('artifact name → version'),
   transferAgent: z.string().optional().describe('agent that takes over'),
-  escalate: z.boolean().optional(),
-  skipSummarization: z.boolean().optional(),
-  requestedAuthConfigs: jsonObject.optional(),
+  escalate: maybeFlag,
+  skipSummarization: maybeFlag,
+  requestedAuthConfigs: maybeObject,
 });
 export type EventActions = z.infer<typeof actionsSchema>;
 
 /** Fields of an event other than id, author, invocation, time and content. Agent Engine: EventMetadata and errors. */
 export const metadataSchema = z.strictObject({
-  partial: z.boolean().optional(),
-  turnComplete: z.boolean().optional(),
-  interrupted: z.boolean().optional(),
+  partial: maybeFlag,
+  turnComplete: maybeFlag,
+  interrupted: maybeFlag,
   branch: z.string().optional().describe('agent path, a.b.c'),
-  longRunningToolIds: z.array(z.string()).optional(),
-  errorCode: z.string().optional(),
-  errorMessage: z.string().optional(),
-  customMetadata: jsonObject.optional(),
-  groundingMetadata: jsonObject.optional(),
-  usageMetadata: jsonObject.optional(),
-  inputTranscription: jsonObject.optional(),
-  outputTranscription: jsonObject.optional(),
+  longRunningToolIds: z.array(text).optional(),
+  errorCode: maybeText,
+  errorMessage: maybeText,
+  customMetadata: maybeObject,
+  groundingMetadata: maybeObject,
+  usageMetadata: maybeObject,
+  inputTranscription: maybeObject,
+  outputTranscription: maybeObject,
 });
 export type EventMetadata = z.infer<typeof metadataSchema>;
 
 export const eventSchema = z.object({
-  id: z.string(),
+  id: text,
   author: z.string().describe('"user" or an agent name'),
-  invocationId: z.string(),
+  invocationId: text,
   timestamp: z.string().describe('RFC 3339'),
   content: contentSchema.optional(),
   actions: actionsSchema.optional(),
   ...metadataSchema.shape,
-  hidden: z.boolean().optional(),
-  hideReason: z.string().optional(),
+  hidden: maybeFlag,
+  hideReason: maybeText,
   writtenBy: z.string().optional().describe('the principal whose call stored it'),
   feedback: z.array(jsonObject).optional(),
 });

@@ -10,15 +10,19 @@ const length = 32;
  * on the store get the same one.
  */
 export async function storeSecret(store: Store): Promise<Buffer> {
-  const fresh = randomBytes(length).toString('base64');
-  const stored = await store.update([secretKey], ([value]) => ({
-    result: value ?? fresh,
-    writes: value === undefined ? [{ key: secretKey, value: fresh }] : [],
-  }));
+  const stored = (await store.get([secretKey]))[0] ?? (await makeSecret(store));
   const secret = Buffer.from(stored, 'base64');
   if (secret.length !== length)
     throw new SessionError('FAILED_PRECONDITION', 'The secret in the store is damaged.', {
       hint: 'Restore the store from a backup, or choose another with --store.',
     });
   return secret;
+}
+
+function makeSecret(store: Store): Promise<string> {
+  const fresh = randomBytes(length).toString('base64');
+  return store.update([secretKey], ([value]) => ({
+    result: value ?? fresh,
+    writes: value === undefined ? [{ key: secretKey, value: fresh }] : [],
+  }));
 }

@@ -68,7 +68,7 @@ export function createOpenRequests(): OpenRequests {
         await new Promise((resolve) => setTimeout(resolve, pollMs));
       const answer = { status: 503, message: 'The server is shutting down. Call again in a moment.' };
       for (const request of open.values())
-        interrupt(request, { ...answer, retryAfter: restartSeconds }, callerLost);
+        interrupt(request, { ...answer, retryAfter: restartSeconds }, callerLost());
     },
   };
 }

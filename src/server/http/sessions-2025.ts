@@ -120,7 +120,7 @@ export function hostSessions(
    */
   function abandon(pending: PendingRequests, { userId }: Principal): void {
     if (pending.ids().length === 0) return;
-    const forget = limits.abandonCall(userId, () => pending.cancel(callerLost));
+    const forget = limits.abandonCall(userId, () => pending.cancel(callerLost()));
     pending.onSettled(() => {
       if (pending.ids().length === 0) forget();
     });

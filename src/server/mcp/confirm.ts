@@ -21,11 +21,20 @@ interface Asked {
 
 const answerSchema = z.object({ confirm: z.boolean().meta({ title: 'Yes, do it' }) });
 
+/** Signs questions. It is made for the first: most servers, one for each request over HTTP, ask none. */
 export function confirmationCodec(
   secret: Buffer,
   who: (ctx: ServerContext) => string,
 ): RequestStateCodec<Asked> {
-  return createRequestStateCodec<Asked>({ key: secret, ttlSeconds: 600, bind: who });
+  let made: RequestStateCodec<Asked> | undefined;
+  const codec = () => {
+    made ??= createRequestStateCodec<Asked>({ key: secret, ttlSeconds: 600, bind: who });
+    return made;
+  };
+  return {
+    mint: (asked, ctx) => codec().mint(asked, ctx),
+    verify: (state, ctx) => codec().verify(state, ctx),
+  };
 }
 
 /**
