@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,8 @@ export async function bundled(source: string): Promise<string> {
   const name = path.basename(source, '.ts');
   const outdir = path.join(root, 'node_modules/.cache/agent-sessions-mcp/bench', name);
   await bundle({ [name]: path.join(root, source) }, outdir);
+  // As packages say it; else Node.js reads each file twice to find out what it is.
+  writeFileSync(path.join(outdir, 'package.json'), '{"type":"module"}\n');
   return path.join(outdir, `${name}.js`);
 }
 
