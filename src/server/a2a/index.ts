@@ -1,13 +1,9 @@
 import { formatSSEErrorEvent, formatSSEEvent, SSE_HEADERS } from '@a2a-js/sdk';
 import { LegacyJsonRpcTransportHandler } from '@a2a-js/sdk/compat/v0_3/server';
 import { toJsonRpcError } from '@a2a-js/sdk/errors';
-import {
-  DefaultRequestHandler,
-  InMemoryTaskStore,
-  JsonRpcTransportHandler,
-  ServerCallContext,
-} from '@a2a-js/sdk/server';
+import { JsonRpcTransportHandler, ServerCallContext } from '@a2a-js/sdk/server';
 import type { Backend } from '../../backend/types.ts';
+import type { Log } from '../../log.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
 import { type Exchange, refuse, refuseMethod } from '../http/exchange.ts';
@@ -15,7 +11,7 @@ import { answer } from '../http/io.ts';
 import { type Limits, retryAfter } from '../http/limits.ts';
 import { receiveJson } from '../http/request-body.ts';
 import { cardDocument, cardOf } from './card.ts';
-import { turnExecutor } from './executor.ts';
+import { turnRequests } from './requests.ts';
 
 /** The face that remote agents see: an agent card and an endpoint for each app with an agent. */
 export interface A2aFace {
@@ -34,6 +30,7 @@ export interface A2aOptions {
   /** Whether callers need a token. */
   secured: boolean;
   limits: Limits;
+  log: Log;
   /** How clients reach this server, without a path. */
   origin(): string;
 }
@@ -41,13 +38,11 @@ export interface A2aOptions {
 const cardName = '.well-known/agent-card.json';
 const writeScope = 'sessions:write';
 
-/** Whose call it is, by the context that the SDK passes through. */
+/** Whose call it is, and when that caller has gone, in the context that the SDK passes through. */
 const principalKey = 'principal';
+const signalKey = 'signal';
 
-/**
- * Serves A2A 1.0 and 0.3 over JSON-RPC (a2a-protocol.org/v1.0.0/specification). Tasks are kept in the memory of this
- * process; what was said is in the session.
- */
+/** Serves A2A 1.0 and 0.3 over JSON-RPC (a2a-protocol.org/v1.0.0/specification). Tasks are turns of sessions. */
 export function createA2aFace(options: A2aOptions): A2aFace {
   const first = new Map<string, string>();
   for (const { app, agent } of options.agents) if (!first.has(app)) first.set(app, agent);
@@ -87,35 +82,38 @@ const exhausted = (exchange: Exchange, limit: string, seconds: number): void =>
 
 const pathOf = (app: string): string => `/a2a/${encodeURIComponent(app)}`;
 
-function openApp({ backend, version, secured, origin }: A2aOptions, app: string, agent: string) {
+function openApp({ backend, version, secured, origin, log }: A2aOptions, app: string, agent: string) {
   const card = () => cardOf(app, agent, origin() + pathOf(app), version, secured);
-  const executor = turnExecutor({
+  const requests = turnRequests({
     backend,
     app,
     agent,
-    principalOf: ({ context }) => context.state.get(principalKey) as Principal,
+    log,
+    card,
+    callerOf: ({ state }) => ({
+      principal: state.get(principalKey) as Principal,
+      signal: state.get(signalKey) as AbortSignal,
+    }),
   });
-  let handlers: { current: JsonRpcTransportHandler; legacy: LegacyJsonRpcTransportHandler } | undefined;
-  const open = () => {
-    const handler = new DefaultRequestHandler(card(), new InMemoryTaskStore(), executor);
-    return {
-      current: new JsonRpcTransportHandler(handler),
-      legacy: new LegacyJsonRpcTransportHandler(handler),
-    };
-  };
+  const current = new JsonRpcTransportHandler(requests);
+  const legacy = new LegacyJsonRpcTransportHandler(requests);
   return {
     document: () => cardDocument(card(), origin() + pathOf(app)),
     async answer({ req, res, headers }: Exchange, principal: Principal, body: unknown): Promise<void> {
-      handlers ??= open();
+      const gone = new AbortController();
+      res.once('close', () => gone.abort());
       const asked = req.headers['a2a-version'];
       const requestedVersion = typeof asked === 'string' ? asked : '0.3';
       const context = new ServerCallContext({
         requestedVersion,
         user: { isAuthenticated: true, userName: principal.userId },
-        state: new Map<string, unknown>([[principalKey, principal]]),
+        state: new Map<string, unknown>([
+          [principalKey, principal],
+          [signalKey, gone.signal],
+        ]),
       });
       const request: JsonObject = isObject(body) ? body : {};
-      const handler = requestedVersion.startsWith('0.') ? handlers.legacy : handlers.current;
+      const handler = requestedVersion.startsWith('0.') ? legacy : current;
       const given = await handler.handle(request, context);
       if (!(Symbol.asyncIterator in given))
         return answer(res, 200, { ...headers, 'content-type': 'application/json' }, JSON.stringify(given));

@@ -68,7 +68,7 @@ export async function startHttp(
 
 /** @throws SessionError FAILED_PRECONDITION when there is no agent that remote agents could talk to */
 async function openA2a(
-  { backends, agents = [], version }: ServerDeps,
+  { backends, agents = [], version, log }: ServerDeps,
   { publicUrl }: HttpSettings,
   limits: Limits,
   secured: boolean,
@@ -81,7 +81,7 @@ async function openA2a(
     });
   const { createA2aFace } = await import('../a2a/index.ts');
   const origin = () => new URL(publicUrl ?? url()).origin;
-  return createA2aFace({ backend, agents, version, secured, limits, origin });
+  return createA2aFace({ backend, agents, version, secured, limits, origin, log });
 }
 
 /** @throws SessionError FAILED_PRECONDITION for a server that others could reach without proving who they are */

@@ -1,15 +1,14 @@
-import { Role, TaskState } from '@a2a-js/sdk';
-import { ClientFactory } from '@a2a-js/sdk/client';
+import { TaskState } from '@a2a-js/sdk';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openAgents } from '../../../src/agent/open.ts';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import type { Backend } from '../../../src/backend/types.ts';
 import { textOf } from '../../../src/model/event.ts';
 import { startTurnRunner } from '../../../src/run/turn-runner.ts';
-import { textPart } from '../../fake/a2a/server.ts';
 import { memoryStore, runs } from '../../run/support.ts';
 import { startProduct } from '../http/harness.ts';
-import { tokenOf, tokensFor } from '../http/requests.ts';
+import { tokensFor } from '../http/requests.ts';
+import { authorized, clientFor, message } from './client.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 const ends: (() => Promise<unknown>)[] = [];
@@ -35,44 +34,6 @@ async function open(answers = true) {
   ends.push(() => runner.stop());
   return { backend, origin: new URL(product.url).origin };
 }
-
-const authorized =
-  (user: string): typeof fetch =>
-  (url, init) => {
-    const headers = new Headers(init?.headers);
-    headers.set('authorization', `Bearer ${tokenOf(user)}`);
-    return fetch(url, { ...init, headers });
-  };
-
-async function clientFor(origin: string, user: string) {
-  const { ClientFactoryOptions, DefaultAgentCardResolver, JsonRpcTransportFactory } = await import(
-    '@a2a-js/sdk/client'
-  );
-  const fetchImpl = authorized(user);
-  const factory = new ClientFactory(
-    ClientFactoryOptions.createFrom(ClientFactoryOptions.default, {
-      transports: [new JsonRpcTransportFactory({ fetchImpl })],
-      cardResolver: new DefaultAgentCardResolver({ fetchImpl }),
-    }),
-  );
-  return factory.createFromUrl(origin, '/a2a/default/.well-known/agent-card.json');
-}
-
-const message = (text: string, contextId = '', taskId = '') => ({
-  tenant: '',
-  message: {
-    messageId: crypto.randomUUID(),
-    contextId,
-    taskId,
-    role: Role.ROLE_USER,
-    parts: [textPart(text)],
-    metadata: undefined,
-    extensions: [],
-    referenceTaskIds: [],
-  },
-  configuration: undefined,
-  metadata: undefined,
-});
 
 async function saidIn(backend: Backend, userId: string, sessionId: string): Promise<string[]> {
   const ref = { app: 'default', userId, sessionId };
