@@ -9,6 +9,7 @@ import { openRunManager, type RunManager } from '../run/manager.ts';
 import { refuseHalfCopy } from '../store/copy.ts';
 import { isNewFile, openStore, placeOf } from '../store/open.ts';
 import { storeSecret } from '../store/secret.ts';
+import { type SharedRecords, sharedRecords } from '../store/shared-records.ts';
 
 export interface OpenBackends {
   backends: Backend[];
@@ -16,6 +17,8 @@ export interface OpenBackends {
   runs: RunManager;
   /** Signs what goes through clients and comes back; shared by all processes over one local store. */
   secret: Buffer;
+  /** Of the servers on a store that several machines share. */
+  sharedRecords: SharedRecords | undefined;
   close(): Promise<void>;
 }
 
@@ -31,12 +34,14 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
   const backends: Backend[] = [];
   const runs = openRunManager({ log });
   let secret: Buffer | undefined;
+  let records: SharedRecords | undefined;
   const openOne: Record<BackendName, () => Promise<Backend>> = {
     async local() {
       const isNew = isNewFile(placeOf(config.store));
       const store = await openStore(config.store);
       await refuseHalfCopy(store);
       secret = await storeSecret(store);
+      if (store.isShared === true) records = sharedRecords(store);
       const message = isNew
         ? 'A new, empty local store was made. If there should be sessions in it, check --store.'
         : 'The local store is open.';
@@ -90,5 +95,5 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
     await close();
     throw error;
   }
-  return { backends, runs, secret: secret ?? randomBytes(32), close };
+  return { backends, runs, secret: secret ?? randomBytes(32), sharedRecords: records, close };
 }

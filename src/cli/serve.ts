@@ -21,7 +21,7 @@ const graceMs = 700;
 
 /** Runs a server until its client has gone or a signal ends it. */
 export function serve({ config, io, log }: Call<unknown>, start: Start): Promise<number> {
-  return withBackends({ config, log }, async ({ backends, runs, secret }) => {
+  return withBackends({ config, log }, async ({ backends, runs, secret, sharedRecords }) => {
     const { toolsets, readOnly, callMs, app: defaultApp, appStateWriters } = config;
     const folder = skillsFolder();
     const { openSkills } = await import('../server/mcp/skills.ts');
@@ -36,6 +36,7 @@ export function serve({ config, io, log }: Call<unknown>, start: Start): Promise
       callMs,
       secret,
       log,
+      sharedRecords,
       appStateWriters,
       page: readPage,
       skills: folder === undefined ? undefined : openSkills(folder, log),

@@ -4,6 +4,7 @@
 export const secretKey = '~secret';
 export const copyKey = '~copy';
 export const keyvPrefix = '~keyv/';
+export const limitsPrefix = '~limits/';
 
 const lastCodePoint = 0x10ffff;
 

@@ -104,6 +104,8 @@ export interface Store {
    * them and describe_server shows them.
    */
   readonly limits?: readonly string[];
+  /** Whether servers of several machines have it open at once. */
+  readonly isShared?: boolean;
 
   /** The values in the order of the keys, all of one moment; undefined for a missing or expired one. */
   get(keys: readonly string[]): Promise<(string | undefined)[]>;

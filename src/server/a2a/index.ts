@@ -65,10 +65,11 @@ export function createA2aFace(options: A2aOptions): A2aFace {
       const app = served.get(exchange.path);
       if (exchange.req.method !== 'POST') return refuseMethod(exchange, ['POST']);
       if (!principal.scopes.includes(writeScope)) return refuse(exchange, 403, 'The token lacks a scope.');
-      const wait = options.limits.spend(principal.userId, 1);
+      const wait = await options.limits.spend(principal.userId, 1);
       if (wait > 0) return exhausted(exchange, 'rate', wait);
-      const release = options.limits.take(principal.userId, 'requests');
+      const release = await options.limits.take(principal.userId, 'requests');
       if (release === undefined) return exhausted(exchange, 'requests', retryAfter.requests);
+      if (exchange.res.closed) return release();
       exchange.res.once('close', release);
       const body = await receiveJson(exchange, principal.userId, options.limits, exhausted);
       if (body === undefined || app === undefined) return;

@@ -68,12 +68,14 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     const { method = '' } = req;
     if (!methods.includes(method)) return refuseMethod(exchange, methods);
     const { userId } = principal;
-    const wait = limits.spend(userId, 1);
+    const wait = await limits.spend(userId, 1);
     if (wait > 0) return exhausted(exchange, 'rate', wait);
     // GET opens a stream of notifications, which stays open; other requests end soon.
     const counted = method === 'GET' ? 'streams' : 'requests';
-    const release = limits.take(userId, counted);
+    const release = await limits.take(userId, counted);
     if (release === undefined) return exhausted(exchange, counted, retryAfter[counted]);
+    // Other servers may have been asked, and the caller has left meanwhile.
+    if (res.closed) return release();
     const end = new AbortController();
     const request: OpenRequest = { exchange, principal, end };
     openRequests.add(request);
@@ -113,7 +115,7 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       ['streams', 1],
       ['subscriptions', requests.addressesOf(call.body).length],
     ] as const) {
-      const release = limits.take(principal.userId, what, amount);
+      const release = await limits.take(principal.userId, what, amount);
       if (release === undefined) return exhausted(exchange, what, retryAfter[what]);
       onClose(exchange.res, release);
     }

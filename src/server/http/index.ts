@@ -38,7 +38,7 @@ export async function startHttp(
   checkExposure(settings);
   const isOpen = oneTimeKey === undefined && settings.tokens === undefined && settings.oauth === undefined;
   const authenticate = oneTimeKey?.authenticate ?? (await openAuth(settings, log));
-  const limits = createLimits(settings.limits);
+  const limits = createLimits(settings.limits, undefined, deps.sharedRecords);
   const prometheus = settings.metrics ? await (await import('./prometheus.ts')).openPrometheus() : undefined;
   const telemetry = await openTelemetry(prometheus === undefined ? [] : [prometheus.meter]);
   const metrics = createMetrics(telemetry.meters, limits);

@@ -1,6 +1,11 @@
+import { randomUUID } from 'node:crypto';
+import type { SharedRecords } from '../../store/shared-records.ts';
+import { type Amounts, heldKinds } from './limit-ledger.ts';
+import { type Loan, openLoan } from './loans.ts';
+
 /**
- * How much one user may use at the same time, and how fast, counted per process. It is our own code because packages for
- * rate limits count requests by address, and this counts calls, streams, sessions and bytes by user, and frees them.
+ * How much one user may use at the same time, and how fast. It is our own code because packages for rate limits count
+ * requests by address, and this counts calls, streams, sessions and bytes by user, and frees them.
  */
 export interface LimitSettings {
   /** Requests a second on average; 0: no limit. */
@@ -35,7 +40,10 @@ export const defaultLimits: LimitSettings = {
   bodiesBytes: 64 * 1024 * 1024,
 };
 
-export type Counted = 'requests' | 'calls' | 'streams' | 'sessions' | 'subscriptions' | 'bodiesBytes';
+export type Counted = keyof Amounts | 'bodiesBytes';
+
+/** Frees what was reserved. */
+type Release = () => void;
 
 /** Seconds after which a refused caller may try again. */
 export const retryAfter: Record<Counted, number> = {
@@ -47,17 +55,20 @@ export const retryAfter: Record<Counted, number> = {
   sessions: 60,
 };
 
+/** A promise only where other servers must be asked. */
+type Maybe<T> = T | Promise<T>;
+
 export interface Limits {
   readonly settings: LimitSettings;
-  /** Counts requests against the user's rate. Returns 0, or the seconds after which they would be allowed. */
-  spend(userId: string, requests: number): number;
-  /** Reserves an amount. Returns a function that frees it, or undefined when the limit is reached. */
-  take(userId: string, what: Counted, amount?: number): (() => void) | undefined;
+  /** Counts requests against the user's rate. Answers 0, or the seconds after which they would be allowed. */
+  spend(userId: string, requests: number): Maybe<number>;
+  /** Reserves an amount. Answers a function that frees it, or undefined when the limit is reached. */
+  take(userId: string, what: Counted, amount?: number): Maybe<Release | undefined>;
   /** Reserves a call. When the limit is reached, ends the user's oldest abandoned call first. */
-  takeCall(userId: string): Promise<(() => void) | undefined>;
+  takeCall(userId: string): Promise<Release | undefined>;
   /** Notes a call whose caller can no longer get its answer, with the way to end it. Returns a function that forgets it. */
   abandonCall(userId: string, end: () => void): () => void;
-  /** The amount that all users together have reserved. */
+  /** The amount that all users together have reserved on this server. */
   total(what: Counted): number;
 }
 
@@ -69,6 +80,8 @@ interface Account {
   abandoned: Set<() => void>;
   /** Called when a call ends and frees its place. */
   waiting: Set<() => void>;
+  /** What is borrowed of the limits that all servers on a store share. */
+  loan: Loan | undefined;
 }
 
 /** Milliseconds that an abandoned call has to end when its place is needed. */
@@ -77,10 +90,24 @@ const endingMs = 1000;
 /** The number of accounts above which idle ones are dropped. */
 const manyAccounts = 1000;
 
-export function createLimits(settings: LimitSettings, now: () => number = () => performance.now()): Limits {
+/** Of a limit that servers share, each has this part for itself and asks nobody; it borrows from the rest. */
+const ownPart = 1 / 16;
+
+/**
+ * @param records where servers that share a store count together; without them each counts for itself. Then a user
+ * has each limit once, and a sixteenth of it more for every further server. Bytes of bodies are always those of one
+ * server, whose memory they protect.
+ */
+export function createLimits(
+  settings: LimitSettings,
+  now: () => number = () => performance.now(),
+  records?: SharedRecords,
+): Limits {
   const accounts = new Map<string, Account>();
   const totals: Account['used'] = nothing();
-  const { requestsPerSecond: rate, burst } = settings;
+  const server = randomUUID();
+  const own = records === undefined ? settings : ownShare(settings);
+  const { requestsPerSecond: rate, burst } = own;
   let many = manyAccounts;
 
   function account(userId: string): Account {
@@ -93,6 +120,7 @@ export function createLimits(settings: LimitSettings, now: () => number = () => 
       used: nothing(),
       abandoned: new Set(),
       waiting: new Set(),
+      loan: undefined,
     };
     accounts.set(userId, fresh);
     return fresh;
@@ -108,14 +136,28 @@ export function createLimits(settings: LimitSettings, now: () => number = () => 
   function forget(): void {
     for (const [userId, of] of accounts) {
       refill(of);
-      if (of.saved >= burst && Object.values(of.used).every((used) => used === 0)) accounts.delete(userId);
+      if (of.loan === undefined && of.saved >= burst && Object.values(of.used).every((used) => used === 0))
+        accounts.delete(userId);
     }
     many = Math.max(manyAccounts, 2 * accounts.size);
   }
 
-  function take(userId: string, what: Counted, amount = 1): (() => void) | undefined {
-    const { used, waiting } = account(userId);
-    if (used[what] + amount > settings[what]) return undefined;
+  function loanOf(userId: string, of: Account, shared: SharedRecords): Loan {
+    of.loan ??= openLoan(
+      userId,
+      { records: shared, server, ...lendingOf(settings, own), now },
+      () => amounts((kind) => Math.max(0, of.used[kind] - own[kind])),
+      () => {
+        of.loan = undefined;
+      },
+    );
+    return of.loan;
+  }
+
+  function reserve(of: Account, what: Counted, amount: number): Release | undefined {
+    const { used, waiting, loan } = of;
+    const borrowed = what === 'bodiesBytes' ? 0 : (loan?.held[what] ?? 0);
+    if (used[what] + amount > own[what] + borrowed) return undefined;
     used[what] += amount;
     totals[what] += amount;
     let held = true;
@@ -129,23 +171,48 @@ export function createLimits(settings: LimitSettings, now: () => number = () => 
     };
   }
 
+  function take(userId: string, what: Counted, amount = 1): Maybe<Release | undefined> {
+    const of = account(userId);
+    const release = reserve(of, what, amount);
+    if (release !== undefined || records === undefined || what === 'bodiesBytes') return release;
+    if (of.used[what] + amount > settings[what]) return undefined;
+    return loanOf(userId, of, records).borrow(what, amount, () => reserve(of, what, amount));
+  }
+
+  /** Spends what was saved up here, then what was borrowed. Returns 0, or how many are missing. */
+  function pay(of: Account, requests: number): number {
+    refill(of);
+    const borrowed = of.loan?.requests ?? 0;
+    const missing = Math.min(requests, settings.burst) - of.saved - borrowed;
+    if (missing > 0) return missing;
+    const lent = Math.max(0, Math.min(requests - of.saved, requests));
+    if (of.loan === undefined || lent === 0) of.saved -= requests;
+    else {
+      of.saved -= requests - lent;
+      of.loan.spend(lent);
+    }
+    return 0;
+  }
+
   return {
     settings,
     take,
     spend(userId, requests) {
-      if (rate === 0 || requests <= 0) return 0;
+      if (settings.requestsPerSecond === 0 || requests <= 0) return 0;
       const of = account(userId);
-      refill(of);
-      const missing = Math.min(requests, burst) - of.saved;
-      if (missing > 0) return missing / rate;
-      of.saved -= requests;
-      return 0;
+      const missing = pay(of, requests);
+      if (missing === 0) return 0;
+      if (records === undefined) return missing / rate;
+      const loan = loanOf(userId, of, records);
+      return loan.borrow('rate', missing, () =>
+        pay(of, requests) === 0 ? 0 : Math.max(loan.wait, 1 / settings.requestsPerSecond),
+      );
     },
-    takeCall(userId) {
-      const release = take(userId, 'calls');
+    async takeCall(userId) {
+      const release = await take(userId, 'calls');
       const { abandoned, waiting } = account(userId);
       const [endOldest] = abandoned;
-      if (release !== undefined || endOldest === undefined) return Promise.resolve(release);
+      if (release !== undefined || endOldest === undefined) return release;
       abandoned.delete(endOldest);
       return new Promise((resolve) => {
         const settle = () => {
@@ -167,11 +234,30 @@ export function createLimits(settings: LimitSettings, now: () => number = () => 
   };
 }
 
-const nothing = (): Account['used'] => ({
-  requests: 0,
-  calls: 0,
-  streams: 0,
-  sessions: 0,
-  subscriptions: 0,
-  bodiesBytes: 0,
-});
+const amounts = (of: (kind: keyof Amounts) => number): Amounts =>
+  Object.fromEntries(heldKinds.map((kind) => [kind, of(kind)])) as Amounts;
+
+const nothing = (): Account['used'] => ({ ...amounts(() => 0), bodiesBytes: 0 });
+
+/** Nothing of a limit that is so low that its part would be less than one. */
+function ownShare(settings: LimitSettings): LimitSettings {
+  const part = (limit: number) => Math.floor(limit * ownPart);
+  const burst = part(settings.burst);
+  return {
+    ...settings,
+    ...amounts((kind) => part(settings[kind])),
+    burst,
+    requestsPerSecond: (settings.requestsPerSecond * burst) / settings.burst,
+  };
+}
+
+function lendingOf(settings: LimitSettings, own: LimitSettings) {
+  return {
+    pool: {
+      held: amounts((kind) => settings[kind] - own[kind]),
+      burst: settings.burst - own.burst,
+      requestsPerSecond: settings.requestsPerSecond - own.requestsPerSecond,
+    },
+    lot: { ...amounts((kind) => own[kind]), rate: own.burst },
+  };
+}

@@ -24,14 +24,14 @@ export async function receiveJson(
   const tooLarge = `Payload Too Large: a body has at most ${most} bytes`;
   const length = Number(headers['content-length'] ?? most);
   if (length > most) return refused(413, tooLarge);
-  const release = limits.take(userId, 'bodiesBytes', length);
+  const release = await limits.take(userId, 'bodiesBytes', length);
   if (release === undefined) return void exhausted(exchange, 'bodiesBytes', retryAfter.bodiesBytes);
   try {
     const body = await readBody(exchange.req, most);
     if (body === 'gone') return undefined;
     if (body === 'too large') return refused(413, tooLarge);
     // Parsing blocks the event loop for everybody, so a large body counts as many requests.
-    const late = limits.spend(userId, Math.floor(body.length / requestBytes));
+    const late = await limits.spend(userId, Math.floor(body.length / requestBytes));
     if (late > 0) return void exhausted(exchange, 'rate', late);
     const decoded = decodeMessage(body);
     if ('fault' in decoded) {
@@ -40,7 +40,7 @@ export async function receiveJson(
     }
     const { value } = decoded;
     // Each message of a batch counts as a request.
-    const wait = Array.isArray(value) ? limits.spend(userId, value.length - 1) : 0;
+    const wait = Array.isArray(value) ? await limits.spend(userId, value.length - 1) : 0;
     return wait > 0 ? void exhausted(exchange, 'rate', wait) : { value };
   } finally {
     release();

@@ -134,7 +134,7 @@ export function hostSessions(
         retryAfter: retryAfter.sessions,
       });
     const take = () => limits.take(principal.userId, 'sessions');
-    const release = take() ?? (endOldestUnused(owner) ? take() : undefined);
+    const release = (await take()) ?? (endOldestUnused(owner) ? await take() : undefined);
     if (release === undefined)
       return refused(429, 'You have reached the limit of protocol sessions, and all of yours are in use.', {
         retryAfter: retryAfter.sessions,
@@ -216,16 +216,22 @@ function faultOfInitialize(body: unknown): string | undefined {
 /** Answers resources/subscribe and notifies the session of changes. */
 function watchAddresses(server: McpServer, served: ServedApp, principal: Principal, limits: Limits) {
   const held = new Map<string, () => void>();
+  let isClosed = false;
   const drop = (uri: string) => {
     held.get(uri)?.();
     held.delete(uri);
   };
   if (server.server.getCapabilities().resources?.subscribe === true) {
-    server.server.setRequestHandler('resources/subscribe', ({ params: { uri } }) => {
+    server.server.setRequestHandler('resources/subscribe', async ({ params: { uri } }) => {
       if (held.has(uri)) return {};
-      const release = limits.take(principal.userId, 'subscriptions');
+      const release = await limits.take(principal.userId, 'subscriptions');
       if (release === undefined)
         throw new ProtocolError(ProtocolErrorCode.InternalError, 'Subscription limit reached');
+      // While other servers were asked, the session may have ended, or subscribed to it a second time.
+      if (isClosed || held.has(uri)) {
+        release();
+        return {};
+      }
       const stop = served.listen(principal, [uri], (event) => {
         if (event.kind === 'resource_updated') server.server.sendResourceUpdated({ uri }).catch(() => {});
       });
@@ -242,6 +248,7 @@ function watchAddresses(server: McpServer, served: ServedApp, principal: Princip
   }
   return {
     close() {
+      isClosed = true;
       for (const uri of held.keys()) drop(uri);
     },
   };

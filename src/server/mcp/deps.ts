@@ -1,5 +1,6 @@
 import type { Log } from '../../log.ts';
 import type { Principal } from '../../model/principal.ts';
+import type { SharedRecords } from '../../store/shared-records.ts';
 import type { CallEnvironment } from '../../tools/call.ts';
 import type { Toolset } from '../../tools/support/define.ts';
 import type { LoadPage } from './page.ts';
@@ -16,6 +17,8 @@ export interface ServerDeps extends CallEnvironment {
   /** The agents that this server answers turns for, by app. */
   agents?: readonly { app: string; agent: string }[] | undefined;
   log: Log;
+  /** Absent: every server counts its limits for itself. */
+  sharedRecords?: SharedRecords | undefined;
   /** Wraps every tool call, for limits, metrics and traces. */
   around?: Around | undefined;
 }

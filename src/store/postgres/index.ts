@@ -72,6 +72,7 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
     engine: 'postgres',
     location: connection.location,
     limits: connection.limits,
+    isShared: true,
 
     async get(keys) {
       open();

@@ -161,6 +161,7 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
     engine: 'redis',
     location: address.location,
     limits: lossesOf(facts),
+    isShared: true,
 
     async get(wanted) {
       open();

@@ -256,7 +256,7 @@ describe('the accounts behind the limits', () => {
     clock.now += 10_000;
     expect(limits.spend('a', 50)).toBe(0);
     expect(limits.spend('a', 1)).toBeCloseTo(3.1);
-    const give = limits.take('a', 'calls');
+    const give = await limits.take('a', 'calls');
     give?.();
     give?.();
     expect(limits.total('calls')).toBe(0);
