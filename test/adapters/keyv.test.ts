@@ -3,7 +3,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { openKeyv } from '../../src/adapters/keyv.ts';
-import { connect, scratch } from '../e2e/clients.ts';
+import { connect } from '../e2e/clients.ts';
+import { scratch } from '../scratch.ts';
 
 it('a Keyv keeps its values in the file of a running server, out of its callers’ reach', async () => {
   const url = `sqlite:${path.join(scratch(), 'data.db')}`;

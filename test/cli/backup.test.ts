@@ -6,8 +6,9 @@ import { openLocal } from '../../src/backend/local/index.ts';
 import type { Backend } from '../../src/backend/types.ts';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
 import { bundle } from '../e2e/bundle.ts';
-import { connect, scratch } from '../e2e/clients.ts';
+import { connect } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
+import { scratch } from '../scratch.ts';
 
 const url = (file: string) => `sqlite:${file}`;
 

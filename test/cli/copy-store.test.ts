@@ -3,8 +3,9 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 import { openStore } from '../../src/store/open.ts';
 import { bundle } from '../e2e/bundle.ts';
-import { connect, scratch } from '../e2e/clients.ts';
+import { connect } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
+import { scratch } from '../scratch.ts';
 
 const keyvFile = (folder: string) =>
   `keyv:keyv-file?filename=${encodeURIComponent(path.join(folder, 'store'))}&separatedFile=true`;

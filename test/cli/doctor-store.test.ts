@@ -6,8 +6,8 @@ import { expect, it } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
 import type { Backend } from '../../src/backend/types.ts';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
-import { scratch } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
+import { scratch } from '../scratch.ts';
 
 const doctor = (file: string) => run(['doctor', '--store', `sqlite:${file}`, '--user', 'ada']);
 

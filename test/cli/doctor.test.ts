@@ -3,13 +3,13 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { hostEntry } from '../../src/cli/host-entries.ts';
 import { bundle } from '../e2e/bundle.ts';
-import { scratch } from '../e2e/clients.ts';
 import { type RunOptions, run } from '../e2e/run.ts';
 import { startFake } from '../fake/adk/server.ts';
 import { typescript } from '../fake/adk/typescript.ts';
 import { startAgentEngine } from '../fake/agent-engine/server.ts';
 import { projectId } from '../fake/agent-engine/store.ts';
 import { ownerKey, startVectara } from '../fake/vectara/server.ts';
+import { scratch } from '../scratch.ts';
 
 interface Report {
   ok: boolean;

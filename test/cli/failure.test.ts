@@ -3,8 +3,8 @@ import { PassThrough } from 'node:stream';
 import { expect, it } from 'vitest';
 import { run as runCommand } from '../../src/cli/run.ts';
 import { causeText } from '../../src/log.ts';
-import { scratch } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
+import { scratch } from '../scratch.ts';
 
 it('a command tells a person the cause on one line, without JSON or a stack', async () => {
   const ended = await run(['init', '--yes', '/nowhere/at/all.json']);

@@ -8,8 +8,8 @@ import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/cli
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { describe, expect, it } from 'vitest';
 import { bundle } from '../e2e/bundle.ts';
-import { scratch } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
+import { scratch } from '../scratch.ts';
 
 interface Entry {
   command?: string;

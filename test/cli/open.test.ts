@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { bundle } from '../e2e/bundle.ts';
-import { scratch } from '../e2e/clients.ts';
+import { scratch } from '../scratch.ts';
 import { eventually } from '../server/http/harness.ts';
 
 function open(args: readonly string[], env: Record<string, string> = {}) {

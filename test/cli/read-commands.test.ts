@@ -7,8 +7,8 @@ import type { Backend } from '../../src/backend/types.ts';
 import type { Part } from '../../src/model/event.ts';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
 import { bundle } from '../e2e/bundle.ts';
-import { scratch } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
+import { scratch } from '../scratch.ts';
 
 const owner = { app: 'default', userId: 'ada' };
 

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openLocal } from '../../src/backend/local/index.ts';
 import { openStore } from '../../src/store/open.ts';
+import { scratch } from '../scratch.ts';
 import { backendContract } from './backend.ts';
 
 backendContract('local on memory', {
@@ -15,7 +15,7 @@ backendContract('local on memory', {
 
 backendContract('local on a sqlite file', {
   async open() {
-    const dir = mkdtempSync(path.join(tmpdir(), 'contract with space '));
+    const dir = scratch();
     const store = await openStore({
       url: `sqlite:${path.join(dir, 'data.db')}`,
       durability: 'full',
@@ -25,10 +25,7 @@ backendContract('local on a sqlite file', {
     return {
       backend,
       app: 'contract',
-      async close() {
-        await backend.close();
-        rmSync(dir, { recursive: true });
-      },
+      close: () => backend.close(),
     };
   },
 });

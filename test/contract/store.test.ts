@@ -1,7 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
+import { scratch } from '../scratch.ts';
 import { storeContract } from './store.ts';
 
 storeContract('sqlite in memory', false, async (now) => {
@@ -10,7 +9,7 @@ storeContract('sqlite in memory', false, async (now) => {
 });
 
 storeContract('sqlite file', true, async (now) => {
-  const folder = await mkdtemp(join(tmpdir(), 'store contract '));
+  const folder = scratch();
   const open = () => openSqlite({ path: join(folder, 'sessions.db'), durability: 'full', now });
   const [store, other] = await Promise.all([open(), open()]);
   return {
@@ -18,7 +17,6 @@ storeContract('sqlite file', true, async (now) => {
     other,
     dispose: async () => {
       await Promise.all([store.close(), other.close()]);
-      await rm(folder, { recursive: true });
     },
   };
 });

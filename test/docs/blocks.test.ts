@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
 import { type Machine, readConfig } from '../../src/config/index.ts';
-import { scratch } from '../e2e/clients.ts';
+import { scratch } from '../scratch.ts';
 import { blocksOf, pageNames, pageText, textsOf } from './markdown.ts';
 
 const pages = pageNames.map((name) => ({ name, page: pageText(name) }));

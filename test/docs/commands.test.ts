@@ -5,12 +5,12 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle } from '../e2e/bundle.ts';
-import { scratch } from '../e2e/clients.ts';
 import { startFake } from '../fake/adk/server.ts';
 import { typescript } from '../fake/adk/typescript.ts';
 import { startAgentEngine } from '../fake/agent-engine/server.ts';
 import { projectId } from '../fake/agent-engine/store.ts';
 import { ownerKey, startVectara } from '../fake/vectara/server.ts';
+import { scratch } from '../scratch.ts';
 import { pageNames, pageText, textsOf } from './markdown.ts';
 
 /** Commands that need what a test has not, and what shows that they work. */

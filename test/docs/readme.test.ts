@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { type Connection, hostEntry } from '../../src/cli/host-entries.ts';
 import { hostNames } from '../../src/cli/host-names.ts';
 import { bundle } from '../e2e/bundle.ts';
-import { connect, scratch } from '../e2e/clients.ts';
+import { connect } from '../e2e/clients.ts';
+import { scratch } from '../scratch.ts';
 import { pageText, textsOf } from './markdown.ts';
 
 const readme = pageText('README.md');

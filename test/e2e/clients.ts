@@ -1,6 +1,3 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { Client as ModernClient } from '@modelcontextprotocol/client';
 import { StdioClientTransport as ModernStdio } from '@modelcontextprotocol/client/stdio';
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
@@ -10,6 +7,7 @@ import {
   ElicitRequestSchema,
   ResourceUpdatedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
+import { scratch } from '../scratch.ts';
 import { bundle } from './bundle.ts';
 
 /** The official clients: the current SDK on both protocol eras, and the one of the maintenance line. */
@@ -57,8 +55,6 @@ export interface ConnectOptions {
   answer?: 'accept' | 'decline' | undefined;
   env?: Record<string, string>;
 }
-
-export const scratch = (): string => mkdtempSync(path.join(tmpdir(), 'agent sessions '));
 
 const info = { name: 'test', version: '1' };
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, it } from 'vitest';
-import { scratch } from './clients.ts';
+import { scratch } from '../scratch.ts';
 
 /** Resolves when nothing listens there any more. */
 async function gone(url: string): Promise<void> {

@@ -4,7 +4,8 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { connect, type Json, scratch } from './clients.ts';
+import { scratch } from '../scratch.ts';
+import { connect, type Json } from './clients.ts';
 import { type RunOptions, run } from './run.ts';
 
 const meta = {

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { clientKinds, connect, type Json, scratch, type TestClient } from './clients.ts';
+import { scratch } from '../scratch.ts';
+import { clientKinds, connect, type Json, type TestClient } from './clients.ts';
 
 /** What the protocol offers beside plain tool calls, with each official client over real stdio. */
 describe.each(clientKinds)('protocol features, client %s', (kind) => {

@@ -5,7 +5,8 @@ import { typescript } from '../fake/adk/typescript.ts';
 import { type FakeAgentEngine, startAgentEngine } from '../fake/agent-engine/server.ts';
 import { projectId } from '../fake/agent-engine/store.ts';
 import { ownerKey, startVectara } from '../fake/vectara/server.ts';
-import { connect, type Json, scratch, type TestClient } from './clients.ts';
+import { scratch } from '../scratch.ts';
+import { connect, type Json, type TestClient } from './clients.ts';
 import { run } from './run.ts';
 
 /** The shipped server over stdio with every backend at once, each configured by its environment. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
+import { scratch } from '../scratch.ts';
 import { bundle } from './bundle.ts';
-import { scratch } from './clients.ts';
 
 export interface Ended {
   code: number | null;

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { expect, it } from 'vitest';
 import { published } from '../../src/server/mcp/schema.ts';
 import { catalogue } from '../../src/tools/index.ts';
+import { scratch } from '../scratch.ts';
 import { memoryBackend } from '../tools/harness.ts';
 import { bundle } from './bundle.ts';
-import { scratch } from './clients.ts';
 import { run } from './run.ts';
 
 const meta = {

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allTools } from '../../src/tools/index.ts';
-import { type ClientKind, clientKinds, connect, type Json, scratch, type TestClient } from './clients.ts';
+import { scratch } from '../scratch.ts';
+import { type ClientKind, clientKinds, connect, type Json, type TestClient } from './clients.ts';
 
 /**
  * Every tool of the local server over real stdio, by each official client. The same script runs for all of

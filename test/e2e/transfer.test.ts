@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { scratch } from '../scratch.ts';
 import { bundle } from './bundle.ts';
-import { scratch } from './clients.ts';
 import { run } from './run.ts';
 
 const store = () => ['--store', `sqlite:${path.join(scratch(), 'data.db')}`];

@@ -7,8 +7,8 @@ import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import manifest from '../../package.json' with { type: 'json' };
 import { bundle } from '../e2e/bundle.ts';
-import { scratch } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
+import { scratch } from '../scratch.ts';
 
 const contentOf = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
 

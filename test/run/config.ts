@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { scratch } from '../e2e/clients.ts';
+import { scratch } from '../scratch.ts';
 
 /** A file for --config that binds agents to apps. */
 export function agentsFile(agents: Record<string, unknown>): string {

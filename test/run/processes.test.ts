@@ -4,7 +4,8 @@ import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterEach, expect, it } from 'vitest';
 import { bundle } from '../e2e/bundle.ts';
-import { connect, type Json, scratch, type TestClient } from '../e2e/clients.ts';
+import { connect, type Json, type TestClient } from '../e2e/clients.ts';
+import { scratch } from '../scratch.ts';
 import { agentsFile } from './config.ts';
 
 const clients: TestClient[] = [];

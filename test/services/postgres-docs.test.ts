@@ -7,8 +7,8 @@ import type { Backend } from '../../src/backend/types.ts';
 import { openStore } from '../../src/store/open.ts';
 import { pageText, textsOf } from '../docs/markdown.ts';
 import { bundle } from '../e2e/bundle.ts';
-import { scratch } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
+import { scratch } from '../scratch.ts';
 import { tokensFor } from '../server/http/requests.ts';
 import { freshPlace, sql } from './postgres.ts';
 

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { scratch } from '../e2e/clients.ts';
 import { agentsFile } from '../run/config.ts';
+import { scratch } from '../scratch.ts';
 import { eventually, type ServerProcess, startServerProcess } from '../server/http/harness.ts';
 import { as, type Json, resultOf, send, tokensFor, toolCall } from '../server/http/requests.ts';
 import { freshPlace } from './postgres.ts';

@@ -7,8 +7,8 @@ import { Agent, fetch as fetchWith } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { textsOf } from '../docs/markdown.ts';
 import { bundle } from '../e2e/bundle.ts';
-import { scratch } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
+import { scratch } from '../scratch.ts';
 import { ended, freePort, installDebian, programIn, startServer, untilUp } from './process.ts';
 
 /** The proxies of docs/http.md, as they stand there, before the real server; only addresses and keys are others. */

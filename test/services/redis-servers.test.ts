@@ -1,7 +1,8 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { openKeyv } from '../../src/adapters/keyv.ts';
-import { connect, scratch } from '../e2e/clients.ts';
+import { connect } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
+import { scratch } from '../scratch.ts';
 import { forget, keysOf, redisUrl } from './redis.ts';
 import { startRedis } from './redis-server.ts';
 

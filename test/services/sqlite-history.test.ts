@@ -1,17 +1,15 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
 import { openStore } from '../../src/store/open.ts';
 import type { Store } from '../../src/store/types.ts';
+import { scratch } from '../scratch.ts';
 import { act, look, refOf } from './history/act.ts';
 import { faultsIn } from './history/check.ts';
 import { type Line, operationsOf } from './history/operation.ts';
 import { linearizable, newSessions } from './history/record.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'history '));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = scratch();
 
 linearizable('a file of SQLite', () => ({ url: `sqlite:${path.join(folder, 'sessions.db')}` }));
 

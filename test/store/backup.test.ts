@@ -17,7 +17,8 @@ import { storeSecret } from '../../src/store/secret.ts';
 import { backupStore, restoreStore } from '../../src/store/sqlite/backup.ts';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
 import type { Store } from '../../src/store/types.ts';
-import { opened, scratch, start } from './helpers.ts';
+import { scratch } from '../scratch.ts';
+import { opened, start } from './helpers.ts';
 
 let folder: string;
 let path: string;

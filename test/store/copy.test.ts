@@ -5,7 +5,8 @@ import { copyStore, refuseHalfCopy } from '../../src/store/copy.ts';
 import { openKeyvStore } from '../../src/store/keyv/index.ts';
 import { storeSecret } from '../../src/store/secret.ts';
 import type { Store } from '../../src/store/types.ts';
-import { opened, scratch } from './helpers.ts';
+import { scratch } from '../scratch.ts';
+import { opened } from './helpers.ts';
 
 const file = () => opened(join(scratch(), 'a.db'));
 async function keyv(): Promise<Store> {

@@ -5,7 +5,8 @@ import { gunzipSync } from 'node:zlib';
 import { expect, test, vi } from 'vitest';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
 import type { Store, Write } from '../../src/store/types.ts';
-import { opened, run, scratch, start } from './helpers.ts';
+import { scratch } from '../scratch.ts';
+import { opened, run, start } from './helpers.ts';
 
 const write = (store: Store, ...writes: Write[]) => store.update([], () => ({ result: undefined, writes }));
 

@@ -14,7 +14,8 @@ import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
 import type { Store } from '../../src/store/types.ts';
-import { opened, run, scratch } from './helpers.ts';
+import { scratch } from '../scratch.ts';
+import { opened, run } from './helpers.ts';
 
 const put = (store: Store, key: string, value = 'v') =>
   store.update([], () => ({ result: undefined, writes: [{ key, value }] }));

@@ -1,17 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { openSqlite, type SqliteOptions } from '../../src/store/sqlite/index.ts';
 import type { Store } from '../../src/store/types.ts';
 import { scriptsBeside } from '../scripts.ts';
-
-/** A folder with a space in its name, which is deleted after the test. */
-export function scratch(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'store test '));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
 
 /** A store that is closed after the test. */
 export async function opened(path: string, options: Partial<SqliteOptions> = {}): Promise<Store> {

@@ -1,22 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { beforeEach, expect, test } from 'vitest';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
 import type { Store, Write } from '../../src/store/types.ts';
+import { scratch } from '../scratch.ts';
 
 let path: string;
 let store: Store;
 
 beforeEach(async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'merged '));
-  path = join(folder, 'a.db');
+  path = join(scratch(), 'a.db');
   store = await openSqlite({ path, durability: 'normal' });
-  return async () => {
-    await store.close();
-    rmSync(folder, { recursive: true });
-  };
+  return () => store.close();
 });
 
 const write = (...writes: Write[]) => store.update([], () => ({ result: undefined, writes }));

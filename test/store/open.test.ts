@@ -2,7 +2,7 @@ import { homedir } from 'node:os';
 import { join, relative } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openStore, placeOf } from '../../src/store/open.ts';
-import { scratch } from './helpers.ts';
+import { scratch } from '../scratch.ts';
 
 async function locationOf(url: string | undefined, dataDir = scratch()): Promise<string> {
   const store = await openStore({ url, durability: 'normal', dataDir });

@@ -4,7 +4,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, test, vi } from 'vitest';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
 import type { Store } from '../../src/store/types.ts';
-import { opened, run, scratch, start } from './helpers.ts';
+import { scratch } from '../scratch.ts';
+import { opened, run, start } from './helpers.ts';
 
 test('four processes lose no update of one key, and none of them waits long', async () => {
   const path = join(scratch(), 'sessions.db');

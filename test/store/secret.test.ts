@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { secretKey } from '../../src/store/keys.ts';
 import { storeSecret } from '../../src/store/secret.ts';
-import { opened, scratch } from './helpers.ts';
+import { scratch } from '../scratch.ts';
+import { opened } from './helpers.ts';
 
 test('all who open a store get the same secret, also when they race for it', async () => {
   const path = join(scratch(), 'sessions.db');

@@ -8,7 +8,8 @@ import { SessionError } from '../../src/errors.ts';
 import { openSqlite } from '../../src/store/sqlite/index.ts';
 import { prepareOn } from '../../src/store/sqlite/statements.ts';
 import type { Store } from '../../src/store/types.ts';
-import { opened, run, scratch, start } from './helpers.ts';
+import { scratch } from '../scratch.ts';
+import { opened, run, start } from './helpers.ts';
 
 async function refusal(path: string): Promise<SessionError> {
   const outcome = await openSqlite({ path, durability: 'full' }).catch((error: unknown) => error);

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import type { Store } from '../../src/store/types.ts';
-import { opened, scratch } from './helpers.ts';
+import { scratch } from '../scratch.ts';
+import { opened } from './helpers.ts';
 
 const put = (store: Store, key: string) =>
   store.update([], () => ({ result: undefined, writes: [{ key, value: 'v' }] }));

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { defaultCredentials } from '../../../src/backend/agent-engine/auth.ts';
 import { startAgentEngine } from '../../fake/agent-engine/server.ts';
+import { scratch } from '../../scratch.ts';
 import { fails, open } from './setup.ts';
 
 /** A security token service whose access tokens contain the name of the subject token. */
@@ -35,11 +35,10 @@ async function tokenService(): Promise<string> {
 
 /** Sets default credentials of a workload identity until the test ends; `login` changes the subject. */
 function workloadIdentity(tokenUrl: string): { login(subject: string): void } {
-  const dir = mkdtempSync(path.join(tmpdir(), 'adc '));
+  const dir = scratch();
   const kept = { ...process.env };
-  onTestFinished(async () => {
+  onTestFinished(() => {
     process.env = kept;
-    rmSync(dir, { recursive: true });
   });
   const adc = path.join(dir, 'adc.json');
   const login = (subject: string) => {

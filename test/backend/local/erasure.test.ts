@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openLocal } from '../../../src/backend/local/index.ts';
@@ -8,6 +7,7 @@ import { maintain } from '../../../src/backend/local/maintenance.ts';
 import type { Backend } from '../../../src/backend/types.ts';
 import { openSqlite } from '../../../src/store/sqlite/index.ts';
 import type { Store } from '../../../src/store/types.ts';
+import { scratch } from '../../scratch.ts';
 
 const owner = { app: 'a', userId: 'u' };
 const ref = { ...owner, sessionId: 's' };
@@ -17,8 +17,7 @@ let store: Store;
 let local: Required<Backend>;
 
 beforeEach(async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'erasure '));
-  file = path.join(folder, 'sessions.db');
+  file = path.join(scratch(), 'sessions.db');
   clock = Date.parse('2026-01-01T00:00:00Z');
   const now = () => clock;
   store = await openSqlite({ path: file, durability: 'normal', now });
@@ -27,10 +26,7 @@ beforeEach(async () => {
     await local.sessions.create?.(owner, { sessionId });
     for (let i = 0; i < 50; i++) await say(sessionId, `Plain line ${i} of ${sessionId}.`);
   }
-  return async () => {
-    await local.close();
-    rmSync(folder, { recursive: true });
-  };
+  return () => local.close();
 });
 
 // Whatever was deleted, the rest is as it was.

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync } from 'node:zlib';
@@ -13,6 +12,7 @@ import { timeOfId } from '../../../src/model/ids.ts';
 import { keyvAdapter } from '../../../src/store/keyv-adapter.ts';
 import { openSqlite } from '../../../src/store/sqlite/index.ts';
 import type { Store } from '../../../src/store/types.ts';
+import { scratch } from '../../scratch.ts';
 
 // A store that the first build wrote (schema version 2): a session of 20 events with one hidden and two deleted,
 // state, an artifact, memories in several scripts, a Keyv entry, and traces of what had been deleted.
@@ -24,15 +24,11 @@ let store: Store;
 let local: Required<Backend>;
 
 beforeEach(async () => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'first build '));
-  file = path.join(folder, 'sessions.db');
+  file = path.join(scratch(), 'sessions.db');
   writeFileSync(file, gunzipSync(packed));
   store = await openSqlite({ path: file, durability: 'full' });
   local = openLocal({ store }) as Required<Backend>;
-  return async () => {
-    await local.close();
-    rmSync(folder, { recursive: true });
-  };
+  return () => local.close();
 });
 
 test('sessions, events, state, artifacts and Keyv entries are what they were', async () => {

@@ -1,6 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -8,14 +6,14 @@ import { openLocal } from '../../../src/backend/local/index.ts';
 import { maintain } from '../../../src/backend/local/maintenance.ts';
 import type { Backend } from '../../../src/backend/types.ts';
 import { openSqlite } from '../../../src/store/sqlite/index.ts';
+import { scratch } from '../../scratch.ts';
 
 const script = fileURLToPath(new URL('./fixtures/forks.ts', import.meta.url));
 
 /** KILL_ROUNDS sets how many processes are killed. */
 test('SIGKILL at any moment of forks and deletes loses nothing acknowledged, now or three hours later', async () => {
   const rounds = Number(process.env.KILL_ROUNDS ?? 4);
-  const folder = mkdtempSync(path.join(tmpdir(), 'killed forks '));
-  const file = path.join(folder, 'sessions.db');
+  const file = path.join(scratch(), 'sessions.db');
   const kept = new Map<string, number>();
   const deleted = new Set<string>();
   for (let round = 0; round < rounds; round += 1) await life(file, `p${round}`, kept, deleted);
@@ -49,7 +47,6 @@ test('SIGKILL at any moment of forks and deletes loses nothing acknowledged, now
     expect(page?.items.length).toBe(eventCount);
   }
   await backend.close();
-  rmSync(folder, { recursive: true });
 }, 600_000);
 
 /** A process from its start until it is killed somewhere in its work. */

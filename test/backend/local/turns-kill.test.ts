@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'vitest';
+import { scratch } from '../../scratch.ts';
 import { turnsUnderKills } from './turns-under-kills.ts';
 
 /**
@@ -11,8 +10,6 @@ import { turnsUnderKills } from './turns-under-kills.ts';
 test('four workers that are killed again and again answer every turn once', async () => {
   const handOvers = Number(process.env.TURN_HAND_OVERS ?? 60);
   const sessions = Number(process.env.TURN_SESSIONS ?? 6);
-  const folder = mkdtempSync(path.join(tmpdir(), 'killed turns '));
-  const url = process.env.TURN_STORE ?? `sqlite:${path.join(folder, 'sessions.db')}`;
+  const url = process.env.TURN_STORE ?? `sqlite:${path.join(scratch(), 'sessions.db')}`;
   await turnsUnderKills(url, handOvers, sessions);
-  rmSync(folder, { recursive: true });
 }, 600_000);

@@ -3,7 +3,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle } from '../../e2e/bundle.ts';
-import { scratch } from '../../e2e/clients.ts';
+import { scratch } from '../../scratch.ts';
 import type { Json } from '../../server/http/requests.ts';
 import { useBrowser } from './harness.ts';
 

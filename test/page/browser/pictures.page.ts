@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { scratch } from '../../e2e/clients.ts';
+import { scratch } from '../../scratch.ts';
 import { type ServerProcess, startServerProcess } from '../../server/http/harness.ts';
 import { addressOf, call, useBrowser, visit } from './harness.ts';
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createOneTimeKey } from '../../../src/server/auth/one-time-key.ts';
 import { principalOf } from '../../../src/server/auth/scopes.ts';
-import { scratch } from '../../e2e/clients.ts';
+import { scratch } from '../../scratch.ts';
 import { startProduct } from '../../server/http/harness.ts';
 import { send, tokenOf, tokensFor } from '../../server/http/requests.ts';
 import {

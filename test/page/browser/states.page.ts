@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { scratch } from '../../e2e/clients.ts';
+import { scratch } from '../../scratch.ts';
 import { startServerProcess } from '../../server/http/harness.ts';
 import { addressOf, call, expectAccessible, newSession, useBrowser, useProduct, visit } from './harness.ts';
 

@@ -1,18 +1,17 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { createLog } from '../../../src/log.ts';
 import { addToken } from '../../../src/server/auth/add-token.ts';
 import { openTokens } from '../../../src/server/auth/tokens.ts';
+import { scratch } from '../../scratch.ts';
 
 let folder: string;
 let file: string;
 beforeEach(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'tokens '));
+  folder = scratch();
   file = path.join(folder, 'tokens.json');
 });
-afterEach(() => rmSync(folder, { recursive: true }));
 
 const write = ['sessions:read', 'sessions:write'] as const;
 

@@ -1,14 +1,13 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createLog } from '../../../src/log.ts';
 import { openTokens, parseTokens, tokenEntry } from '../../../src/server/auth/tokens.ts';
+import { scratch } from '../../scratch.ts';
 import { startProduct } from '../http/harness.ts';
 import { as, modernRequest, send, tokenOf, tokensFor } from '../http/requests.ts';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'tokens-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const folder = scratch();
 const quiet = createLog(() => {});
 
 describe('static tokens', () => {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bundle } from '../../e2e/bundle.ts';
-import { scratch } from '../../e2e/clients.ts';
+import { scratch } from '../../scratch.ts';
 import { eventually, pause, type ServerProcess, startServerProcess } from './harness.ts';
 import { initialize, send, tokenOf, tokensFor, toolCall } from './requests.ts';
 

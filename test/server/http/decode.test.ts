@@ -1,10 +1,9 @@
-import { mkdtempSync } from 'node:fs';
 import http from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import { openStore } from '../../../src/store/open.ts';
+import { scratch } from '../../scratch.ts';
 import { type Product, startProduct } from './harness.ts';
 import { bearer, type Json, resultOf, send, tokensFor, toolCall } from './requests.ts';
 
@@ -12,7 +11,8 @@ const users = tokensFor({
   ann: ['sessions:read', 'sessions:write'],
   root: ['sessions:admin', 'sessions:read'],
 });
-const folder = mkdtempSync(path.join(tmpdir(), 'asm-decode-'));
+
+const folder = scratch();
 
 describe('what comes in over HTTP', () => {
   let product: Product;

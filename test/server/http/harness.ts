@@ -14,7 +14,7 @@ import type { LoadPage } from '../../../src/server/mcp/page.ts';
 import type { ServedApp } from '../../../src/server/mcp/served-app.ts';
 import { type Toolset, toolsets } from '../../../src/tools/support/define.ts';
 import { bundle } from '../../e2e/bundle.ts';
-import { scratch } from '../../e2e/clients.ts';
+import { scratch } from '../../scratch.ts';
 import { memoryBackend, runManager } from '../../tools/harness.ts';
 import { bearer, type Json, send } from './requests.ts';
 

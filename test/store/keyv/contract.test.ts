@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Keyv } from 'keyv';
 import { KeyvFile } from 'keyv-file';
@@ -8,40 +6,25 @@ import { openKeyvStore } from '../../../src/store/keyv/index.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { backendContract } from '../../contract/backend.ts';
 import { storeContract } from '../../contract/store.ts';
+import { scratch } from '../../scratch.ts';
 
 storeContract('keyv, a Keyv of the user’s own on a Map', false, async (now) => {
   const store = await openKeyvStore({ keyv: new Keyv(), location: 'map', now });
   return { store, dispose: () => store.close() };
 });
 
-const folderFor = () => mkdtemp(join(tmpdir(), 'keyv file '));
-
 storeContract('keyv, the adapter keyv-file', false, async (now) => {
-  const folder = await folderFor();
-  const keyv = new KeyvFile({ filename: join(folder, 'store'), separatedFile: true });
+  const keyv = new KeyvFile({ filename: join(scratch(), 'store'), separatedFile: true });
   const store = await openKeyvStore({ keyv, location: 'file', now });
-  return {
-    store,
-    async dispose() {
-      await store.close();
-      await rm(folder, { recursive: true });
-    },
-  };
+  return { store, dispose: () => store.close() };
 });
 
 backendContract('local on keyv-file', {
   async open() {
-    const folder = await folderFor();
+    const folder = scratch();
     const query = new URLSearchParams({ filename: join(folder, 'store.json'), writeDelay: '1' });
     const store = await openStore({ url: `keyv:keyv-file?${query}`, durability: 'full', dataDir: folder });
     const backend = openLocal({ store });
-    return {
-      backend,
-      app: 'contract',
-      async close() {
-        await backend.close();
-        await rm(folder, { recursive: true });
-      },
-    };
+    return { backend, app: 'contract', close: () => backend.close() };
   },
 });

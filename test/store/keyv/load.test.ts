@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { openStore, placeOf, secretsIn } from '../../../src/store/open.ts';
-import { scratch } from '../helpers.ts';
+import { scratch } from '../../scratch.ts';
 
 async function open(url: string) {
   const store = await openStore({ url, durability: 'full', dataDir: '.' });
