@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { scratch } from '../e2e/clients.ts';
+import { scratch } from '../scratch.ts';
 import { eventually, startServerProcess } from '../server/http/harness.ts';
 import { as, open, send, tokensFor, toolCall } from '../server/http/requests.ts';
 import { freshPlace } from './postgres.ts';
