@@ -9,7 +9,8 @@ import { isOpen, outputsOf, type Question } from './tool-outputs.ts';
 
 /** Turns of one agent that this process answers at a time. */
 const sideBySide = 4;
-const leaseMs = 60_000;
+/** How long the turns of a server that was killed wait for another. */
+const leaseMs = 15_000;
 /** How long after a failed look, or while another run goes on in the session, it is tried again. */
 const pauseMs = 2000;
 /** How long after the first failure of its agent a turn is tried again; after each further one, twice as long. */
@@ -67,7 +68,7 @@ async function takeTurns(
   while (take !== undefined && !signal.aborted) {
     const worker = `server-${newId('t')}`;
     try {
-      const taken = await take(scopeOf(served), { agent, worker, leaseMs, waitMs: leaseMs }, signal);
+      const taken = await take(scopeOf(served), { agent, worker, leaseMs, waitMs: lookMs }, signal);
       if (taken === undefined) continue;
       // While its agent waits for outputs of tools, a turn keeps none of the others from being answered.
       await new Promise<void>((rests) => {

@@ -14,13 +14,16 @@ export interface RealAdk {
 
 /**
  * Starts `adk api_server` of @google/adk-devtools in its own process, on a port that the system chooses, with
- * the agents of this folder. Node is called directly: killing a wrapper would leave the server behind.
+ * the agents of a folder here. Node is called directly: killing a wrapper would leave the server behind.
  */
-export async function startReal(): Promise<RealAdk> {
-  const args = [entry, 'api_server', path.join(here, 'agents'), '--host', '127.0.0.1', '--port', '0'];
+export async function startReal(
+  folder = 'agents',
+  { port = 0, more = [] }: { port?: number; more?: string[] } = {},
+): Promise<RealAdk> {
+  const args = [entry, 'api_server', path.join(here, folder), '--host', '127.0.0.1', '--port', String(port)];
   const child = spawn(
     process.execPath,
-    [...args, '--compile', 'false', '--bundle', 'false', '--log_level', 'error'],
+    [...args, '--compile', 'false', '--bundle', 'false', '--log_level', 'error', ...more],
     { cwd: here, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   let output = '';

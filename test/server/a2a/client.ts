@@ -17,9 +17,9 @@ export const authorized =
     return fetch(url, { ...init, headers });
   };
 
-/** The SDK's own client, as a user, for the app `default`. */
-export async function clientFor(origin: string, user: string) {
-  const fetchImpl = authorized(user);
+/** The SDK's own client, as a user or as anybody, for the app `default`. */
+export async function clientFor(origin: string, user?: string) {
+  const fetchImpl = user === undefined ? fetch : authorized(user);
   const factory = new ClientFactory(
     ClientFactoryOptions.createFrom(ClientFactoryOptions.default, {
       transports: [new JsonRpcTransportFactory({ fetchImpl })],
