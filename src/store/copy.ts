@@ -159,8 +159,6 @@ async function* slicesOf(store: Store, after: string | undefined): AsyncGenerato
     last = slice.at(-1)?.key;
     const kept = slice.filter(({ key }) => key !== copyKey);
     if (kept.length > 0) yield kept;
-    // Embedded engines answer without ever waiting; signals and timers need their turns.
-    await new Promise<void>((resolve) => setImmediate(resolve));
     if (slice.length < size) return;
     const length = slice.reduce((sum, { value }) => sum + value.length, 0);
     size = Math.min(mostEntries, Math.max(1, Math.floor((size * goodSlice) / Math.max(1, length))));

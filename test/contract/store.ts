@@ -45,6 +45,21 @@ export function storeContract(
         return { result: next, writes: [{ key, value: String(next) }] };
       });
 
+    test.each([
+      ['get', () => store.get(['a'])],
+      ['range', () => store.range({ prefix: '', limit: 1 })],
+      ['entries', () => store.entries(undefined, 1)],
+      ['search', () => store.search({ scope: 's', text: 'word', limit: 1 })],
+    ])('whoever calls %s in a loop keeps nobody else waiting', async (_name, call) => {
+      let others = false;
+      setImmediate(() => {
+        others = true;
+      });
+      const end = performance.now() + 2000;
+      while (!others && performance.now() < end) await call();
+      expect(others).toBe(true);
+    });
+
     describe('get', () => {
       test('answers in the order of the keys, undefined where there is none', async () => {
         await put({ a: '1', b: '2' });

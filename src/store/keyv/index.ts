@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { SessionError } from '../../errors.ts';
+import { breaths } from '../breaths.ts';
 import { type Committed, decideAll, groupCommit, type Job } from '../group-commit.ts';
 import { rank } from '../ranking.ts';
 import { slices } from '../slices.ts';
@@ -51,6 +52,7 @@ export async function openKeyvStore(options: KeyvStoreOptions): Promise<Store> {
   let lastSlot = await load().catch(fail);
   const lane = groupCommit(alone(commitBatch), options.patience ?? patience);
   const watch = watchKeys({ version: () => 0, value: (key) => entries.item(key)?.slot });
+  const breath = breaths();
   const pace = slices();
   let queue: Promise<unknown> = Promise.resolve();
   let closed: Promise<void> | undefined;
@@ -178,11 +180,13 @@ export async function openKeyvStore(options: KeyvStoreOptions): Promise<Store> {
 
     async get(keys) {
       open();
+      await breath();
       return valuesOf(keys);
     },
 
     async range(range) {
       open();
+      await breath();
       const keys = entries.keysOf(range, now());
       const values = await valuesOf(keys);
       return keys.flatMap((key, i): Entry[] => {
@@ -193,6 +197,7 @@ export async function openKeyvStore(options: KeyvStoreOptions): Promise<Store> {
 
     async entries(after, limit) {
       open();
+      await breath();
       const keys = entries.keysOf({ prefix: '', after, limit }, now());
       const items = keys.map((key) => entries.item(key));
       const values = await valuesOf(keys);
@@ -212,6 +217,7 @@ export async function openKeyvStore(options: KeyvStoreOptions): Promise<Store> {
 
     async search(query) {
       open();
+      await breath();
       return rank(query, now(), {
         lists: entries.words.lists,
         async rows(ids) {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { SessionError } from '../../errors.ts';
+import { breaths } from '../breaths.ts';
 import { type Committed, decideAll, groupCommit, type Job } from '../group-commit.ts';
 import { compareKeys, keyAfter, prefixEnd } from '../keys.ts';
 import { rankSync } from '../ranking.ts';
@@ -78,6 +79,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     version: () => (sql.dataVersion.get() as unknown as { data_version: number }).data_version,
     value: (key) => read(key, now()),
   });
+  const breath = breaths();
   const sweeps = slices();
   let closed: Promise<void> | undefined;
   /** Entries with text that this process has written since it last moved their terms into the index. */
@@ -216,6 +218,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 
     async get(keys) {
       open();
+      await breath();
       const at = now();
       if (keys.length === 1) return whenFree(() => keys.map((key) => read(key, at)));
       return whenFree(() => transaction(sql.begin, () => keys.map((key) => read(key, at))));
@@ -223,11 +226,13 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 
     async range(range) {
       open();
+      await breath();
       return whenFree(() => selectRange(range));
     },
 
     async entries(after, limit) {
       open();
+      await breath();
       const from = after === undefined ? '' : keyAfter(after);
       return whenFree(() => (sql.whole.all(from, now(), limit) as unknown as WholeRow[]).map(wholeEntry));
     },
@@ -239,6 +244,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 
     async search(query) {
       open();
+      await breath();
       return whenFree(() => transaction(sql.begin, () => rankSync(query, now(), sql.text)));
     },
 
