@@ -1,7 +1,6 @@
-import { stemmer } from 'stemmer';
 import { functionWords } from './function-words.ts';
 import { formsOf } from './irregular-forms.ts';
-import { fold, identifierParts, pairs, reversed, runs, stem } from './words.ts';
+import { fold, identifierParts, pairs, reversed, runs, stem, stemOnce } from './words.ts';
 
 /** A word of a query. An entry has it that holds, of each group, at least one term. */
 export interface QueryWord {
@@ -99,6 +98,7 @@ export function similarTo(word: string): SimilarTerms[] {
     return sides.filter((side) => side.length >= shortest && side.length < letters.length);
   });
   return [
+    // Not remembered: of hundreds of slips next to none is a word.
     { terms: slipsOf(letters).map(stemOnce), beginnings: false, part: 0.6 },
     { terms: [word, stem(word)], beginnings: true, part: 0.6 },
     { terms: [reversed(word)], beginnings: true, part: 0.6 },
@@ -107,9 +107,6 @@ export function similarTo(word: string): SimilarTerms[] {
     .map((one) => ({ ...one, terms: [...new Set(one.terms)] }))
     .filter(({ terms }) => terms.length > 0);
 }
-
-// Not remembered: of hundreds of slips next to none is a word.
-const stemOnce = (word: string): string => stemmer(`0${word}`).slice(1);
 
 /** The word with one letter left out, doubled with its neighbour, replaced or added. */
 function slipsOf(letters: readonly string[]): string[] {

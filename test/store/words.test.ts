@@ -46,6 +46,7 @@ test('a word that is repeated, or long, leaves a mark', () => {
 test('a name joined by capitals is also its parts', () => {
   expect(indexTerms('getUserById')).toEqual(['getuserbyid', '‹diybresuteg', 'get', 'user', 'by', 'id']);
   expect(indexTerms('XMLParser')).toContain('parser');
+  expect(indexTerms('room 2B, getUser')).toEqual(['room', '2b', 'getus', 'get', 'user']);
   expect(termsOf('getUserById')).toEqual([[['get'], ['user'], ['by'], ['id']], [['getuserbyid']]]);
 });
 
