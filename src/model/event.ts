@@ -154,5 +154,10 @@ export function contentFault(content: Content): string | undefined {
 
 /** An object without its undefined members: what JSON would store. */
 export function compact<T extends JsonObject>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as T;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  // An assignment makes a faster object, and would take this one key for the prototype.
+  if (Object.hasOwn(value, '__proto__')) return Object.fromEntries(members) as T;
+  const stored: JsonObject = {};
+  for (const [key, member] of members) stored[key] = member;
+  return stored as T;
 }

@@ -140,7 +140,7 @@ function store(local: Local, ref: SessionRef, appending: Appending): Promise<Out
           ...added.writes,
           ...headWrites(head, after),
           ...step.writes,
-          ...stateWrite(keys.stateKey(head.uid), delta.session, state),
+          ...(hasOwnDelta ? stateWrite(keys.stateKey(head.uid), delta.session, state) : []),
           ...sharedStateWrites(ref, { ...delta.user, ...delta.app }, user, app),
         ],
       };

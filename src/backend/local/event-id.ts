@@ -13,6 +13,12 @@ export function seqOfEventId(uid: string, eventId: string): number | undefined {
   return count === undefined || tag !== tagOf(uid) ? undefined : Number(count) - 1;
 }
 
+let last = { uid: '', tag: '' };
+
 /** Nine digits of the random part of a uid. */
-const tagOf = (uid: string): string =>
-  String(Number.parseInt(uid.slice(-10), 36) % 1_000_000_000).padStart(9, '0');
+function tagOf(uid: string): string {
+  // An append asks several times, and the next one is mostly to the same session.
+  if (uid !== last.uid)
+    last = { uid, tag: String(Number.parseInt(uid.slice(-10), 36) % 1_000_000_000).padStart(9, '0') };
+  return last.tag;
+}

@@ -1,5 +1,4 @@
 import { type Event, textOf } from '../../model/event.ts';
-import { canonicalJson } from '../../model/json.ts';
 import { cutEnd } from '../../model/text.ts';
 import { toTime } from '../../model/time.ts';
 import type { IndexedText } from '../../store/types.ts';
@@ -11,7 +10,7 @@ const searchedLength = 20_000;
 const depth = 6;
 
 /** All events of a user in an app are searched together; no memory has such a scope. */
-export const eventScope = (owner: Owner): string => canonicalJson([owner.app, owner.userId, 'events']);
+export const eventScope = (owner: Owner): string => JSON.stringify([owner.app, owner.userId, 'events']);
 
 export const sessionTag = (uid: string): string => `session ${uid}`;
 export const authorTag = (author: string): string => `author ${author}`;

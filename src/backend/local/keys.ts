@@ -9,8 +9,13 @@ import type { Owner, SessionRef, TurnScope } from '../types.ts';
  * What belongs to one session lies under `x/<uid>/`, where uid is random and new with every creation: a
  * session that is created again under an old id never meets what is left of the old one.
  */
-const key = (...parts: readonly string[]): string => parts.map(encode).join('/');
-const under = (...parts: readonly string[]): string => `${key(...parts)}/`;
+function key(first: string, ...parts: readonly string[]): string {
+  let path = encode(first);
+  for (const part of parts) path += `/${encode(part)}`;
+  return path;
+}
+
+const under = (first: string, ...parts: readonly string[]): string => `${key(first, ...parts)}/`;
 
 function encode(part: string): string {
   if (/^[\w-]+$/.test(part)) return part;

@@ -16,6 +16,7 @@ export function sharedStateWrites(
   userState: string | undefined,
   appState: string | undefined,
 ): Write[] {
+  if (Object.keys(delta).length === 0) return [];
   const parts = splitState(delta);
   return [
     ...stateWrite(keys.userStateKey(owner), parts.user, userState),
