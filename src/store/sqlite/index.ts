@@ -6,16 +6,16 @@ import { type Committed, decideAll, groupCommit, type Job } from '../group-commi
 import { compareKeys, keyAfter, prefixEnd } from '../keys.ts';
 import { rankSync } from '../ranking.ts';
 import { slices } from '../slices.ts';
-import { splitText } from '../split-text.ts';
-import type { Entry, Put, Range, Store, Write } from '../types.ts';
+import type { Entry, Range, Store } from '../types.ts';
 import { watchKeys } from '../watch.ts';
+import { writesOn } from './apply-writes.ts';
 import { damaged, isBusy, isMisfit } from './errors.ts';
 import { hasLog, prepareFile } from './file.ts';
 import { fileIdentity } from './file-identity.ts';
 import { retryWhileLocked, takeTurns } from './lock-retry.ts';
 import { makeShrinkable, migrate, pragma, rewriteOldFile, rewriteSmallFile, shrinks } from './schema.ts';
-import { prepareOn } from './statements.ts';
-import { termList, type WholeRow, wholeEntry } from './text-index.ts';
+import { prepareOn, upperBound } from './statements.ts';
+import { type WholeRow, wholeEntry } from './text-index.ts';
 import { writeAheadLog } from './write-ahead-log.ts';
 
 export interface SqliteOptions {
@@ -36,9 +36,6 @@ export interface SqliteOptions {
 
 /** Milliseconds that a call waits for other processes before it gives up with UNAVAILABLE. */
 const patience = 20_000;
-
-/** So many entries go into the index of words at once. Until then a search reads their lists one by one. */
-const mergeEvery = 256;
 
 /** Pages of 4 KiB that deleted entries leave behind and new ones soon fill; what is more goes back to the disk. */
 const sparePages = 1024;
@@ -71,6 +68,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       throw isMisfit(error) ? damaged(error) : error;
     }
   });
+  const writer = writesOn(sql);
   const file = fileIdentity(inMemory ? undefined : path);
   const log = writeAheadLog(db, file.check, inMemory ? () => {} : () => rewriteSmallFile(db));
   const turns = takeTurns();
@@ -82,8 +80,6 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   const breath = breaths();
   const sweeps = slices();
   let closed: Promise<void> | undefined;
-  /** Entries with text that this process has written since it last moved their terms into the index. */
-  let indexed = 0;
   // What a process that was killed had deleted may still be there, and what a migration took away in the log.
   if (interrupted) log.erased();
   else log.empties();
@@ -96,7 +92,6 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   function transaction<T>(start: StatementSync, work: () => T): T {
     start.run();
     try {
-      sql.hold.get();
       const result = work();
       sql.commit.run();
       return result;
@@ -114,12 +109,10 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       () =>
         transaction(sql.beginWrite, () => {
           const at = now();
+          if (keys.size === 0) sql.hold.get();
           const values = new Map(Array.from(keys, (key) => [key, read(key, at)]));
           const decided = decideAll(jobs, values, at);
-          const erased = decided.writes.filter(blank).length > 0;
-          for (const write of decided.writes) apply(write);
-          indexed += decided.writes.filter((write) => 'text' in write && write.text !== undefined).length;
-          if (indexed >= mergeEvery) mergeTerms();
+          const erased = writer.apply(decided.writes);
           // At the last moment at which it can still be rolled back.
           file.check();
           return { ...decided, erased };
@@ -141,34 +134,6 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     return outcomes;
   }
 
-  /** Moves the terms of new entries into the index. In a transaction that fails it is done anew. */
-  function mergeTerms(): void {
-    sql.mergeTerms.run();
-    sql.forgetUnmerged.run();
-    indexed = 0;
-  }
-
-  /** Takes away the values that a write is going to drop. Whether there were any: entries of lists have none. */
-  function blank(write: Write): boolean {
-    if ('dropPrefix' in write) {
-      const end = upperBound(prefixEnd(write.dropPrefix));
-      return Number(sql.blankBetween.run(write.dropPrefix, end).changes) > 0;
-    }
-    return 'drop' in write && Number(sql.blank.run(write.drop).changes) > 0;
-  }
-
-  function apply(write: Write): void {
-    if ('dropPrefix' in write) sql.dropBetween.run(write.dropPrefix, upperBound(prefixEnd(write.dropPrefix)));
-    else if ('drop' in write) sql.drop.run(write.drop);
-    else put(write);
-  }
-
-  function put({ key, value, expires, text: indexed }: Put): void {
-    const { scope, terms, words } = indexed === undefined ? noText : splitText(indexed);
-    const list = terms === null ? null : termList(scope, terms);
-    sql.upsert.run(key, value, expires ?? null, scope, words, list);
-  }
-
   function selectRange({ prefix, after, before, limit, reverse }: Range): Entry[] {
     const from = after === undefined || compareKeys(after, prefix) < 0 ? prefix : keyAfter(after);
     const end = prefixEnd(prefix);
@@ -188,6 +153,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     const dropped = await whenFree(() => {
       const start = performance.now();
       const changes = transaction(sql.beginWrite, () => {
+        sql.hold.get();
         const blanked = Number(sql.blankExpired.run(now(), limit).changes);
         return blanked > 0 ? blanked : Number(sql.dropBlank.run(limit).changes);
       });
@@ -200,7 +166,13 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 
   /** So that searches of a quiet store need not read the lists of its last entries. */
   async function mergeRest(): Promise<void> {
-    if (sql.anyUnmerged.all().length > 0) await whenFree(() => transaction(sql.beginWrite, mergeTerms));
+    if (sql.anyUnmerged.all().length > 0)
+      await whenFree(() =>
+        transaction(sql.beginWrite, () => {
+          sql.hold.get();
+          writer.mergeTerms();
+        }),
+      );
   }
 
   /** Cuts some free pages off the file. Resolves to whether there are more than it should keep. */
@@ -245,7 +217,12 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     async search(query) {
       open();
       await breath();
-      return whenFree(() => transaction(sql.begin, () => rankSync(query, now(), sql.text)));
+      return whenFree(() =>
+        transaction(sql.begin, () => {
+          sql.hold.get();
+          return rankSync(query, now(), sql.text);
+        }),
+      );
     },
 
     watch(key, onChange) {
@@ -284,8 +261,3 @@ function configure(db: DatabaseSync, options: SqliteOptions): void {
     pragma cache_size = -32768;
     ${options.maxPages === undefined ? '' : `pragma max_page_count = ${options.maxPages}`}`);
 }
-
-const noText = { scope: null, terms: null, words: null };
-
-/** SQLite sorts a blob after every text, so the empty one is above all keys. */
-const upperBound = (key: string | undefined): string | Uint8Array => key ?? new Uint8Array(0);

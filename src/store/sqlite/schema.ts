@@ -13,11 +13,17 @@ const indexText = (row: 'old' | 'new') =>
 const addToIndex = `insert into term_index (rowid, terms) select new.id, ${indexText('new')}`;
 const takeFromIndex = `insert into term_index (term_index, rowid, terms) select 'delete', old.id, ${indexText('old')}`;
 
-const isMerged = 'not exists (select 1 from unmerged where id = old.id)';
+const isNotNoted = 'not exists (select 1 from unmerged where id = old.id)';
+const isMerged = `old.id <= (select id from merged) and not exists (select 1 from merge_later where id = old.id)`;
 
-/** Adds the lists of all rows to the index that are not in it yet; `unmerged` is to be emptied with it. */
-export const addUnmerged = `insert into term_index (rowid, terms)
-  select new.id, ${indexText('new')} from unmerged cross join kv as new using (id) order by id`;
+/** Adds to the index the lists of rows up to the mark that it does not hold; `merge_later` is to be emptied with it. */
+export const addChanged = `insert into term_index (rowid, terms)
+  select new.id, ${indexText('new')} from merge_later cross join kv as new using (id) order by id`;
+
+/** Adds the lists of all rows after the mark, which is to be moved with it. */
+export const addNew = `insert into term_index (rowid, terms)
+  select new.id, ${indexText('new')} from kv as new
+  where new.id > (select id from merged) and new.term_list is not null order by new.id`;
 
 /**
  * The schema, as the steps that lead to it. A file's `user_version` is the number of steps that it has taken.
@@ -90,13 +96,13 @@ const steps: readonly string[] = [
      insert into unmerged (id) values (new.id);
    end;
    create trigger kv_dropped after delete on kv when old.term_list is not null begin
-     ${takeFromIndex} where ${isMerged};
+     ${takeFromIndex} where ${isNotNoted};
      delete from unmerged where id = old.id;
    end;
    create trigger kv_changed after update on kv
      when old.term_list is not null or new.term_list is not null
    begin
-     ${takeFromIndex} where old.term_list is not null and ${isMerged};
+     ${takeFromIndex} where old.term_list is not null and ${isNotNoted};
      delete from unmerged where id = old.id;
      insert into unmerged (id) select new.id where new.term_list is not null;
    end;`,
@@ -105,6 +111,35 @@ const steps: readonly string[] = [
   // milliseconds for a row, with small ones a tenth of it. What is in the index already stays in its pages until they
   // are merged.
   `insert into term_index (term_index, rank) values ('pgsz', 500);`,
+
+  // A note for each new row is a row and a page more in each commit. Ids tell the same: the index holds nothing of the
+  // rows after a mark, which are the newest, and all rows up to it but those that are noted. Under a new name, so that
+  // a process of an older version fails instead of missing what is new.
+  `create table merged (id integer not null);
+   insert into merged (id) select coalesce(max(id), 0) from kv;
+   create table merge_later (id integer primary key);
+   insert into merge_later (id) select id from unmerged;
+   drop table unmerged;
+   drop trigger kv_added;
+   drop trigger kv_dropped;
+   drop trigger kv_changed;
+   create trigger kv_added after insert on kv
+     when new.term_list is not null and new.id <= (select id from merged)
+   begin
+     insert into merge_later (id) values (new.id);
+   end;
+   create trigger kv_dropped after delete on kv when old.term_list is not null begin
+     ${takeFromIndex} where ${isMerged};
+     delete from merge_later where id = old.id;
+   end;
+   create trigger kv_changed after update on kv
+     when old.term_list is not null or new.term_list is not null
+   begin
+     ${takeFromIndex} where old.term_list is not null and ${isMerged};
+     delete from merge_later where id = old.id;
+     insert into merge_later (id)
+       select new.id where new.term_list is not null and new.id <= (select id from merged);
+   end;`,
 ];
 
 /** Of the files that this program writes. */

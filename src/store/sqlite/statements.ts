@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { addUnmerged } from './schema.ts';
+import { addChanged, addNew } from './schema.ts';
 import { textIndex } from './text-index.ts';
 
 /**
- * The first statement of every transaction. A statement that writes to the full-text index must not be the first after
- * this process and another have both rewritten the file: SQLite parses it anew, looks into the index while it does so,
- * and fails with "no such table" where the tables have to be read anew, too.
+ * The first statement of every transaction that does not begin by reading entries. A statement that writes to the
+ * full-text index must not be the first after this process and another have both rewritten the file: SQLite parses it
+ * anew, looks into the index while it does so, and fails with "no such table" where the tables have to be read anew, too.
  */
 const hold = 'select 1 from kv limit 1';
 
@@ -16,6 +16,8 @@ export function prepareOn(db: DatabaseSync) {
   db.exec('commit');
   return sql;
 }
+
+export type Statements = ReturnType<typeof statements>;
 
 function statements(db: DatabaseSync) {
   const alive = '(expires is null or expires > ?)';
@@ -45,10 +47,17 @@ function statements(db: DatabaseSync) {
        on conflict (key) do update set value = excluded.value, expires = excluded.expires,
        scope = excluded.scope, terms = excluded.terms, term_list = excluded.term_list`,
     ),
-    anyUnmerged: db.prepare('select 1 from unmerged limit 1'),
-    mergeTerms: db.prepare(addUnmerged),
-    forgetUnmerged: db.prepare('delete from unmerged'),
+    anyUnmerged: db.prepare(
+      `select 1 where (select max(id) from kv) > (select id from merged) or exists (select 1 from merge_later)`,
+    ),
+    mergeChanged: db.prepare(addChanged),
+    mergeNew: db.prepare(addNew),
+    forgetChanged: db.prepare('delete from merge_later'),
+    markMerged: db.prepare('update merged set id = coalesce((select max(id) from kv), 0)'),
     blank: db.prepare(`${blank} and key = ?`),
+    move: db.prepare(
+      `update or ignore kv set key = ? where key = ? and value = '' and expires is null and term_list is null`,
+    ),
     drop: db.prepare('delete from kv where key = ?'),
     blankBetween: db.prepare(`${blank} and key >= ? and key < ?`),
     dropBetween: db.prepare('delete from kv where key >= ? and key < ?'),
@@ -60,3 +69,6 @@ function statements(db: DatabaseSync) {
     dropBlank: db.prepare('delete from kv where id in (select id from kv where expires <= 0 limit ?)'),
   };
 }
+
+/** SQLite sorts a blob after every text, so the empty one is above all keys. */
+export const upperBound = (key: string | undefined): string | Uint8Array => key ?? new Uint8Array(0);

@@ -21,7 +21,7 @@ interface Unmerged {
 
 /**
  * FTS5 as a plain inverted index: it keeps the lists of entries and merges them, and holds the term lists of all
- * rows but those that the schema notes as unmerged. Every term is prefixed with its scope, so that a scope's
+ * rows but those that the schema marks as not merged. Every term is prefixed with its scope, so that a scope's
  * lists are its own and other scopes, however large, cost nothing. Ranking is not FTS5's: `bm25()` would walk the
  * whole list of every word. Read within one transaction.
  */
@@ -31,16 +31,19 @@ export function textIndex(db: DatabaseSync): SyncIndexReader {
   );
   const oldest = db.prepare('select rowid from term_index where term_index match ? order by rowid limit 1');
   const rowOf = db.prepare('select id, key, value, scope, terms, expires from kv where id = ?');
-  // A cross join, so that SQLite begins with the few rows of `unmerged` and not with all others.
+  // A cross join, so that SQLite begins with the few rows of `merge_later` and not with all others.
   const unmerged = db.prepare(
-    `select id, term_list from unmerged cross join kv using (id) where substr(term_list, 1, ${scopeDigits}) = ?`,
+    `select id, term_list from kv
+       where id > (select id from merged) and substr(term_list, 1, ${scopeDigits}) = :prefix
+     union all select id, term_list from merge_later cross join kv using (id)
+       where substr(term_list, 1, ${scopeDigits}) = :prefix`,
   );
   newest.setReturnArrays(true);
   oldest.setReturnArrays(true);
   unmerged.setReturnArrays(true);
 
   const unmergedOf = (prefix: string): Unmerged[] =>
-    (unmerged.all(prefix) as unknown as [number, string][]).map(([id, list]) => ({
+    (unmerged.all({ prefix }) as unknown as [number, string][]).map(([id, list]) => ({
       id,
       terms: new Set(list.slice(scopeDigits + 1).split(' ')),
     }));
