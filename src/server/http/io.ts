@@ -136,15 +136,15 @@ function cutOffWhenStalled(res: ServerResponse, patienceMs: number): void {
 }
 
 /**
- * The request for the protocol's library, without body and credentials: both have been read, and nothing behind this
- * point needs them.
+ * The request for the protocol's library: without its body, which has been read, and with the headers that the library
+ * reads, none of which is a credential.
  */
 export function toRequest(req: IncomingMessage, id: string, signal: AbortSignal): Request {
   const headers = new Headers();
   const { rawHeaders } = req;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] ?? '';
-    if (!secret.test(name)) headers.append(name, rawHeaders[i + 1] ?? '');
+    if (readByProtocol.test(name)) headers.append(name, rawHeaders[i + 1] ?? '');
   }
   headers.set('x-request-id', id);
   const request = new Request('http://localhost/', { method: req.method ?? 'GET', headers });
@@ -154,4 +154,4 @@ export function toRequest(req: IncomingMessage, id: string, signal: AbortSignal)
   return request;
 }
 
-const secret = /^(authorization|proxy-authorization|cookie)$/i;
+const readByProtocol = /^(accept|content-type|last-event-id|mcp-.*)$/i;

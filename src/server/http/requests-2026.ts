@@ -4,6 +4,7 @@ import {
   isLegacyRequest,
   type McpHttpHandler,
   type McpServerFactory,
+  PROTOCOL_VERSION_META_KEY,
 } from '@modelcontextprotocol/server';
 import { isObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
@@ -69,7 +70,7 @@ export function createRequestHandler({
   }
 
   return {
-    isLegacy: (request, body) => isLegacyRequest(request, body),
+    isLegacy: async (request, body) => !claims2026(body) && (await isLegacyRequest(request, body)),
     fetch: (request, call) => handle(handler, request, call),
     addressesOf,
     async listen(request, call) {
@@ -96,6 +97,16 @@ export function createRequestHandler({
       await Promise.all([...listening, handler].map((each) => each.close()));
     },
   };
+}
+
+/**
+ * Whether a request says that it is of 2026, as nearly all of its clients do. The SDK says the same of it, after it has
+ * looked through the whole message, which it does again to answer it.
+ */
+function claims2026(body: unknown): boolean {
+  if (!isObject(body) || typeof body.method !== 'string' || body.method === 'initialize') return false;
+  const meta = isObject(body.params) ? body.params._meta : undefined;
+  return isObject(meta) && PROTOCOL_VERSION_META_KEY in meta;
 }
 
 function addressesOf(body: unknown): string[] {

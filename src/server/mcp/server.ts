@@ -40,9 +40,20 @@ interface PreparedTool {
   listed: ListedTool;
   tool: Tool;
   scopeChallenge: ScopeChallengeHandler;
-  inputSchema: StandardSchemaWithJSON<JsonObject>;
-  outputSchema: StandardSchemaWithJSON<JsonObject>;
+  /** What clients are told of it. */
+  about: ToolAbout;
 }
+
+interface ToolAbout extends Partial<Pick<Tool, 'title' | 'description' | 'annotations'>> {
+  inputSchema: StandardSchemaWithJSON<JsonObject>;
+  outputSchema?: StandardSchemaWithJSON<JsonObject>;
+  _meta?: Record<string, unknown>;
+}
+
+type Codec = ReturnType<typeof confirmationCodec>;
+
+/** For a server that only calls: the SDK would look through the published schema in every call. */
+const anyArguments = published({}, 'input');
 
 const hour = 3_600_000;
 
@@ -57,58 +68,35 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
   const surfaceFor = (admin: boolean): Surface => {
     const known = surfaces.get(admin);
     if (known !== undefined) return known;
-    const tools = catalogue({ ...deps, admin }).map((listed) => ({
-      listed,
-      tool: listed.tool,
-      scopeChallenge: requireScopes(
-        listed.tool.annotations.readOnlyHint ? 'sessions:read' : 'sessions:write',
-      ),
-      inputSchema: published(listed.members, 'input'),
-      outputSchema: published(listed.tool.output.shape, 'output'),
-    }));
+    const tools = catalogue({ ...deps, admin }).map((listed) => {
+      const { tool, members } = listed;
+      const { title, description, annotations } = tool;
+      return {
+        listed,
+        tool,
+        scopeChallenge: requireScopes(annotations.readOnlyHint ? 'sessions:read' : 'sessions:write'),
+        about: {
+          ...{ title, description, annotations },
+          inputSchema: published(members, 'input'),
+          outputSchema: published(tool.output.shape, 'output'),
+          ...(deps.page === undefined ? {} : pageMark(tool.name)),
+        },
+      };
+    });
     const names = tools.map(({ tool }) => tool.name);
     const surface = { tools, names, instructions: instructionsFor(names) };
     surfaces.set(admin, surface);
     return surface;
   };
   const around: Around = deps.around ?? ((_call, run) => run());
-  return (principal, only) => {
-    const { tools, names, instructions } = surfaceFor(principal.admin);
-    const codec = confirmationCodec(deps.secret, () => principal.userId);
-    const grows = growing.possible();
-    const server = new McpServer(
-      { name: 'agent-sessions-mcp', title: 'Agent sessions', version: deps.version },
-      {
-        capabilities: {
-          tools: { listChanged: grows },
-          prompts: { listChanged: false },
-          resources: { subscribe: true, listChanged: false },
-          extensions: {
-            ...(deps.page === undefined ? {} : pageExtension),
-            ...(deps.skills === undefined ? {} : skillsExtension),
-          },
-        },
-        instructions,
-        cacheHints: {
-          'server/discover': { ttlMs: hour, cacheScope: 'public' },
-          'tools/list': { ttlMs: grows ? 0 : hour, cacheScope: 'private' },
-          'prompts/list': { ttlMs: hour, cacheScope: 'public' },
-          'resources/templates/list': { ttlMs: hour, cacheScope: 'public' },
-          'resources/list': { ttlMs: 5000, cacheScope: 'private' },
-          'resources/read': { ttlMs: 0, cacheScope: 'private' },
-        },
-        requestState: { verify: codec.verify },
-      },
-    );
-    const called = tools.filter(({ tool }) => tool.name === only);
-    // For an unknown tool all tools are registered, so that the SDK answers as for any unknown tool.
-    const registered = called.length > 0 ? called : tools;
-    const register = ({ listed, tool, scopeChallenge, inputSchema, outputSchema }: PreparedTool) => {
-      const { title, description, annotations } = tool;
-      const mark = deps.page === undefined ? {} : pageMark(tool.name);
+  const identity = { name: 'agent-sessions-mcp', title: 'Agent sessions', version: deps.version };
+
+  /** Registers tools of the surface on a server of the principal. */
+  function registrar(server: McpServer, principal: Principal, codec: Codec, { names }: Surface) {
+    return ({ listed, tool, scopeChallenge }: PreparedTool, about: ToolAbout) =>
       server.registerTool(
         tool.name,
-        { title, description, annotations, inputSchema, outputSchema, scopeChallenge, ...mark },
+        { ...about, scopeChallenge },
         async (raw, ctx): Promise<CallToolResult | InputRequiredResult> => {
           try {
             const call: ToolCall = { tool: tool.name, principal, meta: ctx.mcpReq._meta };
@@ -129,9 +117,51 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
           }
         },
       );
-    };
-    for (const tool of registered) register(tool);
-    if (called.length > 0) return server;
+  }
+
+  /** A server for one request that calls this tool. It has nothing to say of itself, since nobody asks it. */
+  function buildCalled(principal: Principal, surface: Surface, called: PreparedTool): McpServer {
+    const codec = confirmationCodec(deps.secret, () => principal.userId);
+    const server = new McpServer(identity, {
+      capabilities: { tools: { listChanged: false } },
+      requestState: { verify: codec.verify },
+    });
+    registrar(server, principal, codec, surface)(called, { inputSchema: anyArguments });
+    return server;
+  }
+
+  return (principal, only) => {
+    const surface = surfaceFor(principal.admin);
+    const called = only === undefined ? undefined : surface.tools.find(({ tool }) => tool.name === only);
+    // For an unknown tool all tools are registered, so that the SDK answers as for any unknown tool.
+    if (called !== undefined) return buildCalled(principal, surface, called);
+    const { tools, names, instructions } = surface;
+    const codec = confirmationCodec(deps.secret, () => principal.userId);
+    const grows = growing.possible();
+    const server = new McpServer(identity, {
+      capabilities: {
+        tools: { listChanged: grows },
+        prompts: { listChanged: false },
+        resources: { subscribe: true, listChanged: false },
+        extensions: {
+          ...(deps.page === undefined ? {} : pageExtension),
+          ...(deps.skills === undefined ? {} : skillsExtension),
+        },
+      },
+      instructions,
+      cacheHints: {
+        'server/discover': { ttlMs: hour, cacheScope: 'public' },
+        'tools/list': { ttlMs: grows ? 0 : hour, cacheScope: 'private' },
+        'prompts/list': { ttlMs: hour, cacheScope: 'public' },
+        'resources/templates/list': { ttlMs: hour, cacheScope: 'public' },
+        'resources/list': { ttlMs: 5000, cacheScope: 'private' },
+        'resources/read': { ttlMs: 0, cacheScope: 'private' },
+      },
+      requestState: { verify: codec.verify },
+    });
+    const registerTool = registrar(server, principal, codec, surface);
+    const register = (prepared: PreparedTool) => registerTool(prepared, prepared.about);
+    for (const tool of tools) register(tool);
     registerResources(server, deps, principal);
     registerPrompts(server, deps, principal, names);
     if (deps.page !== undefined) registerPage(server, deps.page);

@@ -347,6 +347,12 @@ describe('the rules of Streamable HTTP', () => {
       body: { jsonrpc: '2.0', id: 1, method: 'tools/list' },
     });
     expect(JSON.stringify(resultOf(listed))).toContain('append_event');
+    const params = { name: 'create_session', arguments: { sessionId: 's' } };
+    const called = await send(stateless.port, {
+      ...initialize,
+      body: { jsonrpc: '2.0', id: 2, method: 'tools/call', params },
+    });
+    expect(resultOf(called)).toMatchObject({ result: { structuredContent: { session: { id: 's' } } } });
     expect((await send(stateless.port, { method: 'GET' })).status).toBe(405);
     await stateless.end();
   });
