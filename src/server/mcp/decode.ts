@@ -28,10 +28,9 @@ export function decodeMessage(bytes: Buffer): Decoded {
     return unreadable('the message is not valid JSON');
   }
   const all: unknown[] = Array.isArray(value) ? value : [value];
-  // The protocol's library drops a `__proto__` argument silently, so it is refused here; deeper ones reach the tool.
-  if (!all.some(hasLostArgument)) return { value };
-  const message = 'INVALID_ARGUMENT: "arguments.__proto__" is a reserved key. Use another key.';
-  return { fault: { code: invalidParams, message }, id: idOf(value) };
+  const fault = all.map(faultOfParams).find((words) => words !== undefined);
+  if (fault === undefined) return { value };
+  return { fault: { code: invalidParams, message: `INVALID_ARGUMENT: ${fault}` }, id: idOf(value) };
 }
 
 const unreadable = (why: string): Decoded => ({
@@ -39,14 +38,25 @@ const unreadable = (why: string): Decoded => ({
   id: null,
 });
 
-function hasLostArgument(message: unknown): boolean {
-  if (!isObject(message) || !isObject(message.params)) return false;
+/** Longest address of a resource, in characters. That of the longest ids in the widest script has half of it. */
+const maxUriLength = 16_384;
+
+/** What is wrong with a message that the protocol's library would drop in silence or take for a failure of its own. */
+function faultOfParams(message: unknown): string | undefined {
+  if (!isObject(message) || !isObject(message.params)) return undefined;
   const { params } = message;
-  return (
-    Object.hasOwn(params, '__proto__') ||
-    (isObject(params.arguments) && Object.hasOwn(params.arguments, '__proto__'))
-  );
+  // Deeper ones reach the tool, which refuses them.
+  if (hasProto(params) || hasProto(params.arguments))
+    return '"arguments.__proto__" is a reserved key. Use another key.';
+  if (hasLongUri(params) || hasLongUri(params.ref))
+    return `"uri" is longer than ${maxUriLength} characters. Use an address as resources/list and the tools give it.`;
+  return undefined;
 }
+
+const hasProto = (value: unknown): boolean => isObject(value) && Object.hasOwn(value, '__proto__');
+
+const hasLongUri = (value: unknown): boolean =>
+  isObject(value) && typeof value.uri === 'string' && value.uri.length > maxUriLength;
 
 /** The id of a message; null when it has none. */
 export function idOf(message: unknown): string | number | null {

@@ -5,7 +5,7 @@ import { openLocal } from '../../../src/backend/local/index.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { scratch } from '../../scratch.ts';
 import { type Product, startProduct } from './harness.ts';
-import { bearer, type Json, resultOf, send, tokensFor, toolCall } from './requests.ts';
+import { bearer, type Json, modernRequest, resultOf, send, tokensFor, toolCall } from './requests.ts';
 
 const users = tokensFor({
   ann: ['sessions:read', 'sessions:write'],
@@ -70,6 +70,29 @@ describe('what comes in over HTTP', () => {
     expect(resultOf(await call('ann', 'list_sessions')).result).toMatchObject({
       structuredContent: { sessions: [] },
     });
+  });
+
+  it('is refused if it has an address that is longer than any, by a sentence', async () => {
+    const uri = `session://default/${'a'.repeat(1_100_000)}`;
+    const ref = { type: 'ref/resource', uri };
+    for (const [method, params] of [
+      ['resources/read', { uri }],
+      ['completion/complete', { ref, argument: { name: 'app', value: '' } }],
+    ] as const) {
+      const { headers, body } = modernRequest(method, params);
+      // The name of a request is in its headers too, where there is no room for this one.
+      const sent = { headers: { ...headers, ...bearer('ann'), 'mcp-name': 'x' }, body };
+      const answer = await send(product.port, sent);
+      expect([answer.status, resultOf(answer)]).toMatchObject([
+        400,
+        {
+          error: {
+            code: -32602,
+            message: expect.stringMatching(/^INVALID_ARGUMENT: "uri" is longer than 16384 /),
+          },
+        },
+      ]);
+    }
   });
 
   it.each<[string, string]>([
