@@ -8,6 +8,7 @@ import { serverBuilder } from './mcp/server.ts';
 import { watchResources } from './mcp/subscriptions.ts';
 import { openTelemetry } from './mcp/telemetry.ts';
 import { openLineTransport, type Streams } from './stdio-transport.ts';
+import { followUnanswered } from './unanswered.ts';
 
 /** Longest message in bytes. It has room for the largest artifact in base64. */
 const maxMessageBytes = 32 * 1024 * 1024;
@@ -15,8 +16,12 @@ const maxMessageBytes = 32 * 1024 * 1024;
 export interface StdioServer {
   /** Resolves when the client has gone. */
   closed: Promise<void>;
+  /** Waits a moment for calls under way, answers the rest with an error, and ends. */
   close(): Promise<void>;
 }
+
+/** Milliseconds that an ending server waits for calls under way. */
+const answerMs = 400;
 
 /** Serves one client of either protocol era over the stdin and stdout of this process. */
 export async function startStdio(
@@ -30,11 +35,16 @@ export async function startStdio(
   const watch = watchResources(deps, principal, (uri) => {
     current?.server.sendResourceUpdated({ uri }).catch(() => {});
   });
+  let isGone = false;
   let gone: () => void = () => {};
   const closed = new Promise<void>((resolve) => {
-    gone = resolve;
+    gone = () => {
+      isGone = true;
+      resolve();
+    };
   });
   const wire = openLineTransport(streams, maxMessageBytes);
+  const unanswered = followUnanswered();
   const handle = serveStdio(
     () => {
       current = build(principal);
@@ -50,7 +60,14 @@ export async function startStdio(
       return current;
     },
     {
-      transport: tapped(wire, (message) => watchListening(message, watch.hold), gone),
+      transport: tapped(wire, {
+        received(message) {
+          unanswered.received(message);
+          watchListening(message, watch.hold);
+        },
+        sent: unanswered.sent,
+        ended: gone,
+      }),
       onerror: (error) => deps.log.warn('The transport reported an error.', { error }),
     },
   );
@@ -58,6 +75,9 @@ export async function startStdio(
     closed,
     async close() {
       watch.close();
+      const left = isGone ? [] : await unanswered.after(answerMs);
+      const error = { code: -32000, message: 'The server is shutting down. Call again in a moment.' };
+      for (const id of left) wire.send({ jsonrpc: '2.0', id, error }).catch(() => {});
       await handle.close();
     },
   };
@@ -80,22 +100,31 @@ function watchListening(message: JSONRPCMessage, hold: (key: string, uris: strin
     );
 }
 
-/** Wraps a transport: `see` gets every incoming message first, and `end` is called at the end. */
-function tapped(wire: Transport, see: (message: JSONRPCMessage) => void, end: () => void): Transport {
+interface Tap {
+  /** Called with each message, before it is handled. */
+  received(message: JSONRPCMessage): void;
+  sent(message: JSONRPCMessage): void;
+  ended(): void;
+}
+
+function tapped(wire: Transport, { received, sent, ended }: Tap): Transport {
   const tap: Transport = {
     start() {
       wire.onmessage = (message) => {
-        see(message);
+        received(message);
         tap.onmessage?.(message);
       };
       wire.onerror = (error) => tap.onerror?.(error);
       wire.onclose = () => {
         tap.onclose?.();
-        end();
+        ended();
       };
       return wire.start();
     },
-    send: (message) => wire.send(message),
+    send(message) {
+      sent(message);
+      return wire.send(message);
+    },
     close: () => wire.close(),
   };
   return tap;

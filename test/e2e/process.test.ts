@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -5,6 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { scratch } from '../scratch.ts';
+import { bundle } from './bundle.ts';
 import { connect, type Json } from './clients.ts';
 import { type RunOptions, run } from './run.ts';
 
@@ -71,6 +74,30 @@ describe('the process', () => {
     const again = await connect('v2-modern', { args: store });
     expect(await again.ok('get_session', { sessionId: 'kept' })).toMatchObject({ session: { id: 'kept' } });
     await again.close();
+  });
+
+  it('answers what waits on SIGTERM, and ends', async () => {
+    const child = spawn(process.execPath, [bundle, ...memory], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const exit = once(child, 'exit');
+    let stdout = '';
+    const until = async (text: string) => {
+      while (!stdout.includes(text)) stdout += String((await once(child.stdout, 'data'))[0]);
+    };
+    child.stdin.write(request(1, 'create_session', { sessionId: 's' }));
+    await until('"id":1');
+    child.stdin.write(request(2, 'wait_for_events', { sessionId: 's', timeoutSeconds: 60 }));
+    child.stdin.write(request(3, 'list_sessions'));
+    // The waiting call was read before this one.
+    await until('"id":3');
+    child.kill('SIGTERM');
+    await until('"id":2');
+    expect(await exit).toEqual([0, null]);
+    const answers = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Json);
+    expect(answers.map(({ id }) => id)).toEqual([1, 3, 2]);
+    expect(answers[2]).toMatchObject({ error: { message: expect.stringContaining('shutting down') } });
   });
 
   it.each<[string, string[], RunOptions, RegExp]>([
