@@ -9,7 +9,7 @@ const floors = [
   ['tools'],
   ['transfer', 'run'],
   ['backend/local', 'backend/agent-engine', 'backend/adk', 'backend/vectara'],
-  ['backend/shared', 'agent'],
+  ['backend/shared', 'agent', 'embeddings'],
   ['backend/types', 'adapters'],
   ['store', 'net', 'page'],
   ['model', 'errors', 'log', 'version'],
