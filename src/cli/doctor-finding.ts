@@ -17,6 +17,7 @@ const subjects = [
   'permissions',
   'http',
   'agents',
+  'embeddings',
   'hosts',
 ] as const;
 export type Subject = (typeof subjects)[number];

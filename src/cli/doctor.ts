@@ -3,6 +3,7 @@ import type { BackendName } from '../config/index.ts';
 import type { SessionError } from '../errors.ts';
 import { version } from '../version.ts';
 import type { Call } from './command.ts';
+import { checkEmbeddings } from './doctor-embeddings.ts';
 import { type Checked, type Finding, failed, note, ok, reportOf, type Subject } from './doctor-finding.ts';
 import { checkHosts } from './doctor-hosts.ts';
 import { checkHttp } from './doctor-http.ts';
@@ -24,6 +25,7 @@ export async function doctor(call: Call<Values>): Promise<number> {
     ...(await Promise.all(config.backends.map((name) => checkBackend(name, call)))),
     await checkHttp(config, env, log),
     await checkAgents(call),
+    under('embeddings', await checkEmbeddings(call.config, log)),
     under('hosts', checkHosts(io.machine, path.resolve('.'))),
   ];
   return print(parts.flat(), values.json, config.secrets, io);

@@ -47,8 +47,11 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
         : 'The local store is open.';
       log.info(message, { engine: store.engine, location: store.location });
       for (const limit of store.limits ?? []) log.warn(limit, { engine: store.engine });
+      const embedder =
+        config.embeddings && (await import('../embeddings/embedder.ts')).openEmbedder(config.embeddings, log);
       return openLocal({
         store,
+        embedder,
         agents: openAgents(config.agents, { openAdk: openAdkAgent, openTools }),
         process: config.process,
         onError: (error) => log.error('Maintenance of the store failed.', { error }),

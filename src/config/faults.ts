@@ -2,6 +2,7 @@ import { SessionError } from '../errors.ts';
 import { checkId } from '../model/ids.ts';
 import { type AgentsFile, agentsFileSchema, readAgents } from './agents.ts';
 import { backendGroups, readRemote } from './backends.ts';
+import { embeddingsGroup, readEmbeddings } from './embeddings.ts';
 import { fileFaults, parsedFile } from './file.ts';
 import { type CommandLine, checkFlags, parseFlags } from './flags.ts';
 import { type BackendName, generalGroup } from './general.ts';
@@ -58,6 +59,8 @@ export function configFaults<C extends CommandSpec>(
   const sources: Sources = { flags: line.flags, env: machine.env, file };
   attemptEach({ ...generalGroup.settings, ...httpGroup.settings, ...command?.settings }, sources);
   attempt(() => readHttp(sources));
+  attemptEach(embeddingsGroup.settings, sources);
+  attempt(() => readEmbeddings(sources, machine.env));
   if (readQuietly(() => readSettings(generalGroup.settings, sources).user) === undefined)
     attempt(() => checkId('--user', machine.userName));
 

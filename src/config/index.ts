@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { AgentConfig } from '../agent/open.ts';
 import type { ProcessIdentity } from '../backend/local/runs.ts';
+import type { EmbedderConfig } from '../embeddings/embedder.ts';
 import { invalidArgument, quote } from '../errors.ts';
 import { checkId } from '../model/ids.ts';
 import type { HttpSettings } from '../server/http/index.ts';
@@ -9,6 +10,7 @@ import type { AppStateWriters } from '../tools/support/app-state.ts';
 import type { Toolset } from '../tools/support/define.ts';
 import { type AgentsFile, agentsUsage, readAgents, secretsOfAgent } from './agents.ts';
 import { backendGroups, readRemote } from './backends.ts';
+import { embeddingsGroup, readEmbeddings } from './embeddings.ts';
 import { readConfigFile } from './file.ts';
 import { checkFlags, parseFlags } from './flags.ts';
 import { type BackendName, generalGroup } from './general.ts';
@@ -42,6 +44,8 @@ export interface Config {
   appStateWriters: AppStateWriters;
   /** The agents that the local backend runs, by app. */
   agents: Readonly<Record<string, readonly AgentConfig[]>>;
+  /** What makes vectors for search by meaning on the local backend. */
+  embeddings: EmbedderConfig | undefined;
   process: ProcessIdentity | undefined;
   /** Every credential in here, for the log to redact. */
   secrets: readonly string[];
@@ -83,6 +87,7 @@ export const groupsOf = (commands: readonly CommandSpec[]): readonly Group[] => 
   generalGroup,
   ...commands.map(ownGroup),
   httpGroup,
+  embeddingsGroup,
   ...Object.values(backendGroups),
 ];
 
@@ -114,6 +119,7 @@ export function readConfig<C extends CommandSpec>(
   checkOperands(command, operands);
   const general = readSettings(generalGroup.settings, sources);
   const agents = readAgents(memberAt(file, ['agents']) as AgentsFile | undefined, machine.env);
+  const embeddings = readEmbeddings(sources, machine.env);
   return {
     kind: 'run',
     command,
@@ -129,8 +135,12 @@ export function readConfig<C extends CommandSpec>(
       readOnly: general.readOnly,
       callMs: general.callMs,
       agents,
+      embeddings,
       process: machine.process,
-      secrets: secretsOf(groups, sources, general.store, agents),
+      secrets: [
+        ...secretsOf(groups, sources, general.store, agents),
+        ...(embeddings?.apiKey === undefined ? [] : [embeddings.apiKey]),
+      ],
       http: readHttp(sources),
       appStateWriters: readSettings(httpGroup.settings, sources).appState,
     },

@@ -8,6 +8,7 @@ import { startFake } from '../fake/adk/server.ts';
 import { typescript } from '../fake/adk/typescript.ts';
 import { startAgentEngine } from '../fake/agent-engine/server.ts';
 import { projectId } from '../fake/agent-engine/store.ts';
+import { fakeEmbeddings } from '../fake/embeddings/server.ts';
 import { ownerKey, startVectara } from '../fake/vectara/server.ts';
 import { scratch } from '../scratch.ts';
 
@@ -263,6 +264,36 @@ describe('doctor on the entries of hosts', () => {
     expect(await seenIn({ '.cursor/mcp.json': text })).toMatchObject([{ status: 'ok' }]);
     expect(await seenIn({ '.cursor/mcp.json': '{"mcpServers":{"other":{"command":"x"}}}' })).toMatchObject([
       { status: 'note', hint: expect.stringContaining('init') },
+    ]);
+  });
+});
+
+describe('embeddings', () => {
+  const configOf = (embeddings: object) => {
+    const file = path.join(scratch(), 'c.json');
+    writeFileSync(file, JSON.stringify({ embeddings }));
+    return ['--config', file];
+  };
+
+  it('are made once, and told of with their length', async () => {
+    const fake = await fakeEmbeddings({ key: 'the-right-key' });
+    const config = configOf({ baseUrl: fake.url, model: 'm', keyEnv: 'KEY' });
+    const well = await report(config, { env: { KEY: 'the-right-key' } });
+    expect(about(well, 'embeddings')).toMatchObject([
+      { status: 'ok', message: expect.stringMatching(/^embeddings by the model m: 8 numbers, in \d+ ms$/) },
+    ]);
+    const refused = await report(config, { env: { KEY: 'the-wrong-key' } });
+    expect(about(refused, 'embeddings')).toMatchObject([
+      {
+        status: 'fail',
+        message: 'The embeddings endpoint refuses the key.',
+        hint: expect.stringContaining('keyEnv'),
+      },
+    ]);
+    expect(JSON.stringify(refused)).not.toContain('wrong-key');
+    await fake.close();
+    expect(about(await report(config, { env: { KEY: 'the-right-key' } }), 'embeddings')).toMatchObject([
+      { status: 'fail', message: expect.stringContaining('cannot be reached') },
     ]);
   });
 });

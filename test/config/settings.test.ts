@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { commands } from '../../src/cli/commands.ts';
 import { backendGroups } from '../../src/config/backends.ts';
+import { embeddingsGroup } from '../../src/config/embeddings.ts';
 import { generalGroup } from '../../src/config/general.ts';
 import { httpGroup } from '../../src/config/http.ts';
 import { type Machine, readConfig, usage } from '../../src/config/index.ts';
@@ -39,7 +40,7 @@ function refusal(args: readonly string[], given: Given = {}): string {
   throw new Error('It was taken.');
 }
 
-const groups = [generalGroup, httpGroup, ...Object.values(backendGroups)];
+const groups = [generalGroup, httpGroup, embeddingsGroup, ...Object.values(backendGroups)];
 const all: Setting<unknown>[] = groups.flatMap(({ settings }) => Object.values(settings));
 
 describe('a file of --config that cannot be used', () => {

@@ -15,7 +15,7 @@ it('the example of docs/configuration.md is a file that the server takes, with e
   const [, example = ''] = /```jsonc\n(.*?)```/s.exec(page) ?? [];
   const text = example.replace(/^ *\/\/.*\n/gm, '');
   const machine: Machine = {
-    env: {},
+    env: { EMBEDDINGS_KEY: 'k' },
     platform: 'linux',
     homeDir: '/home/ann',
     userName: 'ann',

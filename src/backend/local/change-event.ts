@@ -89,6 +89,7 @@ async function deleteDamagedEvent(
           writes: [
             ...headWrites(before, { ...edited(before, now), count: before.count - 1, ...last }),
             { drop: keys.eventKey(uid, seq) },
+            { drop: keys.vectorKey(uid, seq) },
             { key: keys.eventIdKey(uid, eventId), value: `${deletedMark}${seq}` },
           ],
         };
@@ -143,6 +144,7 @@ export async function changeEvent(
                     value: JSON.stringify(next),
                     text: indexedText(before, next.event),
                   },
+                  ...(next.event.hidden === true ? [{ drop: keys.vectorKey(uid, seq) }] : []),
                 ]),
           ],
         };
@@ -214,6 +216,7 @@ function deletedWrites(
   );
   return [
     { drop: keys.eventKey(uid, seq) },
+    { drop: keys.vectorKey(uid, seq) },
     { key: keys.eventIdKey(uid, record.event.id), value: `${deletedMark}${seq}` },
     ...(trace === undefined ? [] : [{ key: keys.traceKey(uid, seq), value: JSON.stringify(trace) }]),
     // An id may have been used again by a later event, whose call is not this one's.

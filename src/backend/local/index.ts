@@ -1,5 +1,6 @@
 import { openAgents } from '../../agent/open.ts';
 import type { Agents } from '../../agent/types.ts';
+import type { Embedder } from '../../embeddings/embedder.ts';
 import type { Store } from '../../store/types.ts';
 import { type Backend, capabilitiesOf } from '../types.ts';
 import { appendEvent } from './append.ts';
@@ -13,6 +14,7 @@ import { forkSession } from './fork.ts';
 import { headKey, readyKey } from './keys.ts';
 import { listSessions } from './list-sessions.ts';
 import { startMaintenance } from './maintenance.ts';
+import { openMeaning, tellingStore } from './meaning.ts';
 import {
   countMemories,
   createMemory,
@@ -44,6 +46,8 @@ export interface LocalConfig {
   process?: ProcessIdentity | undefined;
   /** Milliseconds after which the run of a silent process counts as dead. */
   leaseMs?: number | undefined;
+  /** Makes vectors of what is said, so that searches find what means the same. */
+  embedder?: Embedder | undefined;
   /** Gets errors of background work, which is tried again a minute later. */
   onError?: (error: unknown) => void;
 }
@@ -53,9 +57,14 @@ const readyMs = 60_000;
 
 /** The backend that needs no service: everything is in one store, which it closes with itself. */
 export function openLocal(config: LocalConfig): Backend {
-  const { store } = config;
+  const now = config.now ?? Date.now;
+  const leaseMs = config.leaseMs ?? 15_000;
+  const onError = config.onError ?? (() => {});
+  const meaning =
+    config.embedder && openMeaning({ store: config.store, now }, config.embedder, { leaseMs, onError });
+  const store = meaning === undefined ? config.store : tellingStore(config.store, meaning.poke);
   const agents = config.agents ?? openAgents({});
-  const local: Local = { store, now: config.now ?? Date.now, settle: (head) => runs.settle(head) };
+  const local: Local = { store, now, meaning, settle: (head) => runs.settle(head) };
   const runs = openRuns({
     local,
     async ready(app, { message, agent: name }) {
@@ -65,9 +74,9 @@ export function openLocal(config: LocalConfig): Backend {
       return agent.name;
     },
     process: config.process,
-    leaseMs: config.leaseMs ?? 15_000,
+    leaseMs,
   });
-  const maintenance = startMaintenance(local, config.onError ?? (() => {}));
+  const maintenance = startMaintenance(local, onError);
   const backend: Backend = {
     name: 'local',
     numbersEvents: true,
@@ -86,6 +95,7 @@ export function openLocal(config: LocalConfig): Backend {
           'add_session_to_memory adds only what is new since its last call. list_memories without a scope lists the memories of all scopes.',
           'A query with an invocationId of your own runs once, however often it is sent.',
           'A session id is unique for a user within an app.',
+          ...(meaning === undefined ? [] : [await meaning.describe()]),
           ...damageNote(await damagedRecords(store)),
           agents.bound.length === 0
             ? 'No agent is bound, so query runs the built-in echo agent, which repeats what it hears; bind a real one under "agents" in the file of --config.'
@@ -101,7 +111,7 @@ export function openLocal(config: LocalConfig): Backend {
       })),
     async close() {
       await runs.close();
-      await maintenance.stop();
+      await Promise.all([maintenance.stop(), meaning?.stop()]);
       await store.close();
     },
     apps: {

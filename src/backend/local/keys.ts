@@ -145,8 +145,27 @@ export const memories = (owner: Owner): string => under('r', owner.app, owner.us
 export const memoryKey = (owner: Owner, memoryId: string): string =>
   key('r', owner.app, owner.userId, memoryId);
 
-/** What users share between their sessions of an app: state, artifacts, memories. */
-export const appShared = (app: string): string[] => ['gu', 'n', 'v', 'r'].map((kind) => under(kind, app));
+/** The vector of an event; it goes where the event is hidden or deleted. */
+export const vectorKey = (uid: string, seq: number): string => key('x', uid, 'y', fixed(seq));
+export const vectors = (uid: string): string => under('x', uid, 'y');
+/** Up to where the events of a session have vectors: one key for each session of a user. */
+export const vectorMarks = (owner: Owner): string => under('ys', owner.app, owner.userId);
+export const vectorMarkKey = (owner: Owner, uid: string): string => key('ys', owner.app, owner.userId, uid);
+/** The vector of a memory, and memories that wait for one. */
+export const memoryVectors = (owner: Owner): string => under('ym', owner.app, owner.userId);
+export const memoryVectorKey = (owner: Owner, memoryId: string): string =>
+  key('ym', owner.app, owner.userId, memoryId);
+export const waitingMemories = 'yw/';
+export const waitingMemoryKey = (owner: Owner, memoryId: string): string =>
+  key('yw', owner.app, owner.userId, memoryId);
+/** Which vectors of a user were made last. */
+export const vectorLogKey = (owner: Owner): string => key('yo', owner.app, owner.userId);
+/** Of which model the vectors of the store are, and who makes them now. */
+export const embeddingKey = key('embedding');
+
+/** What users share between their sessions of an app: state, artifacts, memories, and then vectors of what is gone. */
+export const appShared = (app: string): string[] =>
+  ['gu', 'n', 'v', 'r', 'ym', 'yw', 'ys', 'yo'].map((kind) => under(kind, app));
 
 /** Prefixes that are still to be dropped, after the time in the key. */
 export const trash = 't/';

@@ -1,3 +1,4 @@
+import { fuseRanks } from '../../embeddings/fuse.ts';
 import { invalidArgument } from '../../errors.ts';
 import { matchesFilter } from '../../model/filter.ts';
 import type { Page } from '../../model/page.ts';
@@ -6,9 +7,11 @@ import { parseTime } from '../../model/time.ts';
 import { sessionNotFound } from '../shared/errors.ts';
 import type { SessionQuery, SessionRef } from '../types.ts';
 import { tryRecord } from './events.ts';
+import { headsOf } from './found-events.ts';
 import * as keys from './keys.ts';
 import { sessionScores } from './lend-scores.ts';
-import { findEvents, headsOf } from './search-events.ts';
+import { nearEvents } from './near-events.ts';
+import { findEvents } from './search-events.ts';
 import { type Head, isExpired, type Local, nameScope, toSession, tryHead } from './session-record.ts';
 
 /** Most sessions that one call of `list` reads. Under a filter that few match, a page ends early with a cursor. */
@@ -99,18 +102,21 @@ async function byWords(
   if (userId === undefined)
     throw invalidArgument('query searches the sessions of one user.', 'Leave allUsers out, or query.');
   const owner = { app, userId };
-  const { found } = await findEvents(local, { ...owner, text, filter }, searched);
+  const [{ found }, near] = await Promise.all([
+    findEvents(local, { ...owner, text, filter }, searched),
+    nearEvents(local, { ...owner, text }, searched),
+  ]);
   const named = await local.store.search({ scope: nameScope(owner), text, limit: searched });
   const byName = named.map(({ key, score }) => ({
     uid: keys.partsOf(key)[1] ?? '',
     score: nameWeight * score,
   }));
   const scores = sessionScores([...found, ...byName]);
-  const heads = await headsOf(local, owner, [...scores.keys()]);
-  const best = [...scores]
-    .sort(([, a], [, b]) => b - a)
-    .flatMap(([uid]) => heads.get(uid) ?? [])
-    .filter(fits);
+  const byScore = [...scores].sort(([, a], [, b]) => b - a).map(([uid]) => uid);
+  const alike = [...new Set(near.filter(({ event }) => event.hidden !== true).map(({ uid }) => uid))];
+  const order = alike.length === 0 ? byScore : [...fuseRanks([byScore, alike]).keys()];
+  const heads = await headsOf(local, owner, order);
+  const best = order.flatMap((uid) => heads.get(uid) ?? []).filter(fits);
   const from = Number(query.cursor ?? 0);
   const to = from + query.pageSize;
   return { items: best.slice(from, to), cursor: to < best.length ? String(to) : undefined };

@@ -1,10 +1,11 @@
+import { fuseRanks } from '../../embeddings/fuse.ts';
 import { invalidArgument } from '../../errors.ts';
 import { checkId, newTimedId } from '../../model/ids.ts';
 import { canonicalJson } from '../../model/json.ts';
 import type { Memory, MemoryScope } from '../../model/memory.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { toTime } from '../../model/time.ts';
-import type { Put } from '../../store/types.ts';
+import type { Put, Write } from '../../store/types.ts';
 import { memoryNotFound } from '../shared/errors.ts';
 import { checkFact, checkScope } from '../shared/rules.ts';
 import type { MemoryChoice, Owner } from '../types.ts';
@@ -12,9 +13,12 @@ import { parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 import { maxFactLength } from './limits.ts';
 import type { Local } from './session-record.ts';
+import { groupOf } from './vector-record.ts';
 
 /** Most memories that one call of `list` reads. */
 const scanLimit = 2000;
+/** Of each search, by words and by meaning, so many are fused at least. */
+const leastFused = 50;
 /** Memories that one update deletes. */
 const slice = 200;
 
@@ -25,6 +29,20 @@ export const scopeOf = (owner: Owner, scope: MemoryScope | undefined): MemorySco
 // The owner is part of the search, so that no scope can reach the memories of another user.
 const searchScope = (owner: Owner, scope: MemoryScope): string =>
   canonicalJson([owner.app, owner.userId, scope]);
+
+/** The writes of a new memory. Where vectors are made, it waits for one. */
+export const newMemoryWrites = (local: Local, owner: Owner, memory: Memory): Put[] => [
+  memoryPut(owner, memory),
+  ...(local.meaning === undefined ? [] : [{ key: keys.waitingMemoryKey(owner, memory.id), value: '' }]),
+];
+
+/** All that is stored of memories, vectors included. */
+const dropMemories = (owner: Owner, memoryIds: readonly string[]): Write[] =>
+  memoryIds.flatMap((id) => [
+    { drop: keys.memoryKey(owner, id) },
+    { drop: keys.memoryVectorKey(owner, id) },
+    { drop: keys.waitingMemoryKey(owner, id) },
+  ]);
 
 /** The write that stores a memory, as one that can be found. */
 export function memoryPut(owner: Owner, memory: Memory): Put {
@@ -56,7 +74,10 @@ export async function createMemory(
     createTime: time,
     updateTime: time,
   };
-  await local.store.update([], () => ({ result: undefined, writes: [memoryPut(owner, memory)] }));
+  await local.store.update([], () => ({
+    result: undefined,
+    writes: newMemoryWrites(local, owner, memory),
+  }));
   return memory;
 }
 
@@ -64,7 +85,7 @@ export async function deleteMemory(local: Local, owner: Owner, memoryId: string)
   const key = keys.memoryKey(owner, checkId('memoryId', memoryId));
   await local.store.update([key], ([value]) => {
     if (value === undefined) throw memoryNotFound();
-    return { result: undefined, writes: [{ drop: key }] };
+    return { result: undefined, writes: dropMemories(owner, [memoryId]) };
   });
 }
 
@@ -101,12 +122,46 @@ export async function searchMemory(
   query: { text: string; limit: number; scope?: MemoryScope | undefined },
 ): Promise<Memory[]> {
   checkScope(query.scope);
-  const hits = await local.store.search({
-    scope: searchScope(owner, scopeOf(owner, query.scope)),
-    text: query.text,
-    limit: query.limit,
+  const scope = scopeOf(owner, query.scope);
+  const [hits, near] = await Promise.all([
+    local.store.search({
+      scope: searchScope(owner, scope),
+      text: query.text,
+      limit: local.meaning === undefined ? query.limit : Math.max(leastFused, query.limit),
+    }),
+    nearMemories(local, owner, scope, query),
+  ]);
+  const found = hits.map((hit) => ({ ...parseStored<Memory>('A memory', hit.value), score: hit.score }));
+  if (near.length === 0) return found.slice(0, query.limit);
+  const fused = fuseRanks([found.map(({ id }) => id), near.map(({ id }) => id)]);
+  const memories = new Map([...near, ...found].map((memory) => [memory.id, memory]));
+  return [...fused]
+    .flatMap(([id, score]) => {
+      const memory = memories.get(id);
+      return memory === undefined ? [] : [{ ...memory, score }];
+    })
+    .slice(0, query.limit);
+}
+
+/** The memories of a scope that mean most nearly the same as a query, best first. */
+async function nearMemories(
+  local: Local,
+  owner: Owner,
+  scope: MemoryScope,
+  { text, limit }: { text: string; limit: number },
+): Promise<Memory[]> {
+  const { meaning } = local;
+  if (meaning === undefined) return [];
+  const group = groupOf(scope);
+  const near = await meaning.nearest(owner, 'memories', { text, limit: Math.max(leastFused, limit), group });
+  const values = await local.store.get(near.map(({ id }) => keys.memoryKey(owner, id)));
+  return near.flatMap(({ id }, i) => {
+    const memory = values[i] === undefined ? undefined : parseStored<Memory>('A memory', values[i]);
+    // One that was stored again under its id may be of another scope.
+    if (memory !== undefined && groupOf(memory.scope) === group) return [memory];
+    meaning.forget(owner, 'memories', group, id);
+    return [];
   });
-  return hits.map((hit) => ({ ...parseStored<Memory>('A memory', hit.value), score: hit.score }));
 }
 
 /** How many memories there are in a scope, or of sessions, or of sessions in a scope. */
@@ -122,7 +177,7 @@ export async function deleteMemories(local: Local, owner: Owner, which: MemoryCh
   checkScope(which.scope);
   let count = 0;
   for await (const chosen of chosenMemories(local, owner, which)) {
-    await local.store.update([], () => ({ result: undefined, writes: chosen.map((drop) => ({ drop })) }));
+    await local.store.update([], () => ({ result: undefined, writes: dropMemories(owner, chosen) }));
     count += chosen.length;
   }
   return count;
@@ -147,6 +202,6 @@ async function* chosenMemories(
         (sessionIds === undefined || sessionIds.has(memory.source?.sessionId ?? ''))
       );
     });
-    if (chosen.length > 0) yield chosen.map(({ key }) => key);
+    if (chosen.length > 0) yield chosen.map(({ key }) => keys.partsOf(key).at(-1) ?? '');
   }
 }

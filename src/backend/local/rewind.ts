@@ -181,7 +181,10 @@ function hideWrite(head: Head, key: string, value: string | undefined): Write[] 
   if (value === undefined) return [];
   const record = parseRecord(value);
   const event: Event = { ...record.event, hidden: true, hideReason: reason };
-  return [eventWrite(head, key, { ...record, event, undone: record.undone ?? head.next })];
+  return [
+    eventWrite(head, key, { ...record, event, undone: record.undone ?? head.next }),
+    { drop: keys.vectorKey(head.uid, seqOfKey(key)) },
+  ];
 }
 
 /** The write that takes `hideWrite` back. */

@@ -4,10 +4,12 @@ import { parseTime } from '../../model/time.ts';
 import type { EventHit, EventSearch, EventsFound, Owner } from '../types.ts';
 import { authorTag, eventScope, monthTags, sessionTag } from './event-text.ts';
 import { eventRows, seqOfKey, tryRecord } from './events.ts';
+import { type FoundEvent, headsOf, ownersOf } from './found-events.ts';
 import { isIndexing } from './index-old-events.ts';
 import * as keys from './keys.ts';
 import { lendScores, type Scored } from './lend-scores.ts';
-import { type Head, isExpired, type Local, readHead, toSession, tryHead } from './session-record.ts';
+import { fuseEvents, nearEvents } from './near-events.ts';
+import { type Head, type Local, readHead, toSession, tryHead } from './session-record.ts';
 
 /** How many events the index is asked for: more only while too few of them pass what the index cannot decide. */
 const candidates = [200, 1000, 4000];
@@ -17,16 +19,18 @@ const hiddenBetween = 8;
 const mostMatching = 200;
 const mostScanned = 2000;
 
-/** An event that may be shown. */
-interface FoundEvent extends Scored {
-  head: Head;
-  event: Event;
-}
+/** Of each search, by words and by meaning, so many are fused at least. */
+const leastFused = 50;
 
 /** The events of a user's sessions that fit a query, best first, each with its visible neighbours. */
 export async function searchEvents(local: Local, query: EventSearch): Promise<EventsFound> {
-  const { found, fits } = await findEvents(local, query, query.limit);
-  const best = await bestOf(local, found, query.limit, fits);
+  const [{ found, fits }, near] = await Promise.all([
+    findEvents(local, query, query.limit),
+    nearEvents(local, query, query.limit),
+  ]);
+  const alike = near.filter(({ head, event }) => fits(head, event));
+  const deep = alike.length === 0 ? query.limit : Math.max(query.limit, leastFused);
+  const best = fuseEvents(await bestOf(local, found, deep, fits), alike).slice(0, query.limit);
   return {
     hits: await Promise.all(best.map((hit) => withNeighbours(local, hit, query.around))),
     indexing: await isIndexing(local),
@@ -80,12 +84,6 @@ export async function findEvents(
   return { found: [], fits };
 }
 
-async function ownersOf(local: Local, userId: string, app: string | undefined): Promise<Owner[]> {
-  if (app !== undefined) return [{ app, userId }];
-  const rows = await local.store.range({ prefix: keys.userApps(userId), limit: 1000 });
-  return rows.map((row) => ({ app: keys.partsOf(row.key).at(-1) ?? '', userId }));
-}
-
 /** The group of tags that only the sessions have which a filter lets pass; none where that cannot be said. */
 async function filterTags(local: Local, owner: Owner, filter: readonly FilterTerm[]): Promise<string[][]> {
   if (filter.length === 0) return [];
@@ -122,23 +120,6 @@ async function searchOwner(
     }),
     all: hits.length < limit,
   };
-}
-
-export async function headsOf(
-  local: Local,
-  owner: Owner,
-  uids: readonly string[],
-): Promise<Map<string, Head>> {
-  const ids = await local.store.get(uids.map(keys.sessionIdKey));
-  const known = uids.flatMap((uid, i) => (ids[i] === undefined ? [] : [{ uid, sessionId: ids[i] }]));
-  const values = await local.store.get(known.map(({ sessionId }) => keys.headKey({ ...owner, sessionId })));
-  const now = local.now();
-  return new Map(
-    known.flatMap(({ uid }, i): [string, Head][] => {
-      const head = values[i] === undefined ? undefined : tryHead(values[i]);
-      return head === undefined || head.uid !== uid || isExpired(head, now) ? [] : [[uid, head]];
-    }),
-  );
 }
 
 /** The best once neighbours and sessions have lent of their scores; a neighbour counts if it exists and fits. */

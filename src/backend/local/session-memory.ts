@@ -12,7 +12,7 @@ import type { EventRecord } from './event-record.ts';
 import { eventRows, parseRecord, seqOfKey } from './events.ts';
 import * as keys from './keys.ts';
 import { maxFactLength } from './limits.ts';
-import { memoryPut, scopeOf } from './memory.ts';
+import { newMemoryWrites, scopeOf } from './memory.ts';
 import { type Head, type Local, readHead, refOf, tryHead } from './session-record.ts';
 
 /** Memories that one answer shows. */
@@ -42,7 +42,7 @@ export async function addSessionToMemory(
       return {
         result: undefined,
         writes: [
-          ...found.map((memory) => memoryPut(ref, memory)),
+          ...found.flatMap((memory) => newMemoryWrites(local, ref, memory)),
           // The marks of a session that was deleted meanwhile are gone; its memories stay.
           ...(there?.uid === head.uid ? writes : []),
         ],

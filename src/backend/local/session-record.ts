@@ -9,6 +9,7 @@ import { sessionNotFound } from '../shared/errors.ts';
 import type { Guard, Owner, SessionMark, SessionRef } from '../types.ts';
 import { damaged, parseStored } from './damage.ts';
 import * as keys from './keys.ts';
+import type { NearSearch } from './near-search.ts';
 import { type TurnRecord, turnPlaces } from './turn-index.ts';
 
 /** The record of a session: small, and rewritten with every append. State and events have records of their own. */
@@ -55,6 +56,8 @@ export interface Local {
   now(): number;
   /** Ends the run of a session if its process is dead, and answers the head as it is then. */
   settle?: ((head: Head) => Promise<Head>) | undefined;
+  /** Where embeddings are configured. */
+  meaning?: NearSearch | undefined;
 }
 
 /** The last visible event and its number, as a head holds them. */
@@ -144,7 +147,12 @@ export function headWrites(before: Head | undefined, after: Head): Write[] {
 export function deleteDamaged(key: string, value: string, now: number): Write[] | undefined {
   const uid = /"uid":"(x[0-9a-z]{34})"/.exec(value)?.[1];
   if (uid === undefined) return undefined;
-  return [{ drop: key }, { key: keys.trashKey(now, uid), value: keys.insideOf(uid) }];
+  const [, app = '', userId = ''] = keys.partsOf(key);
+  return [
+    { drop: key },
+    { drop: keys.vectorMarkKey({ app, userId }, uid) },
+    { key: keys.trashKey(now, uid), value: keys.insideOf(uid) },
+  ];
 }
 
 /** The writes that delete a session. What lies under its uid is dropped at once if there is little of it. */
@@ -153,6 +161,7 @@ export function deleteWrites(head: Head, now: number): Write[] {
   return [
     { drop: keys.headKey(refOf(head)) },
     ...placesOf(head).map((drop) => ({ drop })),
+    { drop: keys.vectorMarkKey(head, head.uid) },
     head.next <= 200 ? { dropPrefix: inside } : { key: keys.trashKey(now, head.uid), value: inside },
   ];
 }
