@@ -113,7 +113,8 @@ export async function* embedSession(
     before = after;
   }
   const done = markText({ tag, next: Math.max(next, head.next), edits });
-  if (done !== before) yield jobOf(local, tag, head, { before, after: done, texts: [], drops: [] });
+  if (done !== before)
+    yield jobOf(local, tag, head, { before, after: done, texts: [], drops: [], told: whole });
 }
 
 const vectorKeyOf = (head: Head, row: Entry): string => keys.vectorKey(head.uid, seqOfKey(row.key));
@@ -129,13 +130,15 @@ interface SessionSlice {
   after: string | undefined;
   texts: readonly { row: Entry; text: string }[];
   drops: readonly Write[];
+  /** Whoever has the session's vectors in memory is to read all of them, also if none is made here. */
+  told?: boolean;
 }
 
 function jobOf(
   local: Local,
   tag: string,
   head: Head,
-  { before, after, texts, drops }: SessionSlice,
+  { before, after, texts, drops, told = false }: SessionSlice,
 ): EmbedJob {
   const owner = refOf(head);
   const markKey = keys.vectorMarkKey(owner, head.uid);
@@ -161,7 +164,9 @@ function jobOf(
               ...puts,
               ...drops,
               ...(after === undefined ? [] : [{ key: markKey, value: after }]),
-              ...(puts.length === 0 ? [] : [{ key: logKey, value: logText(log, logId, [head.uid]) }]),
+              ...(puts.length === 0 && !told
+                ? []
+                : [{ key: logKey, value: logText(log, logId, [head.uid]) }]),
             ],
           };
         },

@@ -6,7 +6,7 @@ import type { Local } from './session-record.ts';
 import { changesSince, logOf, markOf, type VectorLog, vectorOf } from './vector-record.ts';
 
 /** The model whose vectors are compared. */
-export interface VectorModel {
+interface VectorModel {
   tag: string;
   dimensions: number;
 }

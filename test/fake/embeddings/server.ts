@@ -41,7 +41,7 @@ const meanings = [
 export const dimensions = meanings.length + 1;
 
 /** The last number stands for all that none of the words says. */
-export function vectorOf(text: string): number[] {
+function vectorOf(text: string): number[] {
   const words: readonly string[] = text.toLowerCase().match(/\p{L}+/gu) ?? [];
   const counts = meanings.map((all) => words.filter((word) => all.includes(word)).length);
   return [...counts, counts.some((count) => count > 0) ? 0.1 : 1];
