@@ -3,8 +3,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openSqlite } from '../../../src/store/sqlite/index.ts';
 import { type FakeEmbeddings, fakeEmbeddings } from '../../fake/embeddings/server.ts';
+import { scratch } from '../../scratch.ts';
 import { scriptsBeside } from '../../scripts.ts';
-import { scratch } from '../../store/helpers.ts';
 import { found, openWith, owner, remembered, say, settled, until } from './meaning-support.ts';
 
 const { start } = scriptsBeside(import.meta.url);
