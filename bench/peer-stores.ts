@@ -34,36 +34,46 @@ const oneByOne = (append: Peer['append']) => async (from: number, to: number) =>
   for (let i = from; i < to; i += 1) await append(i);
 };
 
+interface AdkSession {
+  id: string;
+  events: unknown[];
+}
+interface AdkEvent {
+  id: string;
+  invocationId: string;
+  timestamp: number;
+}
 interface AdkService {
-  createSession(at: object): Promise<{ id: string }>;
-  getSession(at: object): Promise<{ id: string; events: unknown[] }>;
+  createSession(at: object): Promise<AdkSession>;
+  getSession(at: object): Promise<AdkSession>;
   appendEvent(request: object): Promise<unknown>;
-  init?(): Promise<void>;
+}
+interface AdkDatabase extends AdkService {
+  init(): Promise<void>;
+  orm: {
+    em: { fork(): { insertMany(entity: string, rows: object[]): Promise<unknown> } };
+    close(): Promise<void>;
+  };
 }
 interface Adk {
   InMemorySessionService: new () => AdkService;
-  DatabaseSessionService: new (options: object) => AdkService;
-  createEvent(fields: object): object;
+  DatabaseSessionService: new (options: object) => AdkDatabase;
+  createEvent(fields: object): AdkEvent;
 }
 
-async function adk(name: string, make: (adk: Adk) => Promise<AdkService>): Promise<Peer> {
+const owner = { appName: 'bench', userId: 'u' };
+
+const adkEvent = ({ createEvent }: Adk, i: number): AdkEvent =>
+  createEvent({ author: 'user', invocationId: `i${i}`, content: { role: 'user', parts: [{ text }] } });
+
+export async function openAdkMemory(): Promise<Peer> {
   const library = await load<Adk>('@google/adk');
-  const service = await make(library);
-  await service.init?.();
-  const owner = { appName: 'bench', userId: 'u' };
+  const service = new library.InMemorySessionService();
   const session = await service.createSession(owner);
-  const append = (i: number) =>
-    service.appendEvent({
-      session,
-      event: library.createEvent({
-        author: 'user',
-        invocationId: `i${i}`,
-        content: { role: 'user', parts: [{ text }] },
-      }),
-    });
+  const append = (i: number) => service.appendEvent({ session, event: adkEvent(library, i) });
   return {
-    name,
-    fillStep: 20,
+    name: 'ADK InMemorySessionService in process',
+    fillStep: 100,
     append,
     fill: oneByOne(append),
     read: async () => (await service.getSession({ ...owner, sessionId: session.id })).events.length,
@@ -71,17 +81,39 @@ async function adk(name: string, make: (adk: Adk) => Promise<AdkService>): Promi
   };
 }
 
-const adkDatabase = () =>
-  adk('ADK DatabaseSessionService, SQLite', async ({ DatabaseSessionService }) => {
-    const { LibSqlDriver } = await load<{ LibSqlDriver: unknown }>('@mikro-orm/libsql');
-    return new DatabaseSessionService({ driver: LibSqlDriver, dbName: path.join(scratch(), 'adk.db') });
+/** As durable as ours: SQLite's rollback journal with synchronous FULL, which nothing in ADK changes. */
+export async function openAdkDatabase(): Promise<Peer> {
+  const library = await load<Adk>('@google/adk');
+  const { LibSqlDriver } = await load<{ LibSqlDriver: unknown }>('@mikro-orm/libsql');
+  const service = new library.DatabaseSessionService({
+    driver: LibSqlDriver,
+    dbName: path.join(scratch(), 'adk.db'),
   });
-
-const adkMemory = () =>
-  adk('ADK InMemorySessionService', async ({ InMemorySessionService }) => new InMemorySessionService());
+  await service.init();
+  let session = await service.createSession(owner);
+  const at = { ...owner, sessionId: session.id };
+  return {
+    name: 'ADK DatabaseSessionService in process, SQLite (libsql), durable',
+    fillStep: 500,
+    append: (i) => service.appendEvent({ session, event: adkEvent(library, i) }),
+    // One event at a time, 20,000 would take several minutes.
+    async fill(from, to) {
+      const rows = Array.from({ length: to - from }, (_, i) => {
+        const event = adkEvent(library, from + i);
+        const { id, invocationId, timestamp } = event;
+        return { ...at, id, invocationId, timestamp: new Date(timestamp), eventData: event };
+      });
+      await service.orm.em.fork().insertMany('StorageEvent', rows);
+      session = await service.getSession(at);
+    },
+    read: async () => (await service.getSession(at)).events.length,
+    // The service has no close of its own, and its connections keep the process alive.
+    close: () => service.orm.close(),
+  };
+}
 
 /** A graph of entities in a file: each event is one. */
-async function serverMemory(): Promise<Peer> {
+export async function openServerMemory(): Promise<Peer> {
   process.env.MEMORY_FILE_PATH = path.join(scratch(), 'memory.jsonl');
   const file = path.join(
     path.dirname(installed.resolve('@modelcontextprotocol/server-memory/package.json')),
@@ -91,7 +123,7 @@ async function serverMemory(): Promise<Peer> {
   const entity = (i: number) => ({ name: `event-${i}`, entityType: 'message', observations: [text] });
   const create = (entities: object[]) => client.call('create_entities', { entities });
   return {
-    name: '@modelcontextprotocol/server-memory over MCP',
+    name: '@modelcontextprotocol/server-memory over MCP, a file without fsync',
     fillStep: 1000,
     append: (i) => create([entity(i)]),
     fill: async (from, to) =>
@@ -110,7 +142,7 @@ interface Saver {
 }
 
 /** Every step writes a checkpoint with all messages so far, as a graph with a list of messages does. */
-async function langGraph(): Promise<Peer> {
+export async function openLangGraph(): Promise<Peer> {
   const { SqliteSaver } = await load<{ SqliteSaver: new (db: object) => Saver }>(
     '@langchain/langgraph-checkpoint-sqlite',
   );
@@ -129,7 +161,7 @@ async function langGraph(): Promise<Peer> {
   };
   const say = () => messages.push({ type: 'human', content: text });
   return {
-    name: 'LangGraph SqliteSaver',
+    name: 'LangGraph SqliteSaver in process, durable',
     fillStep: 100_000,
     async append() {
       say();
@@ -145,14 +177,14 @@ async function langGraph(): Promise<Peer> {
   };
 }
 
-async function openAiAgents(): Promise<Peer> {
+export async function openOpenAiAgents(): Promise<Peer> {
   const { MemorySession } = await load<{
     MemorySession: new () => { addItems(items: object[]): Promise<void>; getItems(): Promise<unknown[]> };
   }>('@openai/agents-core');
   const session = new MemorySession();
   const append = () => session.addItems([{ type: 'message', role: 'user', content: text }]);
   return {
-    name: 'OpenAI Agents MemorySession',
+    name: 'OpenAI Agents MemorySession in process',
     fillStep: 1000,
     append,
     fill: oneByOne(append),
@@ -160,11 +192,3 @@ async function openAiAgents(): Promise<Peer> {
     close: async () => {},
   };
 }
-
-export const peers: readonly (() => Promise<Peer>)[] = [
-  adkDatabase,
-  serverMemory,
-  langGraph,
-  adkMemory,
-  openAiAgents,
-];

@@ -1,34 +1,30 @@
 /**
  * The same conversation, appended one event at a time and read back, in this server and in other stores for the
- * sessions of agents: events per second at 1,000 and at 20,000 events, and how much an append grows in between. The
- * others are installed into bench/peers. BENCH_SCALE makes all sizes smaller; BENCH_SECONDS limits how long one of
- * them is filled, where that is slow.
+ * sessions of agents: events per second at three lengths, and how much an append grows in between. All are open at
+ * once and take turns, so that what else the machine does falls on all alike. The others are installed into
+ * bench/peers. BENCH_SCALE makes all sizes smaller; BENCH_SECONDS limits how long one of them is filled.
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
-import { openLocal } from '../src/backend/local/index.ts';
-import type { Backend, SessionRef } from '../src/backend/types.ts';
-import { openStore } from '../src/store/open.ts';
-import { type Peer, peers, text } from './peer-stores.ts';
+import { openInProcess, openOverMcp } from './peer-ours.ts';
 import {
-  bundled,
-  curve,
-  fixed,
-  heading,
-  machine,
-  rate,
-  rawStdio,
-  row,
-  scratch,
-  times,
-  whole,
-} from './tools.ts';
+  openAdkDatabase,
+  openAdkMemory,
+  openLangGraph,
+  openOpenAiAgents,
+  openServerMemory,
+  type Peer,
+} from './peer-stores.ts';
+import { curve, fixed, heading, machine, median, row, times, whole } from './tools.ts';
 
 const scale = Number(process.env.BENCH_SCALE ?? 1);
-const sizes = [1000, 20_000].map((n) => Math.max(100, Math.round(n * scale)));
-const fillSeconds = Number(process.env.BENCH_SECONDS ?? 300);
-const probe = 100;
-const overMcp = 'this server over MCP, durable';
+const scaled = (size: number): number => Math.max(100, Math.round(size * scale));
+const sizes = [scaled(1000), scaled(10_000), scaled(20_000)];
+const fillSeconds = Number(process.env.BENCH_SECONDS ?? 60);
+const rounds = 5;
+const appendsInARound = 20;
+/** A peer whose appends take longer than this in all is asked for no further round. */
+const appendSeconds = 15;
 
 export default async function run(): Promise<void> {
   const folder = path.join(import.meta.dirname, 'peers');
@@ -36,128 +32,106 @@ export default async function run(): Promise<void> {
   if (status !== 0) throw new Error('The packages in bench/peers could not be installed.');
   machine();
   heading('A conversation, one event at a time, beside other stores for sessions');
-  const measured = new Map<string, Figures[]>();
-  for (const open of [openOverMcp, () => openInProcess('full'), () => openInProcess('memory'), ...peers]) {
-    const peer = await open();
-    measured.set(peer.name, await measure(peer));
-    await peer.close();
+  const overMcp = await conversation(openOverMcp());
+  const durable = await conversation(openInProcess('full'));
+  const memory = await conversation(openInProcess('memory'));
+  const adkDatabase = await conversation(openAdkDatabase());
+  const serverMemory = await conversation(openServerMemory());
+  const langGraph = await conversation(openLangGraph());
+  const adkMemory = await conversation(openAdkMemory());
+  const agents = await conversation(openOpenAiAgents());
+  const all = [overMcp, durable, langGraph, adkDatabase, serverMemory, memory, adkMemory, agents];
+  for (const size of sizes) {
+    for (const one of all) await fill(one, size);
+    for (const one of all) one.figures.push({ at: one.count, appends: [], seconds: 0 });
+    for (let i = 0; i < rounds; i += 1) for (const one of all) await appendSome(one);
+    for (const one of all) await readBack(one);
   }
   row('Redis Agent Memory Server', 'not run: a Python service beside Redis Stack');
-  compare(measured, 'ADK DatabaseSessionService, SQLite', ['≥ 15 ×', '≥ 30 ×']);
-  compare(measured, '@modelcontextprotocol/server-memory over MCP', ['', '≥ 20 ×']);
+  compare(overMcp, adkDatabase, ['≥ 15 ×', '', '≥ 30 ×']);
+  compare(durable, adkDatabase, ['≥ 30 ×', '', '≥ 100 ×']);
+  compare(memory, adkMemory, ['', '', '≥ 5 ×']);
+  compare(overMcp, serverMemory, ['', '≥ 20 ×', '≥ 50 ×']);
+  compare(durable, langGraph, []);
   curve(
     'One append, by the events that the session has',
     'events',
     'milliseconds',
     Object.fromEntries(
-      [...measured].map(([name, all]) => [name, all.map(({ at, perSecond }) => [at, 1000 / perSecond])]),
+      all.map(({ peer, figures }) => [peer.name, figures.map((of) => [of.at, 1000 / perSecond(of)])]),
     ),
+  );
+  for (const { peer } of all) await peer.close();
+}
+
+interface Conversation {
+  peer: Peer;
+  count: number;
+  /** It takes no further events: filling it took longer than is waited for. */
+  stopped: boolean;
+  figures: Figures[];
+}
+
+/** What was measured from `at` events on. */
+interface Figures {
+  at: number;
+  /** Per second, one of each round. */
+  appends: number[];
+  seconds: number;
+}
+
+const perSecond = ({ appends }: Figures): number => median(appends);
+
+async function conversation(opening: Promise<Peer>): Promise<Conversation> {
+  return { peer: await opening, count: 0, stopped: false, figures: [] };
+}
+
+async function fill(one: Conversation, size: number): Promise<void> {
+  const end = performance.now() + fillSeconds * 1000;
+  while (one.count < size && !one.stopped) {
+    const next = Math.min(size, one.count + one.peer.fillStep);
+    await one.peer.fill(one.count, next);
+    one.count = next;
+    one.stopped = next < size && performance.now() > end;
+  }
+}
+
+async function appendSome(one: Conversation): Promise<void> {
+  const figures = one.figures.at(-1);
+  if (figures === undefined || figures.seconds > appendSeconds) return;
+  const start = performance.now();
+  for (let i = 0; i < appendsInARound; i += 1) await one.peer.append(one.count + i);
+  const seconds = (performance.now() - start) / 1000;
+  one.count += appendsInARound;
+  figures.seconds += seconds;
+  figures.appends.push(appendsInARound / seconds);
+}
+
+/** Reads all back and reports what was measured at this length. */
+async function readBack({ peer, count, stopped, figures }: Conversation): Promise<void> {
+  const [read = Number.NaN] = await times(1, async () => {
+    const found = await peer.read();
+    if (found !== count) throw new Error(`${peer.name} has ${found} of ${count} events.`);
+  });
+  const [first, now] = [figures[0], figures.at(-1)];
+  if (first === undefined || now === undefined) return;
+  const growth = now === first ? '' : ` (${fixed(perSecond(first) / perSecond(now))} × the time)`;
+  row(
+    `${peer.name}, at ${whole(now.at)}`,
+    `${whole(perSecond(now))}/s appended${growth}, ${whole((count * 1000) / read)}/s read back${stopped ? `; filled no further after ${fillSeconds} s` : ''}`,
   );
 }
 
-interface Figures {
-  at: number;
-  perSecond: number;
-}
-
-async function measure(peer: Peer): Promise<Figures[]> {
-  const all: Figures[] = [];
-  let count = 0;
-  for (const size of sizes) {
-    const end = performance.now() + fillSeconds * 1000;
-    while (count < size && performance.now() < end) {
-      const next = Math.min(size, count + peer.fillStep);
-      await peer.fill(count, next);
-      count = next;
-    }
-    const at = count;
-    const start = performance.now();
-    for (let i = 0; i < probe; i += 1) await peer.append(at + i);
-    const perSecond = (probe * 1000) / (performance.now() - start);
-    count += probe;
-    const [read = Number.NaN] = await times(1, async () => {
-      const found = await peer.read();
-      if (found !== count) throw new Error(`${peer.name} has ${found} of ${count} events.`);
-    });
-    all.push({ at, perSecond });
-    const growth = (all[0]?.perSecond ?? Number.NaN) / perSecond;
+/** `targets`: the least ratio at each length. */
+function compare(ours: Conversation, other: Conversation, targets: readonly string[]): void {
+  for (const [i, mine] of ours.figures.entries()) {
+    const theirs = other.figures[i];
+    if (theirs === undefined) continue;
+    const lengths = theirs.at === mine.at ? whole(mine.at) : `${whole(mine.at)} and ${whole(theirs.at)}`;
     row(
-      `${peer.name}, at ${whole(at)}`,
-      `${whole(perSecond)}/s appended${all.length > 1 ? ` (${fixed(growth)} × the time)` : ''}, ${whole((count * 1000) / read)}/s read back`,
-    );
-  }
-  return all;
-}
-
-function compare(measured: Map<string, Figures[]>, other: string, targets: readonly string[]): void {
-  const ours = measured.get(overMcp) ?? [];
-  for (const [i, { at, perSecond }] of (measured.get(other) ?? []).entries())
-    row(
-      `this server over MCP ÷ ${other}, at ${whole(at)}`,
-      `${fixed((ours[i]?.perSecond ?? Number.NaN) / perSecond, 1)} ×`,
+      `${ours.peer.name} ÷ ${other.peer.name}, appends at ${lengths}`,
+      `${fixed(perSecond(mine) / perSecond(theirs), 1)} ×`,
       targets[i],
     );
-}
-
-async function openOverMcp(): Promise<Peer> {
-  const file = path.join(scratch(), 'p.db');
-  const client = rawStdio(await bundled('src/main.ts'), [
-    '--store',
-    `sqlite:${file}`,
-    '--durability',
-    'full',
-  ]);
-  await client.call('create_session', { sessionId: 's' });
-  const append = () => client.call('append_event', { sessionId: 's', text });
-  return {
-    name: overMcp,
-    fillStep: 1000,
-    append,
-    fill: async (from, to) => void (await rate(to - from, 32, append)),
-    async read() {
-      let count = 0;
-      for (let pageToken: unknown; ; ) {
-        const page = await client.call('list_events', {
-          sessionId: 's',
-          pageSize: 100,
-          view: 'full',
-          ...(pageToken === undefined ? {} : { pageToken }),
-        });
-        count += (page.events as unknown[]).length;
-        pageToken = page.nextPageToken;
-        if (pageToken === undefined) return count;
-      }
-    },
-    close: async () => client.close(),
-  };
-}
-
-async function openInProcess(where: 'full' | 'memory'): Promise<Peer> {
-  const url = where === 'memory' ? 'memory:' : `sqlite:${path.join(scratch(), 'p.db')}`;
-  const backend = openLocal({
-    store: await openStore({ url, durability: 'full', dataDir: '' }),
-  }) as Required<Backend>;
-  const ref: SessionRef = { app: 'bench', userId: 'u', sessionId: 's' };
-  await backend.sessions.create?.(ref, { sessionId: 's' });
-  const append = async () =>
-    void (await backend.events.append?.(ref, {
-      author: 'user',
-      content: { role: 'user', parts: [{ text }] },
-    }));
-  return {
-    name: `this server's backend in process, ${where === 'memory' ? 'in memory' : 'durable'}`,
-    fillStep: 1000,
-    append,
-    fill: async (from, to) => void (await rate(to - from, 32, append)),
-    async read() {
-      let count = 0;
-      for (let cursor: string | undefined; ; ) {
-        const page = await backend.events.list?.(ref, { pageSize: 100, cursor });
-        count += page?.items.length ?? 0;
-        cursor = page?.cursor;
-        if (cursor === undefined) return count;
-      }
-    },
-    close: () => backend.close(),
-  };
+  }
 }

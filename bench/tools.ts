@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,12 @@ import { bundle } from '../build.ts';
 
 type Json = Record<string, unknown>;
 
-export const scratch = (): string => mkdtempSync(path.join(tmpdir(), 'bench-'));
+/** A new folder that goes when the benchmark ends. */
+export function scratch(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 /** A minified bundle of a source file, as users get it; inside node_modules so that packages are found. */
 export async function bundled(source: string): Promise<string> {
