@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Content, textOf } from '../model/event.ts';
+import { counted } from '../model/plural.ts';
 import type { Agent, AgentEvent, Turn } from './types.ts';
 
 export interface EchoConfig {
@@ -35,7 +36,7 @@ function heard(message: Content): string {
   return [
     textOf({ content: message }),
     ...answers,
-    ...(others > 0 ? [`[and ${others} part${others === 1 ? '' : 's'} other than text]`] : []),
+    ...(others > 0 ? [`[and ${counted(others, 'part')} other than text]`] : []),
   ]
     .filter((line) => line !== '')
     .join('\n');

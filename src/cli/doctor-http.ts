@@ -1,6 +1,7 @@
 import type { Config } from '../config/index.ts';
 import { SessionError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { counted } from '../model/plural.ts';
 import { type Checked, failed, note, ok } from './doctor-finding.ts';
 import { checkAddress } from './doctor-service.ts';
 
@@ -27,7 +28,7 @@ async function checkTokens(source: string, log: Log): Promise<Checked[]> {
     await openTokens(source, log);
     const entries = await readTokens(source);
     const expired = entries.filter(({ expires }) => expires <= Date.now()).length;
-    const shown = `http: ${entries.length} ${entries.length === 1 ? 'token' : 'tokens'}`;
+    const shown = `http: ${counted(entries.length, 'token')}`;
     if (expired === 0) return [{ subject: 'http', finding: ok(`${shown}, none has expired`) }];
     if (expired < entries.length)
       return [

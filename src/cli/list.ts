@@ -1,8 +1,8 @@
 import { type Backend, required, type SessionRef } from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
+import { counted } from '../model/plural.ts';
 import type { Session } from '../model/session.ts';
 import { preview } from '../model/text.ts';
-import { counted } from '../transfer/plural.ts';
 import { pagesOf } from '../transfer/source.ts';
 import type { Call } from './command.ts';
 import { deedsOf } from './event-lines.ts';

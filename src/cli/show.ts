@@ -1,7 +1,7 @@
 import { required } from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
+import { counted } from '../model/plural.ts';
 import type { Session } from '../model/session.ts';
-import { counted } from '../transfer/plural.ts';
 import { pagesOf } from '../transfer/source.ts';
 import type { Call } from './command.ts';
 import { eventLines } from './event-lines.ts';

@@ -1,9 +1,9 @@
 import { type Backend, required, type SessionRef } from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
+import { counted } from '../model/plural.ts';
 import type { Session } from '../model/session.ts';
 import { splitState } from '../model/state.ts';
 import { type Contents, lineWriter } from './json-lines.ts';
-import { counted } from './plural.ts';
 import { artifactsOf, latestArtifacts, pagesOf } from './source.ts';
 
 export interface ExportOptions {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Backend, type ForkOptions, type Owner, required, type SessionRef } from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
+import { counted } from '../model/plural.ts';
 import type { Session } from '../model/session.ts';
-import { counted } from './plural.ts';
 import { type ReplayOptions, type ReplayResult, replay } from './replay.ts';
 import { openSource, pagesOf } from './source.ts';
 

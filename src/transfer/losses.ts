@@ -1,8 +1,8 @@
 import type { ArrivingSession } from '../backend/types.ts';
 import { compact, type Event, type NewEvent } from '../model/event.ts';
 import type { JsonObject } from '../model/json.ts';
+import { counted, plural } from '../model/plural.ts';
 import { splitState } from '../model/state.ts';
-import { counted, plural } from './plural.ts';
 
 type Counter = 'hidden' | 'feedback' | 'shared' | 'artifact' | 'renumbered';
 

@@ -2,11 +2,11 @@ import type { ArrivingSession, Backend, Owner, StagedSession } from '../backend/
 import { SessionError } from '../errors.ts';
 import type { Event } from '../model/event.ts';
 import type { JsonObject } from '../model/json.ts';
+import { counted } from '../model/plural.ts';
 import type { Session } from '../model/session.ts';
 import { splitState } from '../model/state.ts';
 import { withoutDeadline } from '../net/deadline.ts';
 import { copyByVerbs, type GrowingCopy } from './copy-by-verbs.ts';
-import { counted } from './plural.ts';
 import type { TransferItem } from './source.ts';
 
 /** The source of a copy: a session of a backend, or of a file. */

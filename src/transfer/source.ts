@@ -4,9 +4,9 @@ import { type Artifact, isUserArtifact } from '../model/artifact.ts';
 import type { Event } from '../model/event.ts';
 import type { JsonObject } from '../model/json.ts';
 import type { Page, PageQuery } from '../model/page.ts';
+import { plural } from '../model/plural.ts';
 import type { Session } from '../model/session.ts';
 import { applyDelta, splitState } from '../model/state.ts';
-import { plural } from './plural.ts';
 
 /** An event or an artifact version of a session that is copied. */
 export type TransferItem = { kind: 'event'; event: Event } | ({ kind: 'artifact' } & ArtifactContent);
