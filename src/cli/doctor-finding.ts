@@ -29,15 +29,13 @@ export interface Checked {
 
 export const ok = (text: string): Finding => ({ kind: 'ok', text });
 export const note = (text: string, hint: string): Finding => ({ kind: 'note', text, hint });
+export const fail = (error: SessionError): Finding => ({ kind: 'fail', error });
 
 /** A failed check. Anything but a SessionError is a fault of this program, and goes to the log. */
 export function failed(error: unknown, log: Log): Finding {
-  if (error instanceof SessionError) return { kind: 'fail', error };
+  if (error instanceof SessionError) return fail(error);
   log.error('The check failed unexpectedly.', { error });
-  return {
-    kind: 'fail',
-    error: new SessionError('INTERNAL', 'Something went wrong.', { hint: 'See the log above.' }),
-  };
+  return fail(new SessionError('INTERNAL', 'Something went wrong.', { hint: 'See the log above.' }));
 }
 
 /** What must be repaired first, then what is worth knowing, then what is well. */

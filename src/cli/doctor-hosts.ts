@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Machine } from '../config/index.ts';
 import { quote, SessionError } from '../errors.ts';
 import { isObject } from '../model/json.ts';
-import { type Finding, note, ok } from './doctor-finding.ts';
+import { type Finding, fail, note, ok } from './doctor-finding.ts';
 
 interface HostFile {
   host: string;
@@ -185,7 +185,5 @@ const withoutComments = (text: string): string =>
     .replaceAll(/("(?:[^"\\]|\\.)*")|\/\/.*$|\/\*[\s\S]*?\*\//gm, (_, kept: string | undefined) => kept ?? '')
     .replaceAll(/("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])/g, (_, kept: string | undefined) => kept ?? '');
 
-const fault = (message: string, hint: string): Finding => ({
-  kind: 'fail',
-  error: new SessionError('FAILED_PRECONDITION', message, { hint }),
-});
+const fault = (message: string, hint: string): Finding =>
+  fail(new SessionError('FAILED_PRECONDITION', message, { hint }));

@@ -4,7 +4,16 @@ import type { SessionError } from '../errors.ts';
 import { version } from '../version.ts';
 import type { Call } from './command.ts';
 import { checkEmbeddings } from './doctor-embeddings.ts';
-import { type Checked, type Finding, failed, note, ok, reportOf, type Subject } from './doctor-finding.ts';
+import {
+  type Checked,
+  type Finding,
+  fail,
+  failed,
+  note,
+  ok,
+  reportOf,
+  type Subject,
+} from './doctor-finding.ts';
 import { checkHosts } from './doctor-hosts.ts';
 import { checkHttp } from './doctor-http.ts';
 import { checkAccess, checkAddress, checkPermissions } from './doctor-service.ts';
@@ -33,7 +42,7 @@ export async function doctor(call: Call<Values>): Promise<number> {
 
 /** The report where the configuration itself is wrong: all that is, at once. */
 export function reportFaults(faults: readonly SessionError[], json: boolean, io: Io): number {
-  const findings = faults.map((error): Finding => ({ kind: 'fail', error }));
+  const findings = faults.map(fail);
   const rest = note('Nothing else was checked.', 'Mend the configuration and run doctor again.');
   return print(
     [...under('configuration', [...findings, rest]), ...under('program', [programFinding(io)])],

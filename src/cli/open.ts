@@ -15,8 +15,7 @@ const nobody = { tokens: undefined, oauth: undefined, metrics: false };
 /** Serves the configured backends to one browser of this machine until a signal ends it. */
 export function open(call: Call<Values>): Promise<number> {
   const { config, io, operands, values } = call;
-  const quiet = { ...call, log: { ...call.log, info() {} } };
-  return serve(quiet, async (deps, operator) => {
+  return serve(call, async (deps, operator) => {
     const key = createOneTimeKey(operator);
     const settings = { ...config.http, ...place, ...nobody };
     const server = await startHttp(deps, settings, config.user, key);

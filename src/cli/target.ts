@@ -20,16 +20,13 @@ export function withTarget(call: Call<unknown>, work: (target: Target) => Promis
   });
 }
 
-/**
- * The same for a command that only reads: it makes no store where there is none, since that is a mistyped
- * address, and tells a person nothing of how the store is opened.
- */
+/** The same for a command that only reads: it makes no store where there is none, since that is a mistyped address. */
 export function withReadTarget(
   call: Call<unknown>,
   work: (target: Target) => Promise<void>,
 ): Promise<number> {
   if (call.config.backends[0] === 'local') checkStoreExists(call.config);
-  return withTarget({ ...call, log: { ...call.log, info() {} } }, work);
+  return withTarget(call, work);
 }
 
 function checkStoreExists({ store }: Config): void {
