@@ -74,7 +74,12 @@ function follow(page: PageState, { tool, args, result }: Occasion): void {
   const sessionId = text('sessionId');
   if (tool === 'list_sessions') {
     page.list.show(result ?? {});
-    page.list.choose({ app: scope.app, backend: scope.backend, filter: text('filter') ?? '' });
+    page.list.choose({
+      app: scope.app,
+      backend: scope.backend,
+      filter: text('filter') ?? '',
+      words: text('query') ?? '',
+    });
   } else if (tool === 'search_events' && text('query') !== undefined)
     page.list.choose({ words: text('query') ?? '' });
   else if (sessionId !== undefined) page.open({ sessionId, ...scope });
