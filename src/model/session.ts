@@ -6,7 +6,7 @@ import { turnSchema } from './turn.ts';
 const eventPreviewSchema = z
   .object({ id: z.string(), author: z.string(), timestamp: z.string(), text: z.string().optional() })
   .meta({ brief: true, description: 'id, author, timestamp and the beginning of its text' });
-export type LastEvent = z.infer<typeof eventPreviewSchema>;
+export type EventPreview = z.infer<typeof eventPreviewSchema>;
 
 export const sessionSchema = z.object({
   id: z.string(),
@@ -42,7 +42,7 @@ export type Session = z.infer<typeof sessionSchema>;
 const previewLength = 120;
 
 /** The line that a list shows of a session's first and last event. */
-export function previewOf(event: Event): LastEvent {
+export function previewOf(event: Event): EventPreview {
   // Cut before it is tidied: a text may have megabytes, and this runs with every append.
   const text = cutEnd(textOf(event), 1000)
     .replace(/[^\S ]\s*| \s+/g, ' ')

@@ -1,7 +1,7 @@
 import { SessionError } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
 import { canonicalJson, type JsonObject } from '../../model/json.ts';
-import { type LastEvent, previewOf, type Session } from '../../model/session.ts';
+import { type EventPreview, previewOf, type Session } from '../../model/session.ts';
 import { toTime } from '../../model/time.ts';
 import type { Turn } from '../../model/turn.ts';
 import type { Decision, Store, Write } from '../../store/types.ts';
@@ -34,7 +34,7 @@ export interface Head {
   /** The invocation that an agent runs now, or ran when its process died. */
   run?: string | undefined;
   /** The last visible event. */
-  last?: LastEvent | undefined;
+  last?: EventPreview | undefined;
   /** Its number. The first release replaces `last` alone, so the number counts only beside the id that it is for. */
   lastAt?: { id: string; seq: number } | undefined;
   /** Number of changes other than appends. A copy during which it changed mixes two states and is begun again. */
