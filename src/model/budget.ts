@@ -65,16 +65,22 @@ export function fitItems<T>(
   how: string,
 ): Fitted<T[]> {
   const fitted = items.map((item) => fitTo(item, itemBytes, how));
-  let bytes = 0;
-  const over = fitted.findIndex(({ value }, i) => {
-    bytes += shownBytes(value) + 1;
-    return bytes > maxBytes && i > 0;
-  });
-  const shown = over < 0 ? fitted : fitted.slice(0, over);
+  const values = fitted.map(({ value }) => value);
+  const count = countFitting(values, maxBytes);
   return {
-    value: shown.map(({ value }) => value),
-    truncated: over >= 0 || shown.some((one) => one.truncated),
+    value: values.slice(0, count),
+    truncated: count < items.length || fitted.some((one) => one.truncated),
   };
+}
+
+/** How many of these items have room together; the first always has. */
+export function countFitting(items: readonly unknown[], maxBytes: number): number {
+  let bytes = 0;
+  const over = items.findIndex((item) => {
+    bytes += shownBytes(item) + 1;
+    return bytes > maxBytes;
+  });
+  return over < 0 ? items.length : Math.max(1, over);
 }
 
 /** What no strict JSON reader takes: containers too deep within one another, and half characters. */

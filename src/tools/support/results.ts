@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Appended } from '../../backend/types.ts';
 import { artifactSchema } from '../../model/artifact.ts';
-import { answerBytes, fitTo, shownBytes } from '../../model/budget.ts';
+import { answerBytes, countFitting, fitTo } from '../../model/budget.ts';
 import type { Content, Event } from '../../model/event.ts';
 import { canonicalJson, type JsonObject } from '../../model/json.ts';
 import { type Memory, memorySchema } from '../../model/memory.ts';
@@ -116,7 +116,7 @@ export async function showPage<T>(
   let page = await load({ pageSize, cursor });
   let shown = cut(page);
   const fitting = countFitting(
-    shown.map((s) => shownBytes(s.value)),
+    shown.map((s) => s.value),
     full ? fullBytes : answerBytes - 1000,
   );
   if (fitting < shown.length) {
@@ -129,15 +129,6 @@ export async function showPage<T>(
     nextPageToken: page.cursor === undefined ? undefined : tokens.seal(page.cursor),
     truncated: shown.some((s) => s.truncated) || undefined,
   };
-}
-
-function countFitting(sizes: readonly number[], budget: number): number {
-  let sum = 0;
-  const over = sizes.findIndex((size) => {
-    sum += size + 1;
-    return sum > budget;
-  });
-  return over < 0 ? sizes.length : Math.max(1, over);
 }
 
 /** A memory without its scope where that is the one that a call without a scope means. */
