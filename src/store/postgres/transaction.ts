@@ -1,4 +1,5 @@
 import { type Committed, decideAll, type Job, type Outcome } from '../group-commit.ts';
+import { recentEntries } from '../recent-entries.ts';
 import type { Write } from '../types.ts';
 import { commitOf, commitStatement, forestallStatement, newToken } from './commit.ts';
 import type { Connection, Run } from './connection.ts';
@@ -20,10 +21,11 @@ type Decided = ReturnType<typeof decideAll>;
 interface Sent {
   token: string;
   decided: Decided;
+  read: Values;
 }
 
 /** It is done, or it must be decided again on what is there now. */
-type Attempt = { done: Decided } | { seen: Values };
+type Attempt = { done: Decided; read: Values } | { seen: Values };
 
 /** For so many commits after a lost race a process locks what it reads, before it decides. */
 const carefulFor = 32;
@@ -31,8 +33,9 @@ const carefulFor = 32;
 const askingTime = 5000;
 
 /**
- * Commits batches of updates. The usual way is optimistic, in two round trips: read, decide, then write if what
- * was read is still so. While others write the same keys, these are locked before it decides.
+ * Commits batches of updates. The usual way is optimistic: read, decide, then write if what was read is still so, and
+ * of what this process wrote last it guesses what it would read, which saves a round trip. While others write the same
+ * keys, these are locked before it decides.
  * @param onWritten is told what a commit has written
  */
 export function transactions(
@@ -41,20 +44,27 @@ export function transactions(
   onWritten: (writes: readonly Write[]) => void,
 ): (jobs: readonly Job[], deadline: number) => Promise<Committed> {
   let careful = 0;
+  const recent = recentEntries();
 
   return commit;
 
   async function commit(jobs: readonly Job[], deadline: number): Promise<Committed> {
     const keys = [...new Set(jobs.flatMap((job) => job.keys))];
-    const finish = ({ outcomes, writes }: Decided) => {
+    const finish = ({ outcomes, writes }: Decided, read: Values) => {
+      const entries = keys.map((key) => read.get(key) ?? null);
+      // One that expires would be guessed with after its time.
+      recent.learn(keys, entries, writes, ({ value, expires }) => (expires === undefined ? value : null));
       onWritten(writes);
       return outcomes;
     };
-    let seen: Values | undefined;
+    const guess = recent.guess(jobs, keys);
+    let isGuess = guess !== undefined;
+    let seen: Values | undefined =
+      guess && new Map(keys.map((key, i) => [key, guess[i] ?? undefined] as const));
     for (;;) {
       let sent: Sent | undefined;
-      const send = (decided: Decided): string => {
-        sent = { token: newToken(Date.now()), decided };
+      const send = (decided: Decided, read: Values): string => {
+        sent = { token: newToken(Date.now()), decided, read };
         return sent.token;
       };
       try {
@@ -67,16 +77,21 @@ export function transactions(
                 seen ?? (await read(connection.run, keys, now())),
                 now(),
                 send,
+                isGuess,
               );
         careful = Math.max(0, careful - 1);
-        if ('done' in attempt) return finish(attempt.done);
+        if ('done' in attempt) return finish(attempt.done, attempt.read);
+        recent.forget(keys);
         seen = attempt.seen;
-        careful = carefulFor;
+        if (!isGuess) careful = carefulFor;
+        isGuess = false;
         if (performance.now() > deadline) return { busy: busyStore(undefined) };
       } catch (error) {
         seen = undefined;
+        isGuess = false;
+        recent.forget(keys);
         if (sent !== undefined && isLost(error) && (await hasHappened(sent.token, deadline, error)))
-          return finish(sent.decided);
+          return finish(sent.decided, sent.read);
         if (!isPassing(error) && !isForeignSession(error)) {
           // One of them may be what Postgres refuses; its neighbours go on without it.
           if (jobs.length > 1) return separately(jobs, deadline);
@@ -123,14 +138,17 @@ async function optimistic(
   jobs: readonly Job[],
   seen: Values,
   at: number,
-  send: (decided: Decided) => string,
+  send: (decided: Decided, read: Values) => string,
+  isGuess = false,
 ): Promise<Attempt> {
   const done = decideAll(jobs, new Map(seen), at);
-  // All was read at one moment, so those who only read need nothing more.
-  if (done.writes.length === 0) return { done };
-  const { values, readOrder } = commitOf(send(done), at, seen, done.writes);
+  if (done.writes.length === 0) {
+    // All was read at one moment, so those who only read need nothing more; a guess has to be looked after.
+    return isGuess ? { seen: await read(run, [...seen.keys()], at) } : { done, read: seen };
+  }
+  const { values, readOrder } = commitOf(send(done, seen), at, seen, done.writes);
   const [[current] = []] = await run(commitStatement, values);
-  if (!Array.isArray(current)) return { done };
+  if (!Array.isArray(current)) return { done, read: seen };
   return { seen: new Map(readOrder.map((key, i) => [key, current[i] ?? undefined])) };
 }
 
@@ -139,7 +157,7 @@ async function locked(
   jobs: readonly Job[],
   keys: readonly string[],
   at: number,
-  send: (decided: Decided) => string,
+  send: (decided: Decided, read: Values) => string,
 ): Promise<Attempt> {
   const begun = run(begin);
   const rows = run(lockStatement, [keys, at]);

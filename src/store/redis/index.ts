@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { SessionError } from '../../errors.ts';
 import { type Committed, decideAll, groupCommit, type Job } from '../group-commit.ts';
 import { compareKeys, prefixEnd } from '../keys.ts';
+import { recentEntries } from '../recent-entries.ts';
 import { slices } from '../slices.ts';
 import type { Entry, Range, Store, WholeEntry, Write } from '../types.ts';
 import { redisAddress } from './address.ts';
@@ -11,7 +12,6 @@ import { crowded } from './errors.ts';
 import { claimFormat } from './format.ts';
 import { keyOf, parts } from './lua.ts';
 import { checkFacts, lossesOf, readFacts } from './persistence.ts';
-import { recentEntries } from './recent-entries.ts';
 import { scripts } from './scripts.ts';
 import { searchRedis, textArguments } from './text-index.ts';
 import { watchKeys } from './watch.ts';
@@ -132,7 +132,7 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
     for (;;) {
       const [kind, current] = (await connection.run(scripts.commit, commitKeys, args)) as [string, Reply];
       if (kind === 'done') {
-        recent.learn(wanted, entries, writes, version);
+        recent.learn(wanted, entries, writes, ({ value, expires }) => encodeEntry(version, value, expires));
         return 'done';
       }
       if (kind === 'changed') return current as (string | null)[];

@@ -1,19 +1,27 @@
-import type { Job } from '../group-commit.ts';
-import type { Write } from '../types.ts';
-import { encodeEntry } from './entry.ts';
+import type { Job } from './group-commit.ts';
+import type { Put, Write } from './types.ts';
 
 type Entries = readonly (string | null)[];
 
 /**
  * What the keys that updates read held after this process's last commits. It may be wrong by now, so it is only ever
- * guessed with: a commit that was decided on a guess compares the versions of all it read.
+ * guessed with: a commit that was decided on a guess compares all it read with what is there.
  */
 export interface RecentEntries {
   /** Undefined where a guess is not worth it: the first key of some job is not known to be there. */
   guess(jobs: readonly Job[], wanted: readonly string[]): (string | null)[] | undefined;
-  /** Of a commit that is done: what it had read, and what it wrote under this version. */
-  learn(wanted: readonly string[], read: Entries, writes: readonly Write[], version: string): void;
-  forget(): void;
+  /**
+   * Of a commit that is done: what it had read, and what it wrote.
+   * @param entryOf what the database now holds of a put; null where that is not worth keeping
+   */
+  learn(
+    wanted: readonly string[],
+    read: Entries,
+    writes: readonly Write[],
+    entryOf: (put: Put) => string | null,
+  ): void;
+  /** Of these keys, or of all. */
+  forget(keys?: readonly string[]): void;
 }
 
 const most = 500;
@@ -38,7 +46,7 @@ export function recentEntries(): RecentEntries {
       // What is not known is mostly new: the id of an event, say.
       return wanted.map((key) => known.get(key) ?? null);
     },
-    learn(wanted, read, writes, version) {
+    learn(wanted, read, writes, entryOf) {
       const after = new Map(wanted.map((key, i) => [key, read[i] ?? null]));
       for (const write of writes)
         if ('dropPrefix' in write) {
@@ -46,13 +54,16 @@ export function recentEntries(): RecentEntries {
           for (const key of wanted) if (key.startsWith(write.dropPrefix)) after.set(key, null);
         } else {
           const key = 'drop' in write ? write.drop : write.key;
-          const entry = 'drop' in write ? null : encodeEntry(version, write.value, write.expires);
+          const entry = 'drop' in write ? null : entryOf(write);
           if (after.has(key)) after.set(key, entry);
           else known.delete(key);
         }
       for (const [key, entry] of after) if (entry === null) known.delete(key);
       for (const [key, entry] of after) if (entry !== null) keep(key, entry);
     },
-    forget: () => known.clear(),
+    forget(keys) {
+      if (keys === undefined) known.clear();
+      else for (const key of keys) known.delete(key);
+    },
   };
 }
