@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { SessionError } from '../errors.ts';
 import { compareKeys, copyKey } from './keys.ts';
 import { storeSecret } from './secret.ts';
-import type { Store, WholeEntry, Write } from './types.ts';
+import type { PlacedEntry, Store, WholeEntry, Write } from './types.ts';
 
 /** What is known of a copy while it is made. */
 export interface CopyProgress {
@@ -23,8 +23,10 @@ export interface CopyResult {
 interface Mark {
   /** Which store it is a copy of. */
   of: string;
-  /** The last key that was copied. */
+  /** The last key of those without a text that was copied; the others come after them all. */
   after?: string | undefined;
+  /** The place of the last text that was copied. */
+  place?: number | undefined;
   entries: number;
 }
 
@@ -49,13 +51,21 @@ export async function copyStore(
     .update(await storeSecret(from))
     .digest('hex');
   const start = await claim(to, of);
-  let entries = start.entries;
-  for await (const slice of slicesOf(from, start.after)) {
+  let { entries } = start;
+  const copy = async (slice: readonly WholeEntry[], done: Pick<Mark, 'after' | 'place'>) => {
     entries += slice.length;
-    const mark: Mark = { of, after: slice.at(-1)?.key, entries };
+    const mark: Mark = { of, ...done, entries };
     await put(to, [...slice, { key: copyKey, value: JSON.stringify(mark) }]);
     onProgress({ phase: 'copying', entries });
-  }
+  };
+  if (start.place === undefined)
+    for await (const slice of slicesOf(from, start.after)) {
+      const plain = slice.filter(({ text }) => text === undefined);
+      if (plain.length > 0) await copy(plain, { after: slice.at(-1)?.key });
+    }
+  // In the order in which the source has them: it decides between entries that fit a search alike.
+  for await (const slice of textSlicesOf(from, start.place ?? 0))
+    await copy(slice, { place: slice.at(-1)?.place });
   for (let round = 0; round < rounds; round++) {
     const { differences, ...result } = await compare(from, to, onProgress);
     if (differences === 0) {
@@ -151,14 +161,29 @@ async function* single(store: Store): AsyncGenerator<WholeEntry> {
   for await (const slice of slicesOf(store, undefined)) yield* slice;
 }
 
-/** All entries but the mark of a copy. A slice is shorter where values are long. */
+/** All entries but the mark of a copy. */
 async function* slicesOf(store: Store, after: string | undefined): AsyncGenerator<readonly WholeEntry[]> {
-  let size = 50;
-  for (let last = after; ; ) {
-    const slice = await store.entries(last, size);
+  let last = after;
+  for await (const slice of slices((size) => store.entries(last, size))) {
     last = slice.at(-1)?.key;
     const kept = slice.filter(({ key }) => key !== copyKey);
     if (kept.length > 0) yield kept;
+  }
+}
+
+async function* textSlicesOf(store: Store, after: number): AsyncGenerator<readonly PlacedEntry[]> {
+  let last = after;
+  for await (const slice of slices((size) => store.texts(last, size))) {
+    last = slice.at(-1)?.place ?? last;
+    if (slice.length > 0) yield slice;
+  }
+}
+
+/** Asks for slice after slice until one is not full. A slice is shorter where values are long. */
+async function* slices<T extends WholeEntry>(next: (size: number) => Promise<T[]>): AsyncGenerator<T[]> {
+  for (let size = 50; ; ) {
+    const slice = await next(size);
+    yield slice;
     if (slice.length < size) return;
     const length = slice.reduce((sum, { value }) => sum + value.length, 0);
     size = Math.min(mostEntries, Math.max(1, Math.floor((size * goodSlice) / Math.max(1, length))));

@@ -94,6 +94,12 @@ export interface WholeEntry extends Entry {
   text: SplitText | undefined;
 }
 
+/** An entry that can be searched. */
+export interface PlacedEntry extends WholeEntry {
+  /** Its place among all texts of the store. Of entries that fit a search alike, the one placed last comes first. */
+  place: number;
+}
+
 export interface Store {
   /** The engine's name: sqlite, postgres, redis, … */
   readonly engine: string;
@@ -118,6 +124,9 @@ export interface Store {
    * are not there.
    */
   entries(after: string | undefined, limit: number): Promise<WholeEntry[]>;
+
+  /** The same of entries with a text, in the order of their places, from the first place greater than `after`. */
+  texts(after: number, limit: number): Promise<PlacedEntry[]>;
 
   /**
    * One transaction: reads the keys, asks `decide` for the writes, applies them, and resolves when they are

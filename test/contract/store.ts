@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SessionError } from '../../src/errors.ts';
+import { copyStore } from '../../src/store/copy.ts';
+import { openSqlite } from '../../src/store/sqlite/index.ts';
 import type { Entry, Range, Store, Write } from '../../src/store/types.ts';
 import { indexTerms, tagTerm } from '../../src/store/words.ts';
 
@@ -12,6 +14,8 @@ export interface Subject {
   /** Closes what is open and deletes the data. */
   dispose: () => Promise<void>;
 }
+
+const memoryStore = (now: () => number) => openSqlite({ path: ':memory:', durability: 'normal', now });
 
 /**
  * The contract of every engine. `shared`: whether several connections see the same data; every subject then has an
@@ -204,6 +208,51 @@ export function storeContract(
         expect(await store.search({ scope: 's', text: 'green tea', limit: 9 })).toEqual(found);
         const tagged = { scope: 's', text: 'tea', limit: 9, tags: [['t:1']] };
         expect((await store.search(tagged)).map((hit) => hit.key)).toEqual(['a']);
+      });
+    });
+
+    describe('texts', () => {
+      const body = 'green tea';
+      const written = ['m', 'z', 'a', 'k', 'b'];
+      const fill = async (on: Store) => {
+        for (const key of written)
+          await on.update([], () => ({
+            result: 0,
+            writes: [
+              { key, value: key, text: { scope: 's', body } },
+              { key: `${key}/plain`, value: '' },
+            ],
+          }));
+      };
+      const found = async (on: Store) =>
+        (await on.search({ scope: 's', text: body, limit: 9 })).map(({ key }) => key);
+
+      test('gives entries with a text in the order in which they were written, a slice at a time', async () => {
+        await fill(store);
+        await write({ key: 'gone', value: '', text: { scope: 's', body }, expires: clock });
+        const all = await store.texts(0, 100);
+        expect(all.map(({ key }) => key)).toEqual(written);
+        expect(all[0]).toMatchObject({ value: 'm', text: { scope: 's', words: 2 } });
+        const slices: string[] = [];
+        for (let place = 0; ; ) {
+          const slice = await store.texts(place, 2);
+          slices.push(slice.map(({ key }) => key).join(''));
+          place = slice.at(-1)?.place ?? 0;
+          if (slice.length < 2) break;
+        }
+        expect(slices).toEqual(['mz', 'ak', 'b']);
+        expect(await store.texts(0, 0)).toEqual([]);
+      });
+
+      test('what fits a search alike is found in the same order in a copy, to and from', async () => {
+        const [source, target] = [await memoryStore(() => clock), await memoryStore(() => clock)];
+        await fill(source);
+        await copyStore(source, store, () => {});
+        expect(await found(source)).toEqual(written.toReversed());
+        expect(await found(store)).toEqual(await found(source));
+        await copyStore(store, target, () => {});
+        expect(await found(target)).toEqual(await found(source));
+        await Promise.all([source.close(), target.close()]);
       });
     });
 

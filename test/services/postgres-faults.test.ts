@@ -44,6 +44,24 @@ test('20 servers that start at once on an empty database make one store', async 
   await Promise.all(stores.map((store) => store.close()));
 });
 
+test('20 servers that start at once on a store of an older version bring it up to date, and it is in use meanwhile', async () => {
+  const url = await place();
+  const first = await opened(url);
+  const add = (on: Store) =>
+    on.update(['n'], ([n]) => ({ result: 0, writes: [{ key: 'n', value: String(Number(n ?? 0) + 1) }] }));
+  await add(first);
+  await sql('update agent_sessions_meta set version = 1', url);
+  const opening = Array.from({ length: 20 }, () => openPostgres({ url: `${url}&max=2` }));
+  for (let i = 0; i < 20; i++) await add(first);
+  const stores = await Promise.all(opening);
+  await Promise.all(stores.map(add));
+  expect(await first.get(['n'])).toEqual(['41']);
+  expect(await sql('select version > 1 as current from agent_sessions_meta', url)).toEqual([
+    { current: true },
+  ]);
+  await Promise.all(stores.map((store) => store.close()));
+});
+
 test('kill -9 of servers at any moment loses nothing acknowledged and tears no update', async () => {
   const url = await place();
   const writers = startWriters(url, 3, 4);

@@ -17,6 +17,8 @@ export interface Catalog {
   item(key: string): Item | undefined;
   /** The key whose text has this id. */
   keyOfText(id: number): string | undefined;
+  /** Ids of texts that are greater, in their order. */
+  textsAfter(id: number, limit: number): number[];
   /** A greater id than that of any text before. */
   nextText(): number;
   keysUnder(prefix: string): string[];
@@ -51,6 +53,11 @@ export function catalog(): Catalog {
     words,
     item: (key) => items.get(key),
     keyOfText: (id) => textKeys.get(id),
+    textsAfter: (after, limit) =>
+      [...textKeys.keys()]
+        .filter((id) => id > after)
+        .sort((a, b) => a - b)
+        .slice(0, limit),
     nextText: () => lastText + 1,
     keysUnder: (prefix) => [...keys.between(prefix, prefixEnd(prefix))],
     keysOf({ prefix, after, before, limit, reverse }, now) {

@@ -5,7 +5,7 @@ import { type Committed, decideAll, groupCommit, type Job } from '../group-commi
 import { rank } from '../ranking.ts';
 import { slices } from '../slices.ts';
 import { splitText } from '../split-text.ts';
-import type { Entry, Store, WholeEntry, Write } from '../types.ts';
+import type { Entry, PlacedEntry, Store, WholeEntry, Write } from '../types.ts';
 import { watchKeys } from '../watch.ts';
 import { catalog, type Item } from './catalog.ts';
 import { intentSlots, lastIntent, openJournal } from './journal.ts';
@@ -111,6 +111,18 @@ export async function openKeyvStore(options: KeyvStoreOptions): Promise<Store> {
     });
   }
 
+  async function wholeEntries(keys: readonly string[]): Promise<WholeEntry[]> {
+    const items = keys.map((key) => entries.item(key));
+    const values = await valuesOf(keys);
+    return keys.flatMap((key, i): WholeEntry[] => {
+      const value = values[i];
+      if (value === undefined) return [];
+      const { expires, text } = items[i] ?? {};
+      const split = text && { scope: text.scope, terms: text.terms, words: text.words };
+      return [{ key, value, expires, text: split }];
+    });
+  }
+
   async function commitBatch(jobs: readonly Job[], deadline: number): Promise<Committed> {
     await journal.settled(deadline);
     const keys = [...new Set(jobs.flatMap((job) => job.keys))];
@@ -198,16 +210,22 @@ export async function openKeyvStore(options: KeyvStoreOptions): Promise<Store> {
     async entries(after, limit) {
       open();
       await breath();
-      const keys = entries.keysOf({ prefix: '', after, limit }, now());
-      const items = keys.map((key) => entries.item(key));
-      const values = await valuesOf(keys);
-      return keys.flatMap((key, i): WholeEntry[] => {
-        const value = values[i];
-        if (value === undefined) return [];
-        const { expires, text } = items[i] ?? {};
-        const split = text && { scope: text.scope, terms: text.terms, words: text.words };
-        return [{ key, value, expires, text: split }];
-      });
+      return wholeEntries(entries.keysOf({ prefix: '', after, limit }, now()));
+    },
+
+    async texts(after, limit) {
+      open();
+      await breath();
+      const found: PlacedEntry[] = [];
+      for (let last = after; found.length < limit; ) {
+        const ids = entries.textsAfter(last, limit - found.length);
+        if (ids.length === 0) break;
+        last = ids.at(-1) ?? last;
+        const placeOf = new Map(ids.map((id) => [entries.keyOfText(id) ?? '', id]));
+        for (const entry of await wholeEntries([...placeOf.keys()]))
+          found.push({ ...entry, place: placeOf.get(entry.key) ?? 0 });
+      }
+      return found;
     },
 
     async update(keys, decide) {

@@ -7,10 +7,12 @@ import { postgresError } from './errors.ts';
 import { migrate } from './schema.ts';
 import {
   entriesOf,
+  placedEntriesOf,
   rangeStatement,
   readStatement,
   sweepStatement,
   sweepTokensStatement,
+  textsStatement,
   valuesOf,
   wholeEntriesOf,
   wholeStatement,
@@ -101,6 +103,13 @@ export async function openPostgres(options: PostgresOptions): Promise<Store> {
       return wholeEntriesOf(rows)
         .filter(({ key }) => key !== after)
         .slice(0, limit);
+    },
+
+    async texts(after, limit) {
+      open();
+      if (limit <= 0) return [];
+      const wanted = [after, now(), limit];
+      return placedEntriesOf(await connection.whenUp(() => connection.run(textsStatement, wanted), soon()));
     },
 
     async update(keys, decide) {

@@ -8,41 +8,43 @@ const schemaLock = 1;
 /** Shared by all commits, and held alone by one that drops everything under a prefix. */
 const prefixLock = 2;
 
-/** An entry with a new text gets a new id, so that what the index says of the old one finds nothing. */
+/**
+ * Writes entries. Rows are locked in the order of their keys, so that no two commits wait for each other, and numbered
+ * in the order of the writes. An entry with a new text gets a new id, so that what the index says of the old one finds
+ * nothing.
+ */
 const upsert = (which: string): string =>
-  `insert into ${prefix}kv (key, value, expires, scope, terms, term_list)
-     select put.key, put.value, put.expires, put.scope, put.terms, put.list
+  `with put as materialized (
+     select nextval('${prefix}kv_id_seq') as id, one.*
      from unnest(put_keys, put_new, put_values, put_expires, put_scopes, put_terms, put_lists)
-       as put (key, is_new, value, expires, scope, terms, list)
-     where ${which} order by put.key
-     on conflict (key) do update set value = excluded.value, expires = excluded.expires,
+       as one (key, is_new, value, expires, scope, terms, list)
+     where ${which}
+   )
+   insert into ${prefix}kv (id, key, value, expires, scope, terms, term_list)
+     select put.id, put.key, put.value, put.expires, put.scope, put.terms, put.list from put order by put.key
+     ${replace}`;
+
+/** As it was before version 2: numbered in the order of the keys. */
+const upsertInOrderOfKeys = (which: string): string =>
+  `insert into ${prefix}kv (key, value, expires, scope, terms, term_list)
+     select one.key, one.value, one.expires, one.scope, one.terms, one.list
+     from unnest(put_keys, put_new, put_values, put_expires, put_scopes, put_terms, put_lists)
+       as one (key, is_new, value, expires, scope, terms, list)
+     where ${which} order by one.key
+     ${replace}`;
+
+const replace = `on conflict (key) do update set value = excluded.value, expires = excluded.expires,
        scope = excluded.scope, terms = excluded.terms, term_list = excluded.term_list,
        id = case when excluded.term_list is null then ${prefix}kv.id else excluded.id end`;
 
 /**
- * The schema, as the steps that lead to it. Their number is the version of the store. Steps are only ever added.
- *
  * A commit is one call of a function, and so one transaction that no lost client can leave open: it locks the rows
  * of what was read, compares them with what the decision saw, and writes. What an update read stays locked until it
  * is durable, also where there was nothing: a row that is taken out again stands for it meanwhile. Only
  * documented PL/pgSQL and row locks: no extension, no isolation level but the usual one.
  */
-const steps: readonly string[] = [
-  `create table ${prefix}kv (
-     id bigserial,
-     key text collate "C" primary key,
-     value text not null,
-     expires bigint,
-     scope text,
-     terms integer,
-     term_list text
-   ) with (fillfactor = 90);
-   create index ${prefix}kv_expires on ${prefix}kv (expires) where expires is not null;
-   create unique index ${prefix}kv_text on ${prefix}kv (id) where term_list is not null;
-
-   create table ${prefix}commits (token uuid primary key, forestalled boolean not null default false);
-
-   create function ${prefix}commit(
+const commitFunction = (write: (which: string) => string): string =>
+  `create or replace function ${prefix}commit(
      own_token uuid, moment bigint,
      changed_keys text[], changed_seen text[],
      kept_keys text[], kept_seen text[],
@@ -105,21 +107,43 @@ const steps: readonly string[] = [
        delete from ${prefix}kv kv where kv.key = any(dropped_keys);
      end if;
      if true = any(put_new) then
-       ${upsert('put.is_new')}
+       ${write('one.is_new')}
          where ${prefix}kv.expires <= moment;
        get diagnostics written = row_count;
        if written < cardinality(array_positions(put_new, true)) then
          raise exception 'something was written where nothing was read' using errcode = '40001';
        end if;
      end if;
-     ${upsert('not put.is_new')};
+     ${write('not one.is_new')};
 
      if cardinality(placed) > 0 then
        delete from ${prefix}kv kv where kv.key = any(placed) and kv.expires <= moment;
      end if;
      return null;
-   end $$;
+   end $$`;
+
+/**
+ * The schema, as the steps that lead to it. Their number is the version of the store. Steps are only ever added.
+ */
+const steps: readonly string[] = [
+  `create table ${prefix}kv (
+     id bigserial,
+     key text collate "C" primary key,
+     value text not null,
+     expires bigint,
+     scope text,
+     terms integer,
+     term_list text
+   ) with (fillfactor = 90);
+   create index ${prefix}kv_expires on ${prefix}kv (expires) where expires is not null;
+   create unique index ${prefix}kv_text on ${prefix}kv (id) where term_list is not null;
+
+   create table ${prefix}commits (token uuid primary key, forestalled boolean not null default false);
+
+   ${commitFunction(upsertInOrderOfKeys)};
    ${textSchema}`,
+
+  commitFunction(upsert),
 ];
 
 export const newestVersion = steps.length;

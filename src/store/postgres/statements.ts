@@ -1,5 +1,5 @@
 import { compareKeys, prefixEnd } from '../keys.ts';
-import type { Entry, Range, WholeEntry } from '../types.ts';
+import type { Entry, PlacedEntry, Range, WholeEntry } from '../types.ts';
 import type { Row, Statement } from './connection.ts';
 import { prefix } from './names.ts';
 
@@ -46,6 +46,16 @@ export const wholeStatement: Statement = {
   text: `select key, value, expires, scope, terms, term_list from ${prefix}kv
     where key >= $1 and ${alive('$2')} order by key limit $3`,
 };
+
+/** Those with a text, in the order of their ids: from an id, at this moment, at most so many. */
+export const textsStatement: Statement = {
+  name: 'asms_texts',
+  text: `select key, value, expires, scope, terms, term_list, id from ${prefix}kv
+    where id > $1 and term_list is not null and ${alive('$2')} order by id limit $3`,
+};
+
+export const placedEntriesOf = (rows: readonly Row[]): PlacedEntry[] =>
+  wholeEntriesOf(rows).map((entry, i) => ({ ...entry, place: Number(rows[i]?.[6]) }));
 
 export const wholeEntriesOf = (rows: readonly Row[]): WholeEntry[] =>
   rows.map(([key, value, expires, scope, words, list]) => ({

@@ -4,7 +4,7 @@ import { type Committed, decideAll, groupCommit, type Job } from '../group-commi
 import { compareKeys, prefixEnd } from '../keys.ts';
 import { recentEntries } from '../recent-entries.ts';
 import { slices } from '../slices.ts';
-import type { Entry, Range, Store, WholeEntry, Write } from '../types.ts';
+import type { Entry, PlacedEntry, Range, Store, WholeEntry, Write } from '../types.ts';
 import { redisAddress } from './address.ts';
 import { connectRedis, type Reply } from './connection.ts';
 import { encodeEntry, expiryIn, valueIn, versionOf } from './entry.ts';
@@ -181,6 +181,18 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
       const least = after === undefined ? '-' : `(${after}`;
       const rows = await connection.run(scripts.whole, keys, [least, String(limit), String(now())]);
       return (rows as string[][]).map(wholeEntry);
+    },
+
+    async texts(after, limit) {
+      open();
+      const found: PlacedEntry[] = [];
+      for (let from = String(after); from !== '' && found.length < limit; ) {
+        const args = [from, String(limit - found.length), String(now())];
+        const [next, rows] = (await connection.run(scripts.texts, keys, args)) as [string, string[][]];
+        for (const [id, ...row] of rows) found.push({ ...wholeEntry(row), place: Number(id) });
+        from = next;
+      }
+      return found;
     },
 
     async update(wanted, decide) {

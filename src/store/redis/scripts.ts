@@ -137,6 +137,35 @@ end
 return found
 `;
 
+/**
+ * Whole entries with a text that have not expired, as `whole` answers them, each after its id; before them the id up to
+ * which was looked, or nothing when that was the last. Arguments: the id to begin after, limit, now.
+ */
+const texts = `${header}${shared}
+local id, limit, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local last = tonumber(call('HGET', meta, 'lastText') or '0')
+local stop = math.min(last, id + 2000)
+local found = {}
+while id < stop and #found < limit do
+  id = id + 1
+  local name = string.format('%012d', id)
+  local record = call('HGET', texts, name)
+  if record then
+    local count, key, scope, at = nil, nil, nil, 1
+    count, at = field(record, at)
+    key, at = field(record, at)
+    scope, at = field(record, at)
+    local _, terms = field(record, at)
+    local entry = call('HGET', values, key) or ''
+    local _, ends, expires = string.find(entry, '^[^:]*:([^:]*):')
+    if ends and (expires == '' or tonumber(expires) > now) then
+      found[#found + 1] = { name, key, entry, count, scope, string.sub(record, terms) }
+    end
+  end
+end
+return { id < last and tostring(id) or '', found }
+`;
+
 /** Deletes some entries that have expired and answers how many. Arguments: now, limit. */
 const sweep = `${header}${shared}
 local keys = call('ZRANGEBYSCORE', expiry, '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])
@@ -148,5 +177,6 @@ export const scripts = {
   commit: script(commit),
   range: script(range),
   sweep: script(sweep),
+  texts: script(texts),
   whole: script(whole),
 };

@@ -209,6 +209,16 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       return whenFree(() => (sql.whole.all(from, now(), limit) as unknown as WholeRow[]).map(wholeEntry));
     },
 
+    async texts(after, limit) {
+      open();
+      await breath();
+      const rows = await whenFree(() => sql.texts.all(after, now(), limit));
+      return (rows as unknown as (WholeRow & { id: number })[]).map((row) => ({
+        ...wholeEntry(row),
+        place: row.id,
+      }));
+    },
+
     async update(keys, decide) {
       open();
       return lane.update(keys, decide);

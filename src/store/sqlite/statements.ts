@@ -32,6 +32,10 @@ function statements(db: DatabaseSync) {
   const whole = db.prepare(
     `select key, value, expires, scope, terms, term_list from kv where key >= ? and ${alive} order by key limit ?`,
   );
+  const texts = db.prepare(
+    `select id, key, value, expires, scope, terms, term_list from kv
+     where id > ? and term_list is not null and ${alive} order by id limit ?`,
+  );
   return {
     begin: db.prepare('begin'),
     beginWrite: db.prepare('begin immediate'),
@@ -42,6 +46,7 @@ function statements(db: DatabaseSync) {
     forward,
     backward,
     whole,
+    texts,
     upsert: db.prepare(
       `insert into kv (key, value, expires, scope, terms, term_list) values (?, ?, ?, ?, ?, ?)
        on conflict (key) do update set value = excluded.value, expires = excluded.expires,
