@@ -33,6 +33,8 @@ export async function lookForTurn(local: Local, scope: TurnScope, request: TurnR
   const held = await heldTurn(local, scope, request);
   if (held !== undefined) return { taken: held, blockers: [] };
   const blockers: string[] = [];
+  // When a turn is offered again that somebody else has just taken.
+  let lost: number | undefined;
   for (let after: string | undefined; ; ) {
     const found: Candidates =
       request.sessionId === undefined || scope.userId === undefined
@@ -44,13 +46,17 @@ export async function lookForTurn(local: Local, scope: TurnScope, request: TurnR
         blockers.push(blocker);
         continue;
       }
-      const taken = await claimTurn(local, head, request);
+      const { taken, due } = await claimTurn(local, head, request);
       if (taken !== undefined) return { taken, blockers };
+      lost = earlier(lost, due);
     }
-    if (found.next === undefined) return { due: found.due, blockers };
+    if (found.next === undefined) return { due: earlier(found.due, lost), blockers };
     after = found.next;
   }
 }
+
+const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 
 /** The key of a part whose turn is open. One that has expired holds nothing up, though it is still to be deleted. */
 async function openPart(local: Local, { uid, app, userId }: Head): Promise<string | undefined> {
@@ -183,22 +189,29 @@ async function turnOf(local: Local, ref: SessionRef, agent: string): Promise<Can
 }
 
 /** Claims the turn of a session if it is still free; of those who try at once, one gets it. */
-async function claimTurn(local: Local, seen: Head, request: TurnRequest): Promise<Look['taken']> {
+async function claimTurn(
+  local: Local,
+  seen: Head,
+  request: TurnRequest,
+): Promise<Pick<Look, 'taken' | 'due'>> {
   const ref = refOf(seen);
   const now = local.now();
-  return local.store.update<Look['taken']>([keys.headKey(ref)], ([value]) => {
+  return local.store.update<Pick<Look, 'taken' | 'due'>>([keys.headKey(ref)], ([value]) => {
     const head = headWithTurn(local, value);
-    if (head === undefined || head.turn.agent !== request.agent) return { result: undefined, writes: [] };
+    if (head === undefined || head.turn.agent !== request.agent) return { result: {}, writes: [] };
     const { turn } = head;
     if (isClaimed(turn, now)) {
       const next: Head = { ...head, turn: { ...turn, due: turn.claim.until } };
-      return { result: undefined, writes: turn.due < turn.claim.until ? headWrites(head, next) : [] };
+      return {
+        result: { due: turn.claim.until },
+        writes: turn.due < turn.claim.until ? headWrites(head, next) : [],
+      };
     }
-    if (!isDue(turn, now)) return { result: undefined, writes: [] };
-    if (isLast(turn)) return { result: undefined, writes: givenUp(head, turn, now).writes };
+    if (!isDue(turn, now)) return { result: { due: turn.due }, writes: [] };
+    if (isLast(turn)) return { result: {}, writes: givenUp(head, turn, now).writes };
     const taken = claimed(turn, request, now);
     const next: Head = { ...head, turn: taken };
-    return { result: { ref, head: next, turn: taken }, writes: headWrites(head, next) };
+    return { result: { taken: { ref, head: next, turn: taken } }, writes: headWrites(head, next) };
   });
 }
 
