@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import type { Backend, TurnRequest } from '../../../src/backend/types.ts';
@@ -103,5 +104,34 @@ it('of claims in the same millisecond by two servers one holds', async () => {
     const got = await Promise.all([take(), take({}, 'writer', other), take({ sessionId: `s${i}` })]);
     expect(got.filter((turn) => turn !== undefined)).toHaveLength(1);
   }
+  await other.close();
+});
+
+it('who loses a race for a turn waits no longer for it than the winner’s lease', async () => {
+  await create('s');
+  clock = Date.now();
+  const now = Date.now;
+  const other = openLocal({ store: { ...store, close: async () => {} }, now }) as Required<Backend>;
+  let raced = false;
+  const racing: Store = {
+    ...store,
+    close: async () => {},
+    async get(keys) {
+      const values = await store.get(keys);
+      // Between the look at the turn and its claim, another takes it, and is never heard of again.
+      if (!raced && keys.some((key) => key.startsWith('s/'))) {
+        raced = true;
+        expect(await take({ leaseMs: 200 }, 'writer', other)).toBeDefined();
+      }
+      return values;
+    },
+  };
+  const loser = openLocal({ store: racing, now }) as Required<Backend>;
+  const waiting = take({ waitMs: 5000 }, 'writer', loser);
+  await sleep(20);
+  await handOver('s');
+  expect(await waiting).toMatchObject({ turn: { tries: 2 } });
+  expect(raced).toBe(true);
+  await loser.close();
   await other.close();
 });
