@@ -15,24 +15,14 @@ import {
   textsOf,
   user,
 } from '../run/support.ts';
+import { chatConfig } from './chat-config.ts';
 
 let chat: FakeChat;
 let backend: Backend;
 let ref: SessionRef;
 
 async function open(more: Partial<ChatConfig> = {}): Promise<void> {
-  const config: ChatConfig = {
-    kind: 'chat',
-    name: 'helper',
-    baseUrl: chat.url,
-    model: 'small',
-    historyTokens: 4000,
-    memories: 0,
-    tools: [],
-    timeoutMs: 5000,
-    ...more,
-  };
-  backend = await localBackend({ configs: { app: config } });
+  backend = await localBackend({ configs: { app: chatConfig(chat, more) } });
   ref = await newSession(backend);
 }
 

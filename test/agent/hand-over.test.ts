@@ -15,22 +15,14 @@ import {
   textsOf,
   user,
 } from '../run/support.ts';
+import { chatConfig } from './chat-config.ts';
 
 let chat: FakeChat;
 let backend: Backend;
 let ref: SessionRef;
 
-const member = (name: string, more: Partial<ChatConfig> = {}): AgentConfig => ({
-  kind: 'chat',
-  name,
-  baseUrl: chat.url,
-  model: 'small',
-  historyTokens: 4000,
-  memories: 0,
-  tools: [],
-  timeoutMs: 5000,
-  ...more,
-});
+const member = (name: string, more: Partial<ChatConfig> = {}): AgentConfig =>
+  chatConfig(chat, { name, ...more });
 
 async function open(...team: AgentConfig[]): Promise<void> {
   backend = openLocal({ store: await memoryStore(), agents: openAgents({ app: team }) });

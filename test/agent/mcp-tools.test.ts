@@ -1,12 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { ChatConfig } from '../../src/agent/chat.ts';
 import { openAgents } from '../../src/agent/open.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
 import type { Backend, SessionRef } from '../../src/backend/types.ts';
 import { openToolHost } from '../../src/server/mcp/tool-host.ts';
 import { type FakeChat, fakeChat } from '../fake/chat/server.ts';
 import { eventsOf, memoryStore, newSession, patiently, runs, user } from '../run/support.ts';
+import { chatConfig } from './chat-config.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const servers = {
@@ -24,17 +24,11 @@ const host = openToolHost(servers);
 
 beforeEach(async () => {
   chat = await fakeChat();
-  const config: ChatConfig = {
-    kind: 'chat',
-    name: 'helper',
-    baseUrl: chat.url,
-    model: 'small',
-    historyTokens: 4000,
-    memories: 0,
+  const config = chatConfig(chat, {
     tools: [{ name: 'ask_person' }],
     mcpServers: servers,
     timeoutMs: 30_000,
-  };
+  });
   const agents = openAgents({ app: config }, { openTools: () => host });
   backend = openLocal({ store: await memoryStore(), agents });
   ref = await newSession(backend);

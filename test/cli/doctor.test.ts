@@ -4,11 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { hostEntry } from '../../src/cli/host-entries.ts';
 import { bundle } from '../e2e/bundle.ts';
 import { type RunOptions, run } from '../e2e/run.ts';
-import { startFake } from '../fake/adk/server.ts';
-import { typescript } from '../fake/adk/typescript.ts';
-import { startAgentEngine } from '../fake/agent-engine/server.ts';
-import { projectId } from '../fake/agent-engine/store.ts';
 import { fakeEmbeddings } from '../fake/embeddings/server.ts';
+import { startServices } from '../fake/services.ts';
 import { ownerKey, startVectara } from '../fake/vectara/server.ts';
 import { scratch } from '../scratch.ts';
 
@@ -103,23 +100,9 @@ describe('doctor', () => {
 
 describe('doctor on services', () => {
   it('says where it asked, with which credentials, and what they may read', async () => {
-    const [google, adk, vectara] = await Promise.all([
-      startAgentEngine(),
-      startFake(typescript),
-      startVectara({}),
-    ]);
-    const env = {
-      AGENT_ENGINE_BASE_URL: google.url,
-      GOOGLE_CLOUD_PROJECT: projectId,
-      GOOGLE_CLOUD_AGENT_ENGINE_ID: google.engine.id,
-      ADK_API_SERVER_URL: adk.url,
-      ADK_APP: 'echo_agent',
-      VECTARA_BASE_URL: vectara.url,
-      VECTARA_API_KEY: ownerKey,
-      VECTARA_AGENT: 'support',
-    };
+    const { google, adk, vectara, env, close } = await startServices();
     const seen = await report(['--backend', 'agent-engine,adk,vectara'], { env });
-    await Promise.all([google.close(), adk.close(), vectara.close()]);
+    await close();
     expect(seen.checks.filter(({ status }) => status === 'fail')).toEqual([]);
     const texts = (subject: string) => about(seen, subject).map(({ message }) => message);
     expect(texts('network')).toEqual([

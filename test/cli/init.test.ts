@@ -1,6 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
@@ -9,6 +8,7 @@ import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { describe, expect, it } from 'vitest';
 import { bundle } from '../e2e/bundle.ts';
 import { run } from '../e2e/run.ts';
+import { freePort } from '../free-port.ts';
 import { scratch } from '../scratch.ts';
 
 interface Entry {
@@ -46,14 +46,6 @@ async function wordsOf(line: string): Promise<string[]> {
 }
 
 const contentOf = (file: string): unknown => JSON.parse(readFileSync(file, 'utf8'));
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 describe('init', () => {
   it('writes a configuration, and an entry that starts the server with it', async () => {

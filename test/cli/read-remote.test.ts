@@ -1,35 +1,16 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connect } from '../e2e/clients.ts';
 import { run } from '../e2e/run.ts';
-import { startFake } from '../fake/adk/server.ts';
-import { typescript } from '../fake/adk/typescript.ts';
-import { startAgentEngine } from '../fake/agent-engine/server.ts';
-import { projectId } from '../fake/agent-engine/store.ts';
-import { ownerKey, startVectara } from '../fake/vectara/server.ts';
+import { startServices } from '../fake/services.ts';
 
-let env: Record<string, string> = {};
-let stop: (() => Promise<unknown>)[] = [];
+let services: Awaited<ReturnType<typeof startServices>>;
 beforeAll(async () => {
-  const [engine, adk, vectara] = await Promise.all([
-    startAgentEngine(),
-    startFake(typescript),
-    startVectara({}),
-  ]);
-  env = {
-    AGENT_ENGINE_BASE_URL: engine.url,
-    GOOGLE_CLOUD_PROJECT: projectId,
-    GOOGLE_CLOUD_AGENT_ENGINE_ID: engine.engine.id,
-    ADK_API_SERVER_URL: adk.url,
-    ADK_APP: 'echo_agent',
-    VECTARA_BASE_URL: vectara.url,
-    VECTARA_API_KEY: ownerKey,
-    VECTARA_AGENT: 'support',
-  };
-  stop = [engine, adk, vectara].map((fake) => () => fake.close());
+  services = await startServices();
 });
-afterAll(() => Promise.all(stop.map((close) => close())));
+afterAll(() => services.close());
 
 it.each(['agent-engine', 'adk', 'vectara'])('list and show print what is on %s', async (backend) => {
+  const { env } = services;
   const where = ['--backend', backend, '--user', 'ada'];
   const client = await connect('v2-modern', { args: where, env });
   const { sessionId } = await client.ok('query', { message: 'Is there tea?' });
@@ -44,6 +25,7 @@ it.each(['agent-engine', 'adk', 'vectara'])('list and show print what is on %s',
 });
 
 it('search finds memories on agent-engine', async () => {
+  const { env } = services;
   const where = ['--backend', 'agent-engine', '--user', 'ada'];
   const client = await connect('v2-modern', { args: where, env });
   await client.ok('create_memory', { fact: 'Ada likes tea' });

@@ -1,15 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bundle } from '../e2e/bundle.ts';
-import { startFake } from '../fake/adk/server.ts';
-import { typescript } from '../fake/adk/typescript.ts';
-import { startAgentEngine } from '../fake/agent-engine/server.ts';
 import { projectId } from '../fake/agent-engine/store.ts';
-import { ownerKey, startVectara } from '../fake/vectara/server.ts';
+import { startServices } from '../fake/services.ts';
+import { ownerKey } from '../fake/vectara/server.ts';
+import { freePort } from '../free-port.ts';
 import { scratch } from '../scratch.ts';
 import { pageNames, pageText, textsOf } from './markdown.ts';
 
@@ -49,24 +47,12 @@ serve() {
 `;
 const line = (text: string): string => (/^agent-sessions-mcp http /.test(text) ? `serve ${text}` : text);
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 describe('commands of the pages', () => {
   let stand: (text: string) => string;
   let services: Record<string, string>;
   let stop: () => Promise<unknown>;
   beforeAll(async () => {
-    const [google, adk, vectara] = await Promise.all([
-      startAgentEngine(),
-      startFake(typescript),
-      startVectara({}),
-    ]);
+    const { google, adk, vectara, close } = await startServices();
     services = { AGENT_ENGINE_BASE_URL: google.url, VECTARA_BASE_URL: vectara.url };
     // What a reader replaces, and addresses that may be taken here.
     const values: Record<string, string> = {
@@ -79,7 +65,7 @@ describe('commands of the pages', () => {
       ':8080': `:${await freePort()}`,
     };
     stand = (text) => Object.entries(values).reduce((all, [from, to]) => all.replaceAll(from, to), text);
-    stop = () => Promise.all([google.close(), adk.close(), vectara.close()]);
+    stop = close;
   });
   afterAll(() => stop());
 

@@ -1,26 +1,17 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startFake } from '../fake/adk/server.ts';
-import { typescript } from '../fake/adk/typescript.ts';
-import { type FakeAgentEngine, startAgentEngine } from '../fake/agent-engine/server.ts';
-import { projectId } from '../fake/agent-engine/store.ts';
-import { ownerKey, startVectara } from '../fake/vectara/server.ts';
+import { startServices } from '../fake/services.ts';
+import { ownerKey } from '../fake/vectara/server.ts';
 import { scratch } from '../scratch.ts';
 import { connect, type Json, type TestClient } from './clients.ts';
 import { run } from './run.ts';
 
 /** The shipped server over stdio with every backend at once, each configured by its environment. */
 describe('a server with four backends', () => {
-  let google: FakeAgentEngine;
-  let stop: (() => Promise<void>)[];
+  let services: Awaited<ReturnType<typeof startServices>>;
   let client: TestClient;
   beforeAll(async () => {
-    const [engine, adk, vectara] = await Promise.all([
-      startAgentEngine(),
-      startFake(typescript),
-      startVectara({}),
-    ]);
-    google = engine;
+    services = await startServices();
     client = await connect('v2-modern', {
       args: [
         '--backend',
@@ -30,20 +21,10 @@ describe('a server with four backends', () => {
         '--user',
         'ada',
       ],
-      env: {
-        AGENT_ENGINE_BASE_URL: engine.url,
-        GOOGLE_CLOUD_PROJECT: projectId,
-        GOOGLE_CLOUD_AGENT_ENGINE_ID: engine.engine.id,
-        ADK_API_SERVER_URL: adk.url,
-        ADK_APP: 'echo_agent',
-        VECTARA_BASE_URL: vectara.url,
-        VECTARA_API_KEY: ownerKey,
-        VECTARA_AGENT: 'support',
-      },
+      env: services.env,
     });
-    stop = [() => client.close(), () => engine.close(), () => adk.close(), () => vectara.close()];
   });
-  afterAll(() => Promise.all(stop.map((end) => end())));
+  afterAll(() => Promise.all([client.close(), services.close()]));
 
   it('describes all of them, and offers every backend as an argument', async () => {
     const described = (await client.ok('describe_server')) as { backends: Json[] };
@@ -97,7 +78,11 @@ describe('a server with four backends', () => {
       });
     const fork = await client.ok('fork_session', { sessionId: session.id, toBackend: 'agent-engine' });
     const promoted = fork.session as Json;
-    expect(promoted).toMatchObject({ app: google.engine.id, displayName: 'Draft', state: { step: 4 } });
+    expect(promoted).toMatchObject({
+      app: services.google.engine.id,
+      displayName: 'Draft',
+      state: { step: 4 },
+    });
     const there = await client.ok('list_events', { backend: 'agent-engine', sessionId: promoted.id });
     expect((there.events as { content: { parts: Json[] } }[]).map((e) => e.content.parts[0]?.text)).toEqual([
       'm0',

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SessionError } from '../../src/errors.ts';
 import { currentDeadline, readAfterWrite, withDeadline, withoutDeadline } from '../../src/net/deadline.ts';
 import { type HttpClient, type HttpRequest, httpClient } from '../../src/net/http.ts';
+import { freePort } from '../free-port.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, count: number) => void;
 
@@ -55,13 +56,7 @@ const status =
     response.writeHead(code).end(body);
   };
 /** An address where nobody listens. */
-async function closedUrl(): Promise<string> {
-  const free = createServer();
-  await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
-  const { port } = free.address() as AddressInfo;
-  await new Promise((resolve) => free.close(resolve));
-  return `http://127.0.0.1:${port}`;
-}
+const closedUrl = async () => `http://127.0.0.1:${await freePort()}`;
 const timed = async (work: Promise<unknown>) => {
   const started = performance.now();
   const error: unknown = await work.then(

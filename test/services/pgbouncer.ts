@@ -1,11 +1,11 @@
 import { chownSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client } from 'pg';
+import { freePort } from '../free-port.ts';
 import {
   accountOf,
   ended,
   folderFor,
-  freePort,
   installDebian,
   programIn,
   removeFolder,

@@ -3,13 +3,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { arch, platform, tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
+import { freePort } from '../free-port.ts';
 import {
   type Account,
   accountOf,
   ended,
   folderFor,
   foldersIn,
-  freePort,
   installDebian,
   output,
   programIn,

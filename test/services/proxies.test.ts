@@ -8,8 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { textsOf } from '../docs/markdown.ts';
 import { bundle } from '../e2e/bundle.ts';
 import { run } from '../e2e/run.ts';
+import { freePort } from '../free-port.ts';
 import { scratch } from '../scratch.ts';
-import { ended, freePort, installDebian, programIn, startServer, untilUp } from './process.ts';
+import { ended, installDebian, programIn, startServer, untilUp } from './process.ts';
 
 /** The proxies of docs/http.md, as they stand there, before the real server; only addresses and keys are others. */
 const page = readFileSync('docs/http.md', 'utf8');

@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { connect } from 'node:net';
+import { freePort } from '../free-port.ts';
 import {
   ended,
   folderFor,
-  freePort,
   installDebian,
   programIn,
   removeFolder,

@@ -8,6 +8,7 @@ import { java } from '../../fake/adk/java.ts';
 import { python, python2025 } from '../../fake/adk/python.ts';
 import { type FakeAdk, startFake, type Voice } from '../../fake/adk/server.ts';
 import { typescript } from '../../fake/adk/typescript.ts';
+import { freePort } from '../../free-port.ts';
 
 const fakes: FakeAdk[] = [];
 afterEach(async () => {
@@ -50,10 +51,7 @@ describe('detection', () => {
   });
 
   it('finds out at a later call when the server was down at first', async () => {
-    const free = createServer();
-    await new Promise<void>((resolve) => free.listen(0, '127.0.0.1', resolve));
-    const { port } = free.address() as AddressInfo;
-    await new Promise((resolve) => free.close(resolve));
+    const port = await freePort();
     const backend = await openAdk({ baseUrl: `http://127.0.0.1:${port}` });
     expect((await backend.describe()).notes.join(' ')).toContain('only reads work');
     await start(python, port);

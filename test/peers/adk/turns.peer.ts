@@ -7,9 +7,9 @@ import { ClientFactory } from '@a2a-js/sdk/client';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveAgent } from '../../../examples/a2a/agent.ts';
+import { freePort } from '../../free-port.ts';
 import { clientFor, message } from '../../server/a2a/client.ts';
 import { type ServerProcess, startServerProcess } from '../../server/http/harness.ts';
-import { freePort } from '../../services/process.ts';
 import { type RealAdk, startReal } from './start.ts';
 
 /**

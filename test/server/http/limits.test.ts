@@ -18,7 +18,6 @@ import {
   toolCall,
 } from './requests.ts';
 
-const _quiet = { info() {}, warn() {}, error() {} };
 let product: Product;
 afterEach(() => product.end());
 
