@@ -1,6 +1,7 @@
 import { SessionError } from '../../errors.ts';
-import type { Event, NewEvent, Part } from '../../model/event.ts';
+import type { Event, NewEvent } from '../../model/event.ts';
 import type { Write } from '../../store/types.ts';
+import { answersOf, type CallAnswer, callsOf, endsCall, type MadeCall } from '../shared/call-rules.ts';
 import { parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 
@@ -13,48 +14,6 @@ export interface OpenCall {
   name?: string | undefined;
   longRunning?: boolean | undefined;
 }
-
-/** An answer in an event. An answer that is not final leaves its call open. */
-export interface CallAnswer {
-  id: string;
-  byUser: boolean;
-}
-
-/** The tool calls that an event makes: its functionCalls, and long-running ids that no part explains. */
-export function callsOf(event: Pick<NewEvent, 'content' | 'longRunningToolIds' | 'partial'>): {
-  id: string;
-  name?: string | undefined;
-  longRunning?: boolean | undefined;
-  /** Nothing but an id among the long-running ones. */
-  bare?: boolean | undefined;
-}[] {
-  if (event.partial === true) return [];
-  const long = event.longRunningToolIds ?? [];
-  const made = (event.content?.parts ?? []).flatMap(({ functionCall: call }) =>
-    call?.id === undefined
-      ? []
-      : [{ id: call.id, name: call.name, longRunning: long.includes(call.id) || undefined }],
-  );
-  const bare = [...new Set(long)].filter((id) => !made.some((call) => call.id === id));
-  return [...made, ...bare.map((id) => ({ id, longRunning: true, bare: true }))];
-}
-
-/** The answers of an event. A response that says `willContinue` is a piece of one. */
-export function answersOf(event: Pick<NewEvent, 'author' | 'content' | 'partial'>): CallAnswer[] {
-  if (event.partial === true) return [];
-  return (event.content?.parts ?? []).flatMap(({ functionResponse: answer }: Part) =>
-    answer?.id === undefined || answer.willContinue === true
-      ? []
-      : [{ id: answer.id, byUser: event.author === 'user' }],
-  );
-}
-
-/**
- * Whether an answer is the final one of a call. The tool of a long-running call answers at once that it has
- * begun; how it ended, the user says. https://google.github.io/adk-docs/tools/function-tools/#long-run-tool
- */
-const ends = (answer: CallAnswer, call: Pick<OpenCall, 'longRunning'>): boolean =>
-  call.longRunning !== true || answer.byUser;
 
 /** The stored records of the calls that an event makes or answers. */
 export interface KnownCalls {
@@ -103,7 +62,7 @@ export function checkAnswers(event: Event, known: KnownCalls): void {
 export function callWrites(
   uid: string,
   seq: number,
-  calls: ReturnType<typeof callsOf>,
+  calls: readonly MadeCall[],
   answers: readonly CallAnswer[],
   known: KnownCalls,
 ): Write[] {
@@ -117,7 +76,7 @@ export function callWrites(
   }
   for (const answer of answers) {
     const open = known.open.get(answer.id);
-    if (open === undefined || !ends(answer, open)) continue;
+    if (open === undefined || !endsCall(answer, open)) continue;
     known.open.delete(answer.id);
     known.answered.add(answer.id);
     writes.push(

@@ -1,9 +1,10 @@
 import { SessionError } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
 import type { Write } from '../../store/types.ts';
+import { callsOf } from '../shared/call-rules.ts';
 import { eventNotFound } from '../shared/errors.ts';
 import type { Guard, SessionRef } from '../types.ts';
-import { callsOf, type OpenCall } from './call-record.ts';
+import type { OpenCall } from './call-record.ts';
 import { parseStored } from './damage.ts';
 import { type EventRecord, traceOf } from './event-record.ts';
 import { indexedText } from './event-text.ts';

@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../model/json.ts';
 import { applyDelta } from '../../model/state.ts';
 import type { Entry } from '../../store/types.ts';
-import { answersOf, callsOf } from './call-record.ts';
+import { answersOf, callsOf } from '../shared/call-rules.ts';
 import { parseStored } from './damage.ts';
 import { type EventRecord, type EventTrace, ownDelta } from './event-record.ts';
 import { refuseDamaged, tryRecord } from './events.ts';

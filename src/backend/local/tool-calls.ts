@@ -1,6 +1,6 @@
 import { checkId } from '../../model/ids.ts';
 import type { ToolCall, ToolOutput } from '../../model/tool-call.ts';
-import { answerTo } from '../shared/open-calls.ts';
+import { answerTo, toolCallOf } from '../shared/open-calls.ts';
 import type { Appended, SessionRef } from '../types.ts';
 import { appendEvent } from './append.ts';
 import { callKeys, knownCalls, type OpenCall } from './call-record.ts';
@@ -16,19 +16,7 @@ export async function listToolCalls(local: Local, ref: SessionRef): Promise<Tool
 
 async function describeCall(local: Local, uid: string, call: OpenCall): Promise<ToolCall | undefined> {
   const record = await readEvent(local, uid, call.seq);
-  if (record === undefined) return undefined;
-  const { event } = record;
-  const part = event.content?.parts.find((p) => p.functionCall?.id === call.id);
-  return {
-    id: call.id,
-    name: call.name,
-    args: part?.functionCall?.args,
-    eventId: event.id,
-    author: event.author,
-    invocationId: event.invocationId,
-    createTime: event.timestamp,
-    longRunning: call.longRunning,
-  };
+  return record === undefined ? undefined : toolCallOf(record.event, call);
 }
 
 /** Answers open calls in one event, within the invocation of the first of them. */

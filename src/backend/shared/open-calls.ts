@@ -1,6 +1,7 @@
 import type { Content, Event, Part } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
 import type { ToolCall, ToolOutput } from '../../model/tool-call.ts';
+import { answersOf, callsOf, endsCall, type MadeCall } from './call-rules.ts';
 import { toolCallNotOpen } from './errors.ts';
 import { checkOutputs } from './rules.ts';
 
@@ -17,39 +18,34 @@ export function withCallIds(content: Content): Content {
 
 /**
  * Calls that wait for an answer after all these events, oldest first: functionCalls, and long-running ids that
- * no part explains. A long-running tool may answer at once that it has begun; ADK takes the outcome from the
- * user, so only the user's answer ends such a call
- * (https://google.github.io/adk-docs/tools/function-tools/#long-run-tool).
+ * no part explains.
  */
 export function openCalls(events: Iterable<Event>): ToolCall[] {
   const open = new Map<string, ToolCall>();
   for (const event of events) {
-    if (event.partial === true) continue;
     for (const call of callsOf(event))
-      if (call.name !== undefined || !open.has(call.id)) open.set(call.id, call);
-    for (const { functionResponse: answer } of event.content?.parts ?? []) {
-      // A response that says `willContinue` is a piece of one.
-      const call = answer?.id === undefined || answer.willContinue === true ? undefined : open.get(answer.id);
-      if (call !== undefined && (call.longRunning !== true || event.author === 'user')) open.delete(call.id);
+      if (call.bare !== true || !open.has(call.id)) open.set(call.id, toolCallOf(event, call));
+    for (const answer of answersOf(event)) {
+      const call = open.get(answer.id);
+      if (call !== undefined && endsCall(answer, call)) open.delete(answer.id);
     }
   }
   return [...open.values()];
 }
 
-function callsOf(event: Event): ToolCall[] {
-  const long = event.longRunningToolIds ?? [];
-  const made = (event.content?.parts ?? []).flatMap(({ functionCall: call }) =>
-    call?.id === undefined ? [] : [{ id: call.id, name: call.name, args: call.args }],
-  );
-  const bare = [...new Set(long)].filter((id) => !made.some((call) => call.id === id)).map((id) => ({ id }));
-  return [...made, ...bare].map((call) => ({
-    ...call,
+/** A call as it is shown, with the arguments that its event has. */
+export function toolCallOf(event: Event, { id, name, longRunning }: MadeCall): ToolCall {
+  const part = event.content?.parts.find(({ functionCall }) => functionCall?.id === id);
+  return {
+    id,
+    name,
+    args: part?.functionCall?.args,
     eventId: event.id,
     author: event.author,
     invocationId: event.invocationId,
     createTime: event.timestamp,
-    ...(long.includes(call.id) ? { longRunning: true } : {}),
-  }));
+    longRunning,
+  };
 }
 
 /**
