@@ -7,9 +7,14 @@ const members = (value: unknown): JsonObject => (isObject(value) ? value : {});
 const list = (value: unknown): JsonObject[] => (Array.isArray(value) ? value.map(members) : []);
 
 describe('take_turn', () => {
-  it('hands a session over between two agents in four calls', async () => {
-    const call = caller([await memoryBackend()], user('ann'));
-    await call('create_session', { sessionId: 's' });
+  it('hands a session over to another agent and back in four calls', async () => {
+    const calls: string[] = [];
+    const tools = caller([await memoryBackend()], user('ann'));
+    const call: typeof tools = (name, args) => {
+      calls.push(name);
+      return tools(name, args);
+    };
+    await tools('create_session', { sessionId: 's' });
     await call('append_event', {
       sessionId: 's',
       author: 'planner',
@@ -38,6 +43,7 @@ describe('take_turn', () => {
         { author: 'writer', content: { parts: [{ text: 'Brew tea at 95 °C.' }] } },
       ],
     });
+    expect(calls).toEqual(['append_event', 'take_turn', 'append_event', 'take_turn']);
   });
 
   it('keeps to the budget, with the latest of what is new', async () => {
