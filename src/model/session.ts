@@ -43,10 +43,10 @@ const previewLength = 120;
 
 /** The line that a list shows of a session's first and last event. */
 export function previewOf(event: Event): EventPreview {
+  const said = textOf(event);
   // Cut before it is tidied: a text may have megabytes, and this runs with every append.
-  const text = cutEnd(textOf(event), 1000)
-    .replace(/[^\S ]\s*| \s+/g, ' ')
-    .trim();
+  const short = tidied(said, 2 * previewLength);
+  const text = short.length > previewLength ? short : tidied(said, 1000);
   return {
     id: event.id,
     author: event.author,
@@ -54,6 +54,12 @@ export function previewOf(event: Event): EventPreview {
     ...(text === '' ? {} : { text: preview(text, previewLength) }),
   };
 }
+
+/** The beginning of a text with single spaces. */
+const tidied = (text: string, length: number): string =>
+  cutEnd(text, length)
+    .replace(/[^\S ]\s*| \s+/g, ' ')
+    .trim();
 
 export const sessionOrders = [
   'updateTime desc',

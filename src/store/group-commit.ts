@@ -99,6 +99,7 @@ export function groupCommit(
 
   /** The next batch, in the order of arrival. */
   function take(): Waiting[] {
+    if (taken.size === 0 && waiting.length <= maxBatch) return waiting.splice(0);
     const batch = waiting.filter(isFree).slice(0, maxBatch);
     const chosen = new Set(batch);
     waiting = waiting.filter((job) => !chosen.has(job));

@@ -11,6 +11,7 @@ import {
   callKeys,
   checkAnswers,
   knownCalls,
+  noCalls,
   type OpenCall,
   takenIds,
 } from './call-record.ts';
@@ -29,6 +30,8 @@ import {
 } from './session-record.ts';
 import { sharedStateWrites, stateWrite } from './state-record.ts';
 import { claimLost, stepTurn } from './turn-record.ts';
+
+const noDelta: ReturnType<typeof splitState> = { session: {}, user: {}, app: {} };
 
 export interface AppendOptions {
   /** The event answers calls, all of which must wait for an answer: else NOT_FOUND. */
@@ -55,7 +58,8 @@ export async function appendEvent(
 ): Promise<Appended> {
   checkNewEvent(input);
   const now = local.now();
-  const delta = splitState(input.actions?.stateDelta ?? {});
+  const { stateDelta } = input.actions ?? {};
+  const delta = stateDelta === undefined ? noDelta : splitState(stateDelta);
   const hasOwnDelta = Object.keys(delta.session).length > 0;
   let renamed = input;
   for (;;) {
@@ -122,7 +126,7 @@ function store(local: Local, ref: SessionRef, appending: Appending): Promise<Out
       }
       checkRevision(head, guard);
       const event = toEvent(made, head);
-      const known = knownCalls(ids, values.slice(wanted.length + own.length));
+      const known = ids.length === 0 ? noCalls() : knownCalls(ids, values.slice(wanted.length + own.length));
       if (options.answersOpenCalls === true && ids.some((id) => !known.open.has(id))) throw toolCallNotOpen();
       const taken = takenIds(event, known);
       if (taken.length > 0 && options.renamesCalls === true)

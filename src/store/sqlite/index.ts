@@ -37,6 +37,12 @@ export interface SqliteOptions {
 /** Milliseconds that a call waits for other processes before it gives up with UNAVAILABLE. */
 const patience = 20_000;
 
+/**
+ * Pages of 4 KiB in the log after which SQLite copies them to the file. The pages that change with every event are copied
+ * once, however often they are in the log, and the disk is waited for twice.
+ */
+const logPages = 4000;
+
 /** Pages of 4 KiB that deleted entries leave behind and new ones soon fill; what is more goes back to the disk. */
 const sparePages = 1024;
 
@@ -269,5 +275,6 @@ function configure(db: DatabaseSync, options: SqliteOptions): void {
     pragma secure_delete = on;
     pragma journal_size_limit = 67108864;
     pragma cache_size = -32768;
+    pragma wal_autocheckpoint = ${logPages};
     ${options.maxPages === undefined ? '' : `pragma max_page_count = ${options.maxPages}`}`);
 }

@@ -97,7 +97,7 @@ export const scopeDigits = 16;
 
 /** What a row keeps of its text: the prefix of its scope, which is the list of all entries of it, and the terms. */
 export const termList = (scope: string, terms: readonly string[]): string =>
-  [prefixOf(scope), ...terms].join(' ');
+  terms.length === 0 ? prefixOf(scope) : `${prefixOf(scope)} ${terms.join(' ')}`;
 
 const prefixOf = cached((scope) => {
   const digest = createHash('sha256').update(scope).digest().readBigUInt64BE();
