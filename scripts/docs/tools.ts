@@ -164,7 +164,7 @@ const membersOf = ({ properties }: JsonObject): [string, JsonObject][] =>
 
 /** What the tools that run agents answer beside their published schema, which is kept short for its tokens. */
 const ofRuns =
-  ', and when they are known `sessionId`, `invocationId`, `text` (what the agent answered), `events` (the last ones of the run), `note` and `truncated`';
+  ', and when they are known `sessionId`, `invocationId`, `text` (what the agent answered), `events` (the last ones of the run, without what `text` holds), `note` and `truncated`';
 
 function answerOf({ name: tool, output }: Tool): string {
   const schema = z.toJSONSchema(output, { io: 'input' }) as JsonObject;

@@ -42,6 +42,29 @@ describe.each(['query', 'stream_query'])('%s', (tool) => {
     expect((await listed(sessionId)).map((event) => event.author)).toEqual(['user', 'echo', 'user', 'echo']);
   });
 
+  it('holds no text twice', async () => {
+    await reopen(
+      agentOf(async function* () {
+        yield said('First thought of the matter');
+        yield { content: { parts: [{ text: 'I ask' }, { functionCall: { name: 'f', args: {} } }] } };
+        yield said('so', { turnComplete: true, customMetadata: { kept: true } });
+      }),
+    );
+    const answer = await call(tool, { message: 'What of it?' });
+    expect(answer.text).toBe('First thought of the matter\nI ask\nso');
+    for (const text of ['First thought', 'I ask', 'so"'])
+      expect(JSON.stringify(answer).split(text).length - 1).toBe(1);
+    const [first, second, third] = answer.events as Event[];
+    expect(first).toMatchObject({ id: expect.any(String), timestamp: expect.any(String) });
+    expect(first?.content).toBeUndefined();
+    expect(second?.content?.parts).toMatchObject([{ functionCall: { name: 'f' } }]);
+    expect(third).toMatchObject({ turnComplete: true, customMetadata: { kept: true } });
+    // The events themselves are whole.
+    expect((await listed(answer.sessionId))[1]?.content?.parts).toEqual([
+      { text: 'First thought of the matter' },
+    ]);
+  });
+
   it('takes content, and state beside it', async () => {
     const content = {
       parts: [{ text: 'look' }, { inlineData: { mimeType: 'image/png', data: 'iVBORw0KGgo=' } }],

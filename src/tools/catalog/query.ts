@@ -215,7 +215,8 @@ function show(view: RunView): RunResult {
   const text = fitTo({ text: view.text }, textBytes, 'list_events has all');
   let room = answerBytes - 1000 - shownBytes(text.value);
   const events: Event[] = [];
-  for (const event of view.events.toReversed()) {
+  const cutAt = text.truncated ? text.value.text.lastIndexOf('…[') : view.text.length;
+  for (const event of withoutText(view.events, view.text, cutAt).toReversed()) {
     room -= shownBytes(event) + 1;
     if (room < 0) break;
     events.unshift(event);
@@ -230,6 +231,28 @@ function show(view: RunView): RunResult {
     note: view.note,
     truncated: truncated || undefined,
   };
+}
+
+/** Events without what they say where the first `shown` characters of the run's text, in their order, say it. */
+function withoutText(events: readonly Event[], text: string, shown: number): Event[] {
+  let end = text.length;
+  const rest = events.toReversed().map((event): Event => {
+    const { content, ...others } = event;
+    if (content === undefined) return event;
+    const parts = content.parts.toReversed().filter((part) => {
+      if (part.text === undefined || part.thought === true) return true;
+      // Of a long text the event has the beginning.
+      const [beginning = ''] = part.text.split('…[', 1);
+      const at = beginning.length > end ? -1 : text.lastIndexOf(beginning, end - beginning.length);
+      if (at < 0) return true;
+      const last = beginning === part.text ? at + beginning.length : end;
+      end = at;
+      return last > shown;
+    });
+    if (parts.length === content.parts.length) return event;
+    return parts.length === 0 ? others : { ...others, content: { ...content, parts: parts.toReversed() } };
+  });
+  return rest.toReversed();
 }
 
 /** The error of a run, with the ids of the session and run in its details. */
