@@ -159,14 +159,17 @@ async function growth(): Promise<void> {
   const { backend } = await openBench();
   const ref: SessionRef = { app: 'bench', userId: 'u', sessionId: 'big' };
   await backend.sessions.create?.(ref, { sessionId: 'big' });
-  const append = () =>
-    backend.events.append?.(ref, { author: 'user', content: { parts: [{ text }] } }) ?? Promise.resolve();
+  const say = (said: string) =>
+    backend.events.append?.(ref, { author: 'user', content: { parts: [{ text: said }] } }) ??
+    Promise.resolve();
+  const append = () => say(text);
+  const fact = facts();
   const sizes = [1000, 100_000, 1_000_000].map(size);
   const first: Record<string, number> = {};
   const grown: Record<string, [number, number][]> = {};
   let count = 0;
   for (const at of sizes) {
-    if (at > count) await rate(at - count, 64, append);
+    if (at > count) await rate(at - count, 64, () => say(fact()));
     count = at;
     const probe = 2000;
     const figures = {
@@ -191,6 +194,10 @@ async function growth(): Promise<void> {
     }
   }
   curve('One call, by the events of its session', 'events', 'milliseconds', grown);
+  heading('search_events, top 10 with neighbours');
+  await searches(`${whole(count)} events of one user`, (query) =>
+    backend.events.search?.({ app: ref.app, userId: ref.userId, text: query, limit: 10, around: 1 }),
+  );
   await backend.close();
 }
 
@@ -227,32 +234,43 @@ async function sessions(): Promise<void> {
 const subjects = 'Ada Bo Cy Dag Eva Finn Gro Hal Ida Jon Kaja Leif Mona Nils Oda Per'.split(' ');
 const verbs = 'likes hates buys sells paints fixes studies grows'.split(' ');
 
+/** Makes texts that share some words with all others, and some with few. */
+function facts(): () => string {
+  let n = 0;
+  return () => {
+    n += 1;
+    return `The user ${subjects[n % 16]} ${verbs[n % 8]} item${n % 5000} and thing${n % 977} in town${n % 311}.`;
+  };
+}
+
 async function memories(): Promise<void> {
   heading('search_memory, top 10');
   const { backend } = await openBench();
   const owner = { app: 'bench', userId: 'u' };
   const total = size(1_000_000);
-  let n = 0;
-  const fact = () => {
-    n += 1;
-    return `The user ${subjects[n % 16]} ${verbs[n % 8]} item${n % 5000} and thing${n % 977} in town${n % 311}.`;
-  };
+  const fact = facts();
   await rate(total, 128, () => backend.memory.create?.(owner, { fact: fact() }) ?? Promise.resolve());
-  const ask = (query: (i: number) => string) =>
-    times(200, (i) => backend.memory.search?.(owner, { text: query(i), limit: 10 }) ?? Promise.resolve());
+  await searches(`${whole(total)} facts`, (text) => backend.memory.search?.(owner, { text, limit: 10 }));
+  await backend.close();
+}
+
+/** Searches by words that are rare, and that are everywhere, among texts of `fact`. */
+async function searches(
+  among: string,
+  search: (query: string) => Promise<unknown> | undefined,
+): Promise<void> {
   for (const [what, query] of [
     ['a rare word', (i: number) => `item${(i * 37) % 5000}`],
     ['plain words', (i: number) => `what does the user like to buy in town${i % 311}?`],
     ['only words that are everywhere', () => 'the user and'],
   ] as const) {
-    const all = await ask(query);
+    const all = await times(200, (i) => search(query(i)) ?? Promise.resolve());
     row(
-      `${what}, ${whole(total)} facts`,
+      `${what}, ${among}`,
       `p50 ${fixed(quantile(all, 0.5), 1)} ms, p95 ${fixed(quantile(all, 0.95), 1)} ms`,
       '≤ 50 ms',
     );
   }
-  await backend.close();
 }
 
 async function processes(server: string): Promise<void> {
