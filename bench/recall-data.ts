@@ -34,6 +34,7 @@ interface LocomoConversation {
 }
 
 interface LongMemEvalQuestion {
+  question_id: string;
   question: string;
   answer_session_ids: string[];
   haystack_session_ids: string[];
@@ -82,17 +83,24 @@ export async function readLongMemEval(file: string): Promise<Data> {
     tuned: 0,
     note,
     conversations: value
-      // These ask what was never said.
-      .filter(({ answer_session_ids: ids }) => ids.length > 0)
-      .map((one) => ({
-        sessions: [...new Map(one.haystack_session_ids.map((id, i) => [id, one.haystack_sessions[i]]))].map(
-          ([id, turns = []]) => ({
+      // These ask what was never said; the published figures leave them out, too.
+      .filter(({ question_id: id }) => !id.endsWith('_abs'))
+      .map((one) => {
+        const sessions = new Map(
+          one.haystack_session_ids.map((id, i) => [id, one.haystack_sessions[i] ?? []]),
+        );
+        return {
+          sessions: Array.from(sessions, ([id, turns]) => ({
             id,
-            turns: turns.map(({ role, content }, i) => ({ id: `turn-${i}`, speaker: role, text: content })),
-          }),
-        ),
-        questions: [{ question: one.question, evidence: one.answer_session_ids }],
-      })),
+            turns: turns
+              .map(({ role, content }, i) => ({ id: `turn-${i}`, speaker: role, text: content }))
+              .filter(({ text }) => text.trim() !== ''),
+          })),
+          questions: [
+            { question: one.question, evidence: one.answer_session_ids.filter((id) => sessions.has(id)) },
+          ].filter(({ evidence }) => evidence.length > 0),
+        };
+      }),
   };
 }
 
