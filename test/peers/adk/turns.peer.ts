@@ -141,6 +141,27 @@ describe('a turn that is handed to', () => {
   });
 });
 
+it('what agents that run side by side on a real ADK API server say comes with their names', async () => {
+  const server = startServerProcess(['--backend', 'adk', '--app', 'pair'], { ADK_API_SERVER_URL: adk.url });
+  servers.push(server);
+  const client = new Client(
+    { name: 'peer', version: '1' },
+    { versionNegotiation: { mode: { pin: '2026-07-28' } } },
+  );
+  await client.connect(new StreamableHTTPClientTransport(new URL(await server.url)));
+  ends.push(() => client.close());
+  const heard: string[] = [];
+  const result = await client.callTool(
+    { name: 'stream_query', arguments: { message: 'Count.' } },
+    { onprogress: ({ message: text }) => heard.push(text ?? '') },
+  );
+  const { events } = result.structuredContent as { events: Event[] };
+  expect(events.map(({ author }) => author).sort()).toEqual(['left', 'right']);
+  const said = heard.join('');
+  expect(said).toMatch(/^left: |\nleft: /);
+  expect(said).toMatch(/^right: |\nright: /);
+});
+
 describe('our A2A face', () => {
   it('passes the A2A client of ADK, whose session is one context of ours', async () => {
     const { origin, call } = await start('--a2a');

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,7 +15,7 @@ import { principalOf } from '../../../src/server/auth/scopes.ts';
 import { openStore } from '../../../src/store/open.ts';
 import { agentOf, runs, said } from '../../run/support.ts';
 import { startProduct } from '../http/harness.ts';
-import { tokensFor } from '../http/requests.ts';
+import { tokenOf, tokensFor } from '../http/requests.ts';
 import { clientFor, message } from './client.ts';
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
@@ -40,12 +41,15 @@ async function openBackend(
 }
 
 /** A server whose agent others play, and what ends it. */
-async function open(backend?: Backend) {
+async function open(
+  backend?: Backend,
+  tokens = tokensFor({ ann: ['sessions:write'], bob: ['sessions:write'] }),
+) {
   const opened = backend ?? (await openBackend());
   const product = await startProduct({
     backend: opened,
     agents: [{ app: 'default', agent: 'parrot' }],
-    settings: { a2a: true, tokens: tokensFor({ ann: ['sessions:write'], bob: ['sessions:write'] }) },
+    settings: { a2a: true, tokens },
   });
   let ended = false;
   const end = async () => {
@@ -57,6 +61,7 @@ async function open(backend?: Backend) {
   return {
     backend: opened,
     end,
+    origin,
     client: await clientFor(origin, 'ann'),
     other: await clientFor(origin, 'bob'),
   };
@@ -91,6 +96,7 @@ const answer = (backend: Backend, { ref, claim }: TakenTurn, text: string, to?: 
     },
     { claim },
   );
+const hashOf = (token: string) => createHash('sha256').update(tokenOf(token)).digest('hex');
 const get = (id: string) => ({ tenant: '', id, historyLength: undefined });
 const only = (id: string) => ({ tenant: '', id });
 const cancelOf = (id: string) => ({ tenant: '', id, metadata: undefined });
@@ -255,6 +261,31 @@ it('tasks are listed by page, context and state', async () => {
   expect(working.tasks.map(({ id }) => id)).toEqual([ids[0]]);
   expect((await other.listTasks(listOf())).tasks).toEqual([]);
   expect((await client.listTasks(listOf({ contextId: 'none' }))).tasks).toEqual([]);
+});
+
+it('a message is said by the agent that its token is bound to, and who sent it stands in the event', async () => {
+  const tokens = [
+    { token: 'scout', agents: ['scout', 'lead'], name: 'the scout’s laptop' },
+    { token: 'ann' },
+  ].map(({ token, ...more }) => ({
+    sha256: hashOf(token),
+    user: 'ann',
+    scopes: ['sessions:write'],
+    ...more,
+  }));
+  const { backend, origin } = await open(undefined, JSON.stringify(tokens));
+  const scout = await clientFor(origin, 'scout');
+  const task = await begin(scout, 'Tea?');
+  const taken = await take(backend);
+  expect(taken.turn.handedOverBy).toBe('scout');
+  const { items } = (await backend.events?.list?.(taken.ref, { pageSize: 10 })) ?? { items: [] };
+  expect(items).toMatchObject([{ author: 'scout', writtenBy: 'the scout’s laptop' }]);
+  await answer(backend, taken, 'Which one?', 'scout');
+  // The task belongs to the user, whose other tokens see it, too.
+  const ann = await clientFor(origin, 'ann');
+  expect(stateOf(await ann.getTask(get(task.id)))).toBe(TaskState.TASK_STATE_INPUT_REQUIRED);
+  await scout.sendMessage(message('Green.', '', task.id, true));
+  expect((await take(backend)).turn.handedOverBy).toBe('scout');
 });
 
 describe('a cancelled task', () => {

@@ -106,6 +106,22 @@ describe('JWTs', () => {
     expect(several.status).toBe(200);
   });
 
+  it('may be bound to the agents that they speak as', async () => {
+    const write = { scope: 'sessions:write' };
+    await ask(await sign(write), 'create_session', { sessionId: 'spoken' });
+    const say = async (author: string, agents: unknown) =>
+      (
+        await ask(await sign({ ...write, agents }), 'append_event', {
+          sessionId: 'spoken',
+          author,
+          text: 'Hi.',
+        })
+      ).body;
+    expect(await say('scout', ['scout', 'lead'])).toContain('revision');
+    for (const agents of [['lead'], [], 'scout', [['scout']], { scout: true }, null])
+      expect(await say('scout', agents), JSON.stringify(agents)).toContain('PERMISSION_DENIED');
+  });
+
   it('are refused when they are not for here, not now, or of nobody', async () => {
     const now = Math.floor(Date.now() / 1000);
     const claims: Record<string, unknown>[] = [
