@@ -87,9 +87,14 @@ export const commands: readonly Command[] = [
   defineCommand({
     name: 'search',
     operands: ['WORDS…'],
-    help: 'print your memories that match, the best first; the text of sessions is not searched',
+    help: 'print your memories, and the events of your sessions, that match, the best first',
     settings: {
-      limit: setting({ ...limit, kind: whole(1, 100), otherwise: 10, help: 'most memories to print' }),
+      limit: setting({
+        ...limit,
+        kind: whole(1, 100),
+        otherwise: 10,
+        help: 'most memories, and most events, to print',
+      }),
       json,
     },
     run: async (call) => (await import('./search.ts')).search(call),

@@ -166,7 +166,7 @@ describe('search', () => {
       ),
     );
 
-  it('prints memories that match some words, and says that it searches memories', async () => {
+  it('prints memories that match some words', async () => {
     const where = await filled(memories);
     const { code, stdout, stderr } = await run(['search', 'green', 'tea', ...where]);
     expect([code, stderr]).toEqual([0, 'Memories of user ada in app default, the best match first:\n']);
@@ -177,23 +177,47 @@ describe('search', () => {
     const lines = (await run(['search', 'tea', '--json', '--limit', '1', ...where])).stdout
       .trim()
       .split('\n');
-    expect(lines.map((line) => (JSON.parse(line) as { fact: string }).fact)).toHaveLength(1);
+    expect(lines.map((line) => (JSON.parse(line) as { memory: object }).memory)).toHaveLength(1);
+  });
+
+  it('prints what was said in sessions, after the memories, and where', async () => {
+    const where = await filled(async (local) => {
+      await trips(local);
+      await local.memory.create?.(owner, { fact: 'Bergen is rainy' });
+    });
+    const { code, stdout, stderr } = await run(['search', 'bergen', ...where]);
+    expect([code, stderr.split('\n')]).toEqual([
+      0,
+      [
+        'Memories of user ada in app default, the best match first:',
+        'Events of the sessions of user ada in app default, the best match first:',
+        '',
+      ],
+    ]);
+    expect(stdout).toMatch(
+      /^Bergen is rainy\n {2}memory .*\nplanner: Let me see\.\n {2}calls find_flights \{"to":"Bergen"\}\n {2}event \S+, 2026-01-01 \S+, session trip {2}Trip to Bergen\n/,
+    );
+    const lines = (await run(['search', 'bergen', '--json', '--limit', '1', ...where])).stdout
+      .trim()
+      .split('\n');
+    expect(lines.map((line) => Object.keys(JSON.parse(line) as object))).toEqual([
+      ['memory'],
+      ['session', 'event'],
+    ]);
   });
 
   it('says that nothing matches', async () => {
     const { code, stdout, stderr } = await run(['search', 'coffee', ...(await filled(memories))]);
     expect([code, stdout]).toEqual([0, '']);
-    expect(stderr).toMatch(/^No memory of user ada in app default matches\. Only memories are searched/);
+    expect(stderr).toBe('No memory, and no event of the sessions, of user ada in app default matches.\n');
   });
 
-  it('says that a backend has no memories', async () => {
+  it('says that a backend can search neither', async () => {
     const ended = await run(['search', 'tea', '--backend', 'vectara', '--user', 'ada'], {
       env: { VECTARA_API_KEY: 'zut_0123456789', VECTARA_AGENT: 'a' },
     });
     expect(ended).toMatchObject({ code: 1, stdout: '' });
-    expect(ended.stderr).toMatch(
-      /^The vectara backend cannot search memories\. Name another with --backend\./,
-    );
+    expect(ended.stderr).toMatch(/^The vectara backend cannot search\. Name another with --backend\./);
   });
 });
 
