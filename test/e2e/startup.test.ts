@@ -51,15 +51,13 @@ it('publishes the schemas that its sources make', async () => {
   };
   const backend = await memoryBackend();
   const listed = catalogue({ backends: [backend], toolsets: undefined, readOnly: false, admin: true });
-  const jsonOf = (schema: ReturnType<typeof published>) =>
-    schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' });
   expect(
     result.tools.map(({ name, inputSchema, outputSchema }) => [name, inputSchema, outputSchema]),
   ).toEqual(
     listed.map(({ tool, members }) => [
       tool.name,
-      jsonOf(published(members, 'input')),
-      jsonOf(published(tool.output.shape, 'output')),
+      published(members, 'input'),
+      published(tool.output.shape, 'output'),
     ]),
   );
   await backend.close();

@@ -1,38 +1,43 @@
-import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+import type { Tool as ListedTool, StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import * as z from 'zod';
 import { isObject, type JsonObject } from '../../model/json.ts';
+
+type PublishedSchema = ListedTool['inputSchema'];
 
 /** The arguments or the result of a tool, by name. */
 type Members = Readonly<Record<string, z.core.$ZodType>>;
 
 /**
- * A schema for the SDK. Its JSON Schema is made once, since the SDK would convert it for every tools/list. It accepts
- * everything: `runCall` validates arguments, because errors of the SDK have another form than ours, and an output with
- * an additional field must not fail a call. What an output requires is not said: it would cost each client 200 tokens.
+ * The JSON Schema that clients see. What an output requires is not said: it would cost each client 200 tokens.
  */
-export function published(members: Members, kind: 'input' | 'output'): StandardSchemaWithJSON<JsonObject> {
+export function published(members: Members, kind: 'input' | 'output'): PublishedSchema {
   const properties = Object.entries(members).flatMap(([name, member]) => {
     const json = memberSchema(member);
     return json === null ? [] : [[name, json] as const];
   });
   const required = Object.keys(members).filter((name) => members[name]?._zod.optin === undefined);
-  const json = {
+  return {
     type: 'object',
-    properties: Object.fromEntries(properties),
+    properties: Object.fromEntries(properties) as NonNullable<PublishedSchema['properties']>,
     // Clients accept fields that results get one day.
     ...(kind === 'output' ? {} : { additionalProperties: false }),
     ...(kind === 'output' || required.length === 0 ? {} : { required }),
   };
-  const make = () => json;
-  return {
-    '~standard': {
-      version: 1,
-      vendor: 'agent-sessions-mcp',
-      validate: (value) => ({ value: value as JsonObject }),
-      jsonSchema: { input: make, output: make },
-    },
-  };
 }
+
+/**
+ * The schema of every tool, for the SDK. It accepts everything: `runCall` validates arguments, because errors of the SDK
+ * have another form than ours. What clients see of a tool is in the answer to tools/list, which is made once: the SDK
+ * would convert and look through each schema for each answer.
+ */
+export const anyArguments: StandardSchemaWithJSON<JsonObject> = {
+  '~standard': {
+    version: 1,
+    vendor: 'agent-sessions-mcp',
+    validate: (value) => ({ value: value as JsonObject }),
+    jsonSchema: { input: () => ({ type: 'object' }), output: () => ({ type: 'object' }) },
+  },
+};
 
 /** The JSON Schema of a member; null for one that is not published. */
 export type MemberSchema = JsonObject | null;

@@ -1,14 +1,13 @@
 import {
   type CallToolResult,
   type InputRequiredResult,
+  type ListToolsResult,
   McpServer,
   requireScopes,
   type ScopeChallengeHandler,
   type ServerContext,
-  type StandardSchemaWithJSON,
 } from '@modelcontextprotocol/server';
 import { logWith } from '../../log.ts';
-import type { JsonObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
 import { type Caller, runCall } from '../../tools/call.ts';
 import { catalogue, type ListedTool } from '../../tools/index.ts';
@@ -23,7 +22,7 @@ import { pageExtension, pageMark, registerPage } from './page.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerResources } from './resources.ts';
 import { toErrorResult, toResult } from './results.ts';
-import { published } from './schema.ts';
+import { anyArguments, published } from './schema.ts';
 import { skillsExtension } from './skills.ts';
 
 /** `only`: registers only this tool, for a single request that calls it. */
@@ -33,6 +32,8 @@ export type BuildServer = (principal: Principal, only?: string) => McpServer;
 interface Surface {
   tools: readonly PreparedTool[];
   names: readonly string[];
+  /** The answer to tools/list. */
+  listed: ListToolsResult['tools'];
   instructions: string;
 }
 
@@ -40,20 +41,9 @@ interface PreparedTool {
   listed: ListedTool;
   tool: Tool;
   scopeChallenge: ScopeChallengeHandler;
-  /** What clients are told of it. */
-  about: ToolAbout;
-}
-
-interface ToolAbout extends Partial<Pick<Tool, 'title' | 'description' | 'annotations'>> {
-  inputSchema: StandardSchemaWithJSON<JsonObject>;
-  outputSchema?: StandardSchemaWithJSON<JsonObject>;
-  _meta?: Record<string, unknown>;
 }
 
 type Codec = ReturnType<typeof confirmationCodec>;
-
-/** For a server that only calls: the SDK would look through the published schema in every call. */
-const anyArguments = published({}, 'input');
 
 const hour = 3_600_000;
 
@@ -68,23 +58,16 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
   const surfaceFor = (admin: boolean): Surface => {
     const known = surfaces.get(admin);
     if (known !== undefined) return known;
-    const tools = catalogue({ ...deps, admin }).map((listed) => {
-      const { tool, members } = listed;
-      const { title, description, annotations } = tool;
-      return {
-        listed,
-        tool,
-        scopeChallenge: requireScopes(annotations.readOnlyHint ? 'sessions:read' : 'sessions:write'),
-        about: {
-          ...{ title, description, annotations },
-          inputSchema: published(members, 'input'),
-          outputSchema: published(tool.output.shape, 'output'),
-          ...(deps.page === undefined ? {} : pageMark(tool.name)),
-        },
-      };
-    });
+    const tools = catalogue({ ...deps, admin }).map((listed) => ({
+      listed,
+      tool: listed.tool,
+      scopeChallenge: requireScopes(
+        listed.tool.annotations.readOnlyHint ? 'sessions:read' : 'sessions:write',
+      ),
+    }));
     const names = tools.map(({ tool }) => tool.name);
-    const surface = { tools, names, instructions: instructionsFor(names) };
+    const listed = tools.map((prepared) => listingOf(prepared.listed, deps.page !== undefined));
+    const surface = { tools, names, listed, instructions: instructionsFor(names) };
     surfaces.set(admin, surface);
     return surface;
   };
@@ -93,10 +76,10 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
 
   /** Registers tools of the surface on a server of the principal. */
   function registrar(server: McpServer, principal: Principal, codec: Codec, { names }: Surface) {
-    return ({ listed, tool, scopeChallenge }: PreparedTool, about: ToolAbout) =>
+    return ({ listed, tool, scopeChallenge }: PreparedTool) =>
       server.registerTool(
         tool.name,
-        { ...about, scopeChallenge },
+        { inputSchema: anyArguments, scopeChallenge },
         async (raw, ctx): Promise<CallToolResult | InputRequiredResult> => {
           try {
             const call: ToolCall = { tool: tool.name, principal, meta: ctx.mcpReq._meta };
@@ -126,7 +109,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
       capabilities: { tools: { listChanged: false } },
       requestState: { verify: codec.verify },
     });
-    registrar(server, principal, codec, surface)(called, { inputSchema: anyArguments });
+    registrar(server, principal, codec, surface)(called);
     return server;
   }
 
@@ -159,9 +142,9 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
       },
       requestState: { verify: codec.verify },
     });
-    const registerTool = registrar(server, principal, codec, surface);
-    const register = (prepared: PreparedTool) => registerTool(prepared, prepared.about);
+    const register = registrar(server, principal, codec, surface);
     for (const tool of tools) register(tool);
+    server.server.setRequestHandler('tools/list', () => ({ tools: surfaceFor(principal.admin).listed }));
     registerResources(server, deps, principal);
     registerPrompts(server, deps, principal, names);
     if (deps.page !== undefined) registerPage(server, deps.page);
@@ -173,6 +156,18 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
           if (!tools.some(({ tool }) => tool.name === added.tool.name)) register(added);
       });
     return server;
+  };
+}
+
+/** A tool as clients see it. */
+function listingOf({ tool, members }: ListedTool, hasPage: boolean): ListToolsResult['tools'][number] {
+  const { name, title, description, annotations, output } = tool;
+  return {
+    ...{ name, title, description },
+    inputSchema: published(members, 'input'),
+    annotations,
+    ...(hasPage ? pageMark(name) : {}),
+    outputSchema: published(output.shape, 'output'),
   };
 }
 
