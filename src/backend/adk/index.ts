@@ -7,7 +7,8 @@ import { type Dialect, unknownDialect } from './dialects.ts';
 import { getEvent, listEvents } from './events.ts';
 import { findMarkedRun } from './marked-runs.ts';
 import { addSessionToMemory } from './memory.ts';
-import { callMethod, streamRun } from './query.ts';
+import { streamRun } from './query.ts';
+import { callMethod } from './run-method.ts';
 import { createSession, deleteSession, getSession, listSessions, updateSession } from './sessions.ts';
 import { listToolCalls } from './tool-calls.ts';
 

@@ -1,19 +1,17 @@
-import * as z from 'zod';
 import { invalidArgument, SessionError } from '../../errors.ts';
-import { type Content, contentSchema, type Event, textOf } from '../../model/event.ts';
+import type { Event } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
 import { withoutDeadline } from '../../net/deadline.ts';
 import { sse } from '../../net/sse.ts';
-import type { Owner, RunInput, SessionRef } from '../types.ts';
+import type { RunInput, SessionRef } from '../types.ts';
 import type { Adk } from './client.ts';
 import type { Dialect } from './dialects.ts';
-import { notAdk, runGoesOn } from './errors.ts';
+import { notAdk } from './errors.ts';
 import { toEvent } from './map-event.ts';
 import { mergeArtifactFrames } from './merge-artifact-frames.ts';
-import { checked, sessionPath } from './paths.ts';
-import { readSession } from './read-session.ts';
 import { markDelta, refuseMark } from './run-mark.ts';
+import { cancelled, giveUp, noEvents, runBody, startable } from './run-request.ts';
 
 /**
  * Runs the agent by POST /run_sse, with token streaming unless `input.streaming` is false. An event of the agent
@@ -72,10 +70,7 @@ export async function* streamRun(
   }
 }
 
-/**
- * Gives up a run. Where disconnecting ends the run, the connection is closed. Otherwise it stays open and is read to
- * its end, which shows when the session is free for the next run.
- */
+/** Gives up a run whose stream nobody reads any more. */
 function leave(
   adk: Adk,
   ref: SessionRef,
@@ -88,47 +83,6 @@ function leave(
   });
   giveUp(adk, ref, dialect, connection, rest);
 }
-
-/** @param rest resolves or rejects when the run is over */
-function giveUp(
-  adk: Adk,
-  ref: SessionRef,
-  dialect: Dialect,
-  connection: AbortController,
-  rest: Promise<unknown>,
-): void {
-  const key = sessionKey(ref);
-  if (dialect.disconnectEndsRun === true) connection.abort();
-  else adk.orphans.set(key, connection);
-  // The run is over, whether it succeeded or failed.
-  const over = () => {
-    if (adk.orphans.get(key) === connection) adk.orphans.delete(key);
-    adk.sessionCache.forget(ref);
-  };
-  rest.then(over, over);
-}
-
-const sessionKey = ({ app, userId, sessionId }: SessionRef): string =>
-  JSON.stringify([app, userId, sessionId]);
-
-/** Checks that a run can begin. @throws SessionError ABORTED while an earlier one goes on, NOT_FOUND */
-async function startable(adk: Adk, ref: SessionRef): Promise<Dialect> {
-  const dialect = await adk.dialectToWrite();
-  // A run names its session in the body, but an id that cannot stand in a path could never be read back.
-  await sessionPath(adk, checked(ref));
-  if (adk.orphans.has(sessionKey(ref))) throw runGoesOn();
-  if (!dialect.runSaysMissing) await readSession(adk, ref);
-  adk.sessionCache.forget(ref);
-  return dialect;
-}
-
-const runBody = (ref: SessionRef, message: Content, stateDelta: JsonObject | undefined): JsonObject => ({
-  appName: ref.app,
-  userId: ref.userId,
-  sessionId: ref.sessionId,
-  newMessage: { role: 'user', parts: message.parts },
-  ...(stateDelta === undefined ? {} : { stateDelta }),
-});
 
 function streamingOf(input: JsonObject | undefined): boolean {
   const { streaming = true, ...rest } = input ?? {};
@@ -160,69 +114,6 @@ async function* streamedEvents(
   yield* dialect.splitsArtifactFrames ? mergeArtifactFrames(events, connection) : events;
 }
 
-const runInput = z
-  .strictObject({
-    sessionId: z.string(),
-    message: z.string().min(1).optional(),
-    newMessage: contentSchema.optional(),
-    stateDelta: z.record(z.string(), z.unknown()).optional(),
-  })
-  .refine((input) => (input.message === undefined) !== (input.newMessage === undefined));
-
-/**
- * Calls the class method `run`, which answers all events of a run at once, by POST /run:
- * https://google.github.io/adk-docs/runtime/api-server/
- */
-export async function callMethod(
-  adk: Adk,
-  owner: Owner,
-  call: { classMethod: string; input: JsonObject },
-  signal: AbortSignal,
-): Promise<{ sessionId: string; text: string; events: Event[] }> {
-  const given = runInput.safeParse(call.input);
-  if (call.classMethod !== 'run' || !given.success)
-    throw invalidArgument(
-      call.classMethod === 'run'
-        ? 'The input of classMethod "run" has missing or unknown fields.'
-        : 'An ADK agent does not have this classMethod.',
-      'Use classMethod "run" with input {sessionId, message or newMessage: {role, parts}, stateDelta?}.',
-    );
-  const { sessionId, message, newMessage, stateDelta } = given.data;
-  refuseMark(stateDelta);
-  const ref = { ...owner, sessionId };
-  const dialect = await startable(adk, ref);
-  const content = newMessage ?? { parts: [{ text: message ?? '' }] };
-  if (signal.aborted) throw cancelled(dialect);
-  const connection = new AbortController();
-  const posted = withoutDeadline(() =>
-    adk.http.json({
-      method: 'POST',
-      path: '/run',
-      retry: 'quota',
-      lookWith: 'list_events',
-      timeoutMs: adk.runIdleMs,
-      signal: connection.signal,
-      body: runBody(ref, content, stateDelta),
-    }),
-  );
-  const answer = await new Promise<unknown>((resolve, reject) => {
-    posted.then(resolve, reject);
-    signal.addEventListener(
-      'abort',
-      () => {
-        giveUp(adk, ref, dialect, connection, posted);
-        reject(cancelled(dialect));
-      },
-      { once: true },
-    );
-  });
-  const wires = Array.isArray(answer) ? answer.filter(isObject) : undefined;
-  if (wires === undefined) throw notAdk();
-  if (wires.length === 0) throw noEvents();
-  const events = wires.map((wire, i) => toEvent(wire, { id: `#${i}`, timestamp: toTime(Date.now()) }));
-  return { sessionId, text: textOf(events.at(-1) ?? {}), events };
-}
-
 async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Event, void> {
   let count = 0;
   let inText = false;
@@ -252,27 +143,8 @@ function parse(data: string): unknown {
   }
 }
 
-function noEvents(): SessionError {
-  return new SessionError('UNAVAILABLE', 'The run ended without a single event.', {
-    hint: 'Read the log of the ADK server: an agent that said nothing and an agent that failed look the same here.',
-  });
-}
-
 function brokenOff(): SessionError {
   return new SessionError('UNAVAILABLE', 'The stream of the run broke off.', {
     hint: 'The run may have continued: read list_events before you send the message again.',
-  });
-}
-
-function cancelled(dialect: Dialect, cause?: unknown): SessionError {
-  const hints = {
-    true: 'The ADK server ends the run; call list_events to see how far it came.',
-    false:
-      'An ADK server in TypeScript continues the run: send the next message when it is over; list_events shows what it still adds.',
-    undefined: 'The ADK server may continue the run; list_events shows what it still adds.',
-  };
-  return new SessionError('CANCELLED', 'The run was cancelled.', {
-    hint: hints[`${dialect.disconnectEndsRun}`],
-    cause,
   });
 }
