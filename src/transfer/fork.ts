@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { sessionKey } from '../backend/shared/session-key.ts';
 import { type Backend, type ForkOptions, type Owner, required, type SessionRef } from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
 import { counted } from '../model/plural.ts';
@@ -85,7 +86,7 @@ function fingerprintOf(backend: string, ref: SessionRef, upToEventId: string | u
 const underWay = new WeakMap<Backend, Set<string>>();
 
 async function exclusive<T>(backend: Backend, ref: SessionRef, work: () => Promise<T>): Promise<T> {
-  const key = JSON.stringify([ref.app, ref.userId, ref.sessionId]);
+  const key = sessionKey(ref);
   const keys = underWay.get(backend) ?? new Set();
   underWay.set(backend, keys);
   if (keys.has(key))

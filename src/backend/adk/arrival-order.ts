@@ -1,4 +1,5 @@
 import type { JsonObject } from '../../model/json.ts';
+import { sessionKey } from '../shared/session-key.ts';
 import type { SessionRef } from '../types.ts';
 import type { WireSession } from './wire.ts';
 
@@ -32,10 +33,9 @@ const idOf = (event: JsonObject): string | undefined =>
 
 export function openArrivalOrder(): ArrivalOrder {
   const sessions = new Map<string, Seen>();
-  const keyOf = ({ app, userId, sessionId }: SessionRef) => JSON.stringify([app, userId, sessionId]);
   return {
     note(ref, wire) {
-      const key = keyOf(ref);
+      const key = sessionKey(ref);
       const before = sessions.get(key);
       const look = (before?.look ?? -1) + 1;
       const ids = new Map<string, number>();
@@ -54,7 +54,7 @@ export function openArrivalOrder(): ArrivalOrder {
       if (sessions.size > mostSessions && oldest !== undefined) sessions.delete(oldest);
     },
     after(ref, wire, eventId) {
-      const seen = sessions.get(keyOf(ref))?.ids;
+      const seen = sessions.get(sessionKey(ref))?.ids;
       const place = wire.events.findLastIndex((event) => idOf(event) === eventId);
       if (seen === undefined || place < 0) return undefined;
       const lookOf = (event: JsonObject) => seen.get(idOf(event) ?? '') ?? 0;

@@ -1,3 +1,4 @@
+import { sessionKey } from '../shared/session-key.ts';
 import type { SessionRef } from '../types.ts';
 import type { WireSession } from './wire.ts';
 
@@ -23,7 +24,6 @@ export interface SessionCache {
 export function openSessionCache(): SessionCache {
   let kept: { key: string; wire: WireSession } | undefined;
   let timer: NodeJS.Timeout | undefined;
-  const keyOf = ({ app, userId, sessionId }: SessionRef) => JSON.stringify([app, userId, sessionId]);
   const drop = () => {
     clearTimeout(timer);
     kept = undefined;
@@ -32,12 +32,12 @@ export function openSessionCache(): SessionCache {
     keep(ref, wire) {
       if (wire.events.length < leastEvents) return;
       drop();
-      kept = { key: keyOf(ref), wire };
+      kept = { key: sessionKey(ref), wire };
       timer = setTimeout(drop, keptMs).unref();
     },
-    find: (ref) => (kept?.key === keyOf(ref) ? kept.wire : undefined),
+    find: (ref) => (kept?.key === sessionKey(ref) ? kept.wire : undefined),
     forget(ref) {
-      if (kept?.key === keyOf(ref)) drop();
+      if (kept?.key === sessionKey(ref)) drop();
     },
     forgetAll: drop,
   };

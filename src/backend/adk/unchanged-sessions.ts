@@ -1,3 +1,4 @@
+import { sessionKey } from '../shared/session-key.ts';
 import type { SessionRef } from '../types.ts';
 import type { WireSession } from './wire.ts';
 
@@ -39,10 +40,9 @@ interface Known {
 
 export function openUnchangedSessions(): UnchangedSessions {
   const known = new Map<string, Known>();
-  const keyOf = ({ app, userId, sessionId }: SessionRef) => JSON.stringify([app, userId, sessionId]);
   return {
     note(ref, query, wire) {
-      const key = keyOf(ref);
+      const key = sessionKey(ref);
       const before = known.get(key);
       known.delete(key);
       const written = wire.lastUpdateTime;
@@ -66,7 +66,7 @@ export function openUnchangedSessions(): UnchangedSessions {
       if (known.size > mostSessions && oldest !== undefined) known.delete(oldest);
     },
     async isUnchanged(ref, query, list) {
-      const last = known.get(keyOf(ref));
+      const last = known.get(sessionKey(ref));
       if (last?.query !== query || last.readAt - last.seenAt < settledMs) return false;
       if (last.listed > last.events) return false;
       if (Date.now() - last.readAt >= trustedMs) return false;

@@ -2,6 +2,7 @@ import { SessionError } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { type HttpClient, type HttpRequest, httpClient } from '../../net/http.ts';
 import { queryString } from '../../net/url.ts';
+import { sessionKey } from '../shared/session-key.ts';
 import type { ArtifactContent, SessionRef } from '../types.ts';
 import { credentialHeaders } from './auth.ts';
 import type { VectaraSettings } from './config.ts';
@@ -108,7 +109,7 @@ export function connect(settings: VectaraSettings, now: () => number = Date.now)
     looks: boundedMap(100),
     eventTimes: boundedMap(1000),
     async checkedOwner(ref, continues, check) {
-      const key = JSON.stringify([ref.app, ref.userId, ref.sessionId]);
+      const key = sessionKey(ref);
       const known = checked.get(key);
       if (continues && known !== undefined && now() - known.at <= ownerMs) return known.session;
       const session = await check();
