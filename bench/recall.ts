@@ -84,15 +84,17 @@ async function locomo(
   heading(`${title}: ${conversations.length}`);
   const results = new Map<string, Answered[]>();
   for (const conversation of conversations) {
-    const { backend, memories, events } = await ours(conversation, undefined);
+    const { backend, memories, facts, events } = await ours(conversation, undefined);
     const fused = embedder && (await ours(conversation, embedder));
     const searches: Record<string, Search> = {
       'plain FTS5 bm25()': ftsSearch(conversation),
       MiniSearch: miniSearch(conversation),
       'ours, memories': memories,
+      'ours, memories made of events': facts,
       'ours, events with neighbours': events,
       ...(fused && {
         'ours with meaning, memories': fused.memories,
+        'ours with meaning, memories made of events': fused.facts,
         'ours with meaning, events': fused.events,
       }),
     };
@@ -114,11 +116,14 @@ async function answer(conversation: Conversation, search: Search): Promise<Answe
   return answers;
 }
 
+/** Apart from the memories that know nothing of events. */
+const madeOfEvents = { made: 'of events' };
+
 /** The conversation as memories and as events of a new store. */
 async function ours(
   conversation: Conversation,
   embedder: Embedding,
-): Promise<{ backend: Backend; memories: Search; events: Search }> {
+): Promise<{ backend: Backend; memories: Search; facts: Search; events: Search }> {
   const store = await openStore({ url: 'memory:', durability: 'normal', dataDir: '.' });
   const backend = openLocal({ store, embedder: embedder?.() });
   const owner = { app: 'recall', userId: 'u' };
@@ -133,10 +138,15 @@ async function ours(
         { id, author: speaker, content: { parts: [{ text }] } },
       );
     }
+    await backend.memory?.addSession?.({ ...owner, sessionId: session.id }, { scope: madeOfEvents });
   }
   await embedded(backend);
   return {
     backend,
+    facts: async (text) =>
+      ((await backend.memory?.search?.(owner, { text, limit: most, scope: madeOfEvents })) ?? []).map(
+        ({ source }) => source?.eventId ?? '',
+      ),
     memories: async (text) =>
       ((await backend.memory?.search?.(owner, { text, limit: most })) ?? []).map(
         ({ id }) => ids.get(id) ?? '',

@@ -1,9 +1,8 @@
 import { newLongId } from '../../model/ids.ts';
-import type { Memory } from '../../model/memory.ts';
 import type { Owner } from '../types.ts';
-import { parseStored } from './damage.ts';
 import type { EmbedJob } from './embed-batches.ts';
 import * as keys from './keys.ts';
+import { tryMemory } from './memory-record.ts';
 import type { Local } from './session-record.ts';
 import { groupOf, logText, vectorOf, vectorText } from './vector-record.ts';
 
@@ -96,13 +95,4 @@ async function jobOf(local: Local, tag: string, owner: Owner, ids: readonly stri
         };
       }),
   };
-}
-
-function tryMemory(value: string): Memory | undefined {
-  try {
-    const memory = parseStored<Memory>('A memory', value);
-    return typeof memory.fact === 'string' ? memory : undefined;
-  } catch {
-    return undefined;
-  }
 }

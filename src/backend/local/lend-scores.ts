@@ -10,7 +10,7 @@ export interface Scored {
  * the score of its session, whose best events count. Chosen by measuring; see `npm run bench -- recall`.
  */
 const ofNeighbours = [0.4, 0.2];
-const ofSession = 0.3;
+export const ofSession = 0.3;
 const bestOfSession = 3;
 
 /**

@@ -11,6 +11,7 @@ import { checkFact, checkScope } from '../shared/rules.ts';
 import type { MemoryChoice, Owner } from '../types.ts';
 import { parseStored } from './damage.ts';
 import * as keys from './keys.ts';
+import { lendToMemories } from './lend-memories.ts';
 import { maxFactLength } from './limits.ts';
 import type { Local } from './session-record.ts';
 import { groupOf } from './vector-record.ts';
@@ -19,6 +20,8 @@ import { groupOf } from './vector-record.ts';
 const scanLimit = 2000;
 /** Of each search, by words and by meaning, so many are fused at least. */
 const leastFused = 50;
+/** Of the memories that hold words of a query, so many lend each other of their scores. */
+const candidates = 200;
 /** Memories that one update deletes. */
 const slice = 200;
 
@@ -127,12 +130,14 @@ export async function searchMemory(
     local.store.search({
       scope: searchScope(owner, scope),
       text: query.text,
-      limit: local.meaning === undefined ? query.limit : Math.max(leastFused, query.limit),
+      limit: Math.max(candidates, query.limit),
     }),
     nearMemories(local, owner, scope, query),
   ]);
-  const found = hits.map((hit) => ({ ...parseStored<Memory>('A memory', hit.value), score: hit.score }));
-  if (near.length === 0) return found.slice(0, query.limit);
+  const scored = hits.map((hit) => ({ ...parseStored<Memory>('A memory', hit.value), score: hit.score }));
+  const deep = near.length === 0 ? query.limit : Math.max(leastFused, query.limit);
+  const found = await lendToMemories(local, owner, scope, scored, deep);
+  if (near.length === 0) return found;
   const fused = fuseRanks([found.map(({ id }) => id), near.map(({ id }) => id)]);
   const memories = new Map([...near, ...found].map((memory) => [memory.id, memory]));
   return [...fused]

@@ -1,5 +1,4 @@
 import { textOf } from '../../model/event.ts';
-import { timedId } from '../../model/ids.ts';
 import { canonicalJson } from '../../model/json.ts';
 import type { Memory, MemoryScope } from '../../model/memory.ts';
 import { isSmallTalk } from '../../model/small-talk.ts';
@@ -10,6 +9,7 @@ import { checkScope } from '../shared/rules.ts';
 import type { FactChoice, MemoryAddition, SessionRef } from '../types.ts';
 import type { EventRecord } from './event-record.ts';
 import { eventRows, parseRecord, seqOfKey } from './events.ts';
+import { factId } from './fact-id.ts';
 import * as keys from './keys.ts';
 import { maxFactLength } from './limits.ts';
 import { newMemoryWrites, scopeOf } from './memory.ts';
@@ -163,11 +163,9 @@ function factsOf(head: Head, { event }: EventRecord, seq: number, scope: MemoryS
   const text = textOf(event).trim();
   if (text === '' || isSmallTalk(text) || event.hidden === true || event.partial === true) return [];
   const time = toTime(now);
-  // Events of one session have different ids even when all are of one millisecond.
-  const suffix = Number.parseInt(keys.hash(canonicalJson([head.uid, scope])).slice(0, 8), 16) + seq;
   return [
     {
-      id: timedId('m', Date.parse(event.timestamp), suffix),
+      id: factId(head.uid, scope, event.timestamp, seq),
       fact: preview(text, maxFactLength - 1),
       scope,
       createTime: event.timestamp,
