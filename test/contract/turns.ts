@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
 import type {
-  AppendGuard,
   Backend,
   Capability,
+  Guard,
   Owner,
   SessionRef,
   TakenTurn,
@@ -43,7 +43,7 @@ export function turnsContract(subject: TurnsSubject): void {
     ...of,
     sessionId: (await verb(backend().sessions?.create)(of, {})).id,
   });
-  const handOver = async (ref: SessionRef, from: string, agent: string, note?: string, guard?: AppendGuard) =>
+  const handOver = async (ref: SessionRef, from: string, agent: string, note?: string, guard?: Guard) =>
     verb(backend().events?.append)(
       ref,
       {
@@ -54,7 +54,7 @@ export function turnsContract(subject: TurnsSubject): void {
       },
       guard,
     );
-  const say = async (ref: SessionRef, author: string, text: string, guard?: AppendGuard, more = {}) =>
+  const say = async (ref: SessionRef, author: string, text: string, guard?: Guard, more = {}) =>
     verb(backend().events?.append)(
       ref,
       { author, content: { role: 'model', parts: [{ text }] }, ...more },

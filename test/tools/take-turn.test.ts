@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { openLocal } from '../../src/backend/local/index.ts';
 import { answerBytes, shownBytes } from '../../src/model/budget.ts';
 import { isObject, type JsonObject } from '../../src/model/json.ts';
+import { memoryStore } from '../run/support.ts';
 import { caller, memoryBackend, user } from './harness.ts';
 
 const members = (value: unknown): JsonObject => (isObject(value) ? value : {});
@@ -87,6 +89,52 @@ describe('take_turn', () => {
       },
     });
     expect(JSON.stringify(session)).not.toContain('token');
+  });
+
+  it('lets nobody write under a lost claim, by whichever tool', async () => {
+    let clock = Date.now();
+    const backend = openLocal({ store: await memoryStore(), now: () => clock });
+    const call = caller([backend], user('ann'));
+    await call('create_session', { sessionId: 's', state: { plan: 'kept' } });
+    await call('append_event', {
+      sessionId: 's',
+      author: 'writer',
+      content: { role: 'model', parts: [{ functionCall: { id: 'c1', name: 'look', args: {} } }] },
+    });
+    await call('append_event', { sessionId: 's', author: 'planner', handOver: { agent: 'writer' } });
+    const take = async () => {
+      const { claim } = await call('take_turn', { agent: 'writer', waitSeconds: 0, leaseSeconds: 10 });
+      if (typeof claim !== 'string') throw new Error('There is no turn.');
+      return claim;
+    };
+    const writes = (claim: string): [string, JsonObject][] => [
+      ['update_session', { sessionId: 's', state: { plan: 'changed' }, claim }],
+      ['save_artifact', { sessionId: 's', name: 'page.md', text: 'x', claim }],
+      ['submit_tool_outputs', { sessionId: 's', outputs: [{ toolCallId: 'c1', output: {} }], claim }],
+      ['append_event', { sessionId: 's', author: 'writer', text: 'Done.', claim }],
+    ];
+    const sleeper = await take();
+    clock += 11_000;
+    const refused = async () => {
+      for (const [tool, args] of writes(sleeper))
+        await expect(call(tool, args), tool).rejects.toMatchObject({ code: 'ABORTED' });
+    };
+    await refused();
+    const successor = await take();
+    await refused();
+    const before = await call('get_session', { sessionId: 's' });
+    expect(members(before.session).state).toEqual({ plan: 'kept' });
+    expect((await call('list_artifacts', { sessionId: 's' })).artifacts).toEqual([]);
+    // Each write of the successor renews its lease.
+    for (const [tool, args] of writes(successor)) {
+      clock += 9000;
+      await call(tool, args);
+    }
+    // Its answer has ended the turn.
+    await expect(
+      call('save_artifact', { sessionId: 's', name: 'b', text: 'x', claim: successor }),
+    ).rejects.toThrow();
+    await backend.close();
   });
 
   it('refuses two ways of handing over at once', async () => {

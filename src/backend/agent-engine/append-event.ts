@@ -7,7 +7,7 @@ import type { HttpRequest } from '../../net/http.ts';
 import { sessionNotFound } from '../shared/errors.ts';
 import { withCallIds } from '../shared/open-calls.ts';
 import { checkNewEvent, refuseGuard, sameEvent } from '../shared/rules.ts';
-import type { Appended, AppendGuard, SessionRef } from '../types.ts';
+import type { Appended, Guard, SessionRef } from '../types.ts';
 import { type AgentEngineClient, inTurn, isCode, ownedWith, write } from './client.ts';
 import { refusalOf } from './errors.ts';
 import { eventPages, fullPage, rememberEvents } from './find-event.ts';
@@ -27,7 +27,7 @@ export async function appendEvent(
   client: AgentEngineClient,
   ref: SessionRef,
   input: NewEvent,
-  guard: AppendGuard | undefined,
+  guard: Guard | undefined,
 ): Promise<Appended> {
   refuseGuard('agent-engine', guard);
   checkNewEvent(input);

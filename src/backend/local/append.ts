@@ -4,7 +4,7 @@ import { newId } from '../../model/ids.ts';
 import { splitState } from '../../model/state.ts';
 import { toolCallNotOpen } from '../shared/errors.ts';
 import { checkNewEvent, sameEvent } from '../shared/rules.ts';
-import type { Appended, AppendGuard, SessionRef } from '../types.ts';
+import type { Appended, Guard, SessionRef } from '../types.ts';
 import {
   callIdsOf,
   callIdTaken,
@@ -15,6 +15,7 @@ import {
   type OpenCall,
   takenIds,
 } from './call-record.ts';
+import { claimLost } from './claim.ts';
 import { seqOfEventId } from './event-id.ts';
 import { addEvent, type Draft, draft, toEvent } from './event-record.ts';
 import { placeKeys, placeOf, readEvent, readOpenCalls } from './events.ts';
@@ -29,7 +30,7 @@ import {
   toMark,
 } from './session-record.ts';
 import { sharedStateWrites, stateWrite } from './state-record.ts';
-import { claimLost, stepTurn } from './turn-record.ts';
+import { stepTurn } from './turn-record.ts';
 
 const noDelta: ReturnType<typeof splitState> = { session: {}, user: {}, app: {} };
 
@@ -53,7 +54,7 @@ export async function appendEvent(
   local: Local,
   ref: SessionRef,
   input: NewEvent,
-  guard: AppendGuard = {},
+  guard: Guard = {},
   options: AppendOptions = {},
 ): Promise<Appended> {
   checkNewEvent(input);
@@ -96,7 +97,7 @@ interface Appending {
   before: Head | undefined;
   delta: ReturnType<typeof splitState>;
   hasOwnDelta: boolean;
-  guard: AppendGuard;
+  guard: Guard;
   options: AppendOptions;
   now: number;
 }

@@ -4,7 +4,8 @@ import { checkId } from '../../model/ids.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { toTime } from '../../model/time.ts';
 import { artifactNotFound } from '../shared/errors.ts';
-import type { ArtifactContent, NewArtifact, SessionRef } from '../types.ts';
+import type { ArtifactContent, Guard, NewArtifact, SessionRef } from '../types.ts';
+import { checkClaim, renewedBy } from './claim.ts';
 import { damaged, parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxArtifactBytes } from './limits.ts';
@@ -21,7 +22,12 @@ interface StoredContent {
   data: string;
 }
 
-export async function saveArtifact(local: Local, ref: SessionRef, input: NewArtifact): Promise<Artifact> {
+export async function saveArtifact(
+  local: Local,
+  ref: SessionRef,
+  input: NewArtifact,
+  { claim }: Pick<Guard, 'claim'> = {},
+): Promise<Artifact> {
   checkId('name', input.name);
   checkSize(
     'The artifact',
@@ -41,6 +47,7 @@ export async function saveArtifact(local: Local, ref: SessionRef, input: NewArti
       ({ head: headValue, latest }) => {
         const head = parseHead(headValue, now);
         if (head.uid !== uid) return { result: undefined, writes: [] };
+        checkClaim(head.turn, claim, now);
         const artifact: Artifact = {
           name: input.name,
           version: latest === undefined ? 0 : parseStored<Artifact>('The artifact', latest).version + 1,
@@ -52,7 +59,7 @@ export async function saveArtifact(local: Local, ref: SessionRef, input: NewArti
         return {
           result: artifact,
           writes: [
-            ...headWrites(head, touched(head, now)),
+            ...headWrites(head, { ...touched(head, now), turn: renewedBy(head.turn, claim, now) }),
             { key: keys.latestKey(place, input.name), value: JSON.stringify(artifact) },
             {
               key: keys.contentKey(place, input.name, artifact.version),

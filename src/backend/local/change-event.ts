@@ -23,7 +23,7 @@ import {
 } from './events.ts';
 import * as keys from './keys.ts';
 import {
-  checkRevision,
+  checkGuard,
   edited,
   type Head,
   headWrites,
@@ -80,7 +80,7 @@ async function deleteDamagedEvent(
       ([headValue, value]) => {
         const before = parseHead(headValue, now);
         if (before.uid !== uid) return { result: undefined, writes: [] };
-        checkRevision(before, guard);
+        checkGuard(before, guard, now);
         if (value === undefined) throw eventNotFound();
         if (tryRecord(value) !== undefined) return { result: false, writes: [] };
         const last = lastAfter(before, seen, lastSeq, seq, undefined, previous);
@@ -122,7 +122,7 @@ export async function changeEvent(
       ([headValue, value, ...calls]) => {
         const before = parseHead(headValue, now);
         if (before.uid !== uid) return { result: undefined, writes: [] };
-        checkRevision(before, guard);
+        checkGuard(before, guard, now);
         if (value === undefined) throw eventNotFound();
         const record = parseRecord(value);
         const next = change(record);

@@ -158,7 +158,7 @@ export function openLocal(config: LocalConfig): Backend {
     artifacts: {
       list: (ref, query) => listArtifacts(local, ref, query),
       get: (ref, name, version) => getArtifact(local, ref, name, version),
-      save: (ref, artifact) => saveArtifact(local, ref, artifact),
+      save: (ref, artifact, guard) => saveArtifact(local, ref, artifact, guard),
     },
     memory: {
       search: (owner, query) => searchMemory(local, owner, query),

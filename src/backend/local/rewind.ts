@@ -11,7 +11,7 @@ import { parseRecord, readEvent, seqOf, seqOfKey } from './events.ts';
 import * as keys from './keys.ts';
 import { type LogEntry, logOf, stateAfter } from './session-log.ts';
 import {
-  checkRevision,
+  checkGuard,
   edited,
   type Head,
   headWrites,
@@ -77,7 +77,7 @@ export async function rewindSession(
       [keys.headKey(ref), keys.stateKey(uid), ...calls.map(({ key }) => key), ...changing],
       ([headValue, stateBefore, ...values]) => {
         const before = parseHead(headValue, now);
-        checkRevision(before, guard);
+        checkGuard(before, guard, now);
         if (!isSame(before, seen)) return { result: undefined, writes: [] };
         const head: Head = {
           ...edited(before, now),
@@ -143,7 +143,7 @@ export async function undoRewind(local: Local, ref: SessionRef, guard: Guard = {
       [keys.headKey(ref), keys.undoKey(uid), ...eventKeys, ...traceKeys],
       ([headValue, there, ...rows]) => {
         const before = parseHead(headValue, now);
-        checkRevision(before, guard);
+        checkGuard(before, guard, now);
         if (before.uid !== uid || there !== text) return { result: undefined, writes: [] };
         if (before.next !== undo.next || before.edits !== undo.edits) throw changedSince();
         const head: Head = { ...edited(before, now), ...undo.last };

@@ -7,6 +7,7 @@ import type { Turn } from '../../model/turn.ts';
 import type { Decision, Store, Write } from '../../store/types.ts';
 import { sessionNotFound } from '../shared/errors.ts';
 import type { Guard, Owner, SessionMark, SessionRef } from '../types.ts';
+import { checkClaim } from './claim.ts';
 import { damaged, parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 import type { NearSearch } from './near-search.ts';
@@ -128,6 +129,12 @@ export function checkRevision(head: Head, guard: Guard): void {
       details: { currentRevision: head.revision },
     },
   );
+}
+
+/** @throws SessionError ABORTED */
+export function checkGuard(head: Head, guard: Guard, now: number): void {
+  checkRevision(head, guard);
+  checkClaim(head.turn, guard.claim, now);
 }
 
 /** The writes that replace a head, its place in the lists and its expiry. */

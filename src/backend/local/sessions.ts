@@ -5,10 +5,11 @@ import { mergeState, splitState } from '../../model/state.ts';
 import type { Write } from '../../store/types.ts';
 import { checkExpireTime, checkLabels } from '../shared/rules.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionRef } from '../types.ts';
+import { renewedBy } from './claim.ts';
 import { insertSession, newHead } from './insert-session.ts';
 import * as keys from './keys.ts';
 import {
-  checkRevision,
+  checkGuard,
   deleteDamaged,
   deleteWrites,
   edited,
@@ -104,12 +105,13 @@ export async function updateSession(
     [keys.headKey(ref), keys.userStateKey(ref), keys.appStateKey(ref.app)],
     ([value, userState, appState]) => {
       const before = parseHead(value, now);
-      checkRevision(before, guard);
+      checkGuard(before, guard, now);
       const head: Head = {
         ...edited(before, now),
         displayName: change.displayName ?? before.displayName,
         labels: change.labels ?? before.labels,
         expires: change.noExpiry === true ? undefined : (expires ?? before.expires),
+        turn: renewedBy(before.turn, guard.claim, now),
       };
       return {
         result: head,
@@ -149,7 +151,7 @@ export async function deleteSession(local: Local, ref: SessionRef, guard: Guard 
         : undefined;
     if (salvaged !== undefined) return { result: undefined, writes: salvaged };
     const head = parseHead(value, now);
-    checkRevision(head, guard);
+    checkGuard(head, guard, now);
     return { result: undefined, writes: deleteWrites(head, now) };
   });
 }

@@ -1,7 +1,7 @@
 import { checkId } from '../../model/ids.ts';
 import type { ToolCall, ToolOutput } from '../../model/tool-call.ts';
 import { answerTo, toolCallOf } from '../shared/open-calls.ts';
-import type { Appended, SessionRef } from '../types.ts';
+import type { Appended, SessionRef, SubmitOptions } from '../types.ts';
 import { appendEvent } from './append.ts';
 import { callKeys, knownCalls, type OpenCall } from './call-record.ts';
 import { readEvent, readOpenCalls } from './events.ts';
@@ -24,7 +24,7 @@ export async function submitToolOutputs(
   local: Local,
   ref: SessionRef,
   outputs: readonly ToolOutput[],
-  { writtenBy }: { writtenBy?: string | undefined } = {},
+  { writtenBy, claim }: SubmitOptions = {},
 ): Promise<Appended> {
   const { uid } = await readHead(local, ref);
   // Looked up one by one: a list of open calls may end before these.
@@ -36,5 +36,11 @@ export async function submitToolOutputs(
     outputs,
   );
   // Others may have answered since the calls were looked at.
-  return appendEvent(local, ref, { author: 'user', writtenBy, ...answer }, {}, { answersOpenCalls: true });
+  return appendEvent(
+    local,
+    ref,
+    { author: 'user', writtenBy, ...answer },
+    { claim },
+    { answersOpenCalls: true },
+  );
 }

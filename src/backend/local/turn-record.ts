@@ -7,6 +7,7 @@ import { endsTurn, handOverOf, mostTries, withNote } from '../../model/turn.ts';
 import type { Write } from '../../store/types.ts';
 import type { TurnFailure } from '../types.ts';
 import { noCalls } from './call-record.ts';
+import { claimLost, isClaimed, renewed } from './claim.ts';
 import { eventIdAt, invocationIdAt } from './event-id.ts';
 import { addEvent } from './event-record.ts';
 import * as keys from './keys.ts';
@@ -20,9 +21,6 @@ const signalMs = 60 * 60 * 1000;
 
 /** Whether a turn had all its tries. */
 export const isLast = (turn: TurnRecord): boolean => turn.tries >= mostTries;
-
-export const isClaimed = (turn: TurnRecord, now: number): turn is TurnRecord & { claim: Claim } =>
-  turn.claim !== undefined && turn.claim.until > now;
 
 /** What an event does to the turn of its session. `endedBy`: the event is the repeated answer that has this number. */
 export type TurnStep =
@@ -80,11 +78,6 @@ export function stepTurn(
 export const endedWrite = (head: Head, { eventId }: TurnRecord, by: Event): Write => ({
   key: keys.endedTurnKey(head.uid, eventId),
   value: by.id,
-});
-
-export const renewed = (turn: TurnRecord, claim: Claim, now: number): TurnRecord & { claim: Claim } => ({
-  ...turn,
-  claim: { ...claim, until: Math.max(claim.until, now + claim.leaseMs) },
 });
 
 function opened(head: Head, event: Event, now: number): TurnRecord | undefined {
@@ -167,11 +160,6 @@ export function givenUp(
     ],
   };
 }
-
-export const claimLost = (): SessionError =>
-  new SessionError('ABORTED', 'The claim is no longer valid: its lease ran out, or the turn has ended.', {
-    hint: 'Call take_turn again: it answers the turn with a new claim if nobody else took it.',
-  });
 
 const claimMissing = (): SessionError =>
   new SessionError('FAILED_PRECONDITION', 'The turn of this agent is claimed.', {

@@ -1,6 +1,7 @@
 import { checkId } from '../../model/ids.ts';
 import { handOverOf } from '../../model/turn.ts';
 import type { SessionRef, TakenTurn, TurnRequest, TurnScope } from '../types.ts';
+import { isClaimed, renewed } from './claim.ts';
 import { readEvent } from './events.ts';
 import * as keys from './keys.ts';
 import {
@@ -14,7 +15,7 @@ import {
   tryHead,
 } from './session-record.ts';
 import type { Claim, TurnRecord } from './turn-index.ts';
-import { claimed, givenUp, isClaimed, isLast, renewed } from './turn-record.ts';
+import { claimed, givenUp, isLast } from './turn-record.ts';
 
 /** Turns that are considered at a time: the oldest of them is taken. */
 const pageSize = 100;

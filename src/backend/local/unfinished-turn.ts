@@ -3,12 +3,13 @@ import { preview } from '../../model/text.ts';
 import { toTime } from '../../model/time.ts';
 import type { GiveBack, SessionRef, TakenTurn, WithdrawnBy } from '../types.ts';
 import { noCalls } from './call-record.ts';
+import { isClaimed } from './claim.ts';
 import { eventIdAt, invocationIdAt } from './event-id.ts';
 import { addEvent } from './event-record.ts';
 import * as keys from './keys.ts';
 import { type Head, headWrites, type Local, readHead, tryHead } from './session-record.ts';
 import type { TurnRecord } from './turn-index.ts';
-import { endedWrite, givenUp, isClaimed, isLast, signals } from './turn-record.ts';
+import { endedWrite, givenUp, isLast, signals } from './turn-record.ts';
 
 /** Characters of the reason of a failure that the head holds. */
 const failureLength = 300;

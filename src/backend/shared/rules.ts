@@ -6,7 +6,7 @@ import type { MemoryScope } from '../../model/memory.ts';
 import { maxTtlSeconds } from '../../model/session.ts';
 import { parseTime } from '../../model/time.ts';
 import type { ToolOutput } from '../../model/tool-call.ts';
-import type { AppendGuard } from '../types.ts';
+import type { Guard } from '../types.ts';
 import { eventExists } from './errors.ts';
 import { standardBase64 } from './wire.ts';
 
@@ -145,7 +145,7 @@ function withoutEmpty(value: JsonObject): JsonObject {
  * Refuses a guard where the service has no revisions or turns, rather than overlooking it: the caller counts on it.
  * @throws SessionError UNIMPLEMENTED
  */
-export function refuseGuard(backend: string, guard: AppendGuard | undefined): void {
+export function refuseGuard(backend: string, guard: Guard | undefined): void {
   if (guard?.claim !== undefined)
     throw new SessionError('UNIMPLEMENTED', `The ${backend} backend has no turns to claim.`, {
       hint: 'Leave claim out.',

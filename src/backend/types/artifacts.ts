@@ -1,6 +1,6 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
-import type { SessionRef } from './owner.ts';
+import type { Guard, SessionRef } from './owner.ts';
 
 export interface NewArtifact {
   name: string;
@@ -19,5 +19,5 @@ export interface ArtifactVerbs {
   /** Without a version: the latest. */
   get?(ref: SessionRef, name: string, version?: number): Promise<ArtifactContent>;
   /** Saves the next version. */
-  save?(ref: SessionRef, artifact: NewArtifact): Promise<Artifact>;
+  save?(ref: SessionRef, artifact: NewArtifact, guard?: Pick<Guard, 'claim'>): Promise<Artifact>;
 }

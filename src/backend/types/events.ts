@@ -4,11 +4,6 @@ import type { Page, PageQuery } from '../../model/page.ts';
 import type { Session } from '../../model/session.ts';
 import type { Guard, SessionMark, SessionRef } from './owner.ts';
 
-export interface AppendGuard extends Guard {
-  /** The claim of `turns.take`. Refuses the event with ABORTED once the turn is lost, and renews its lease. */
-  claim?: string | undefined;
-}
-
 export interface EventQuery extends PageQuery {
   /** Order of acceptance. Default asc. */
   order?: 'asc' | 'desc' | undefined;
@@ -74,7 +69,7 @@ export interface EventVerbs {
   /** Never finds an event that is hidden, or deleted with its session or alone. */
   search?(query: EventSearch): Promise<EventsFound>;
   /** Stores one event. The same id twice is one event; the second call answers what the first stored. */
-  append?(ref: SessionRef, event: NewEvent, guard?: AppendGuard): Promise<Appended>;
+  append?(ref: SessionRef, event: NewEvent, guard?: Guard): Promise<Appended>;
   setVisibility?(ref: SessionRef, eventId: string, hidden: boolean): Promise<Event>;
   delete?(ref: SessionRef, eventId: string, guard?: Guard): Promise<void>;
 }

@@ -8,9 +8,12 @@ export interface SessionRef extends Owner {
   sessionId: string;
 }
 
-/** Refuses the write with ABORTED unless the session still has this revision. */
+/** What a write counts on: refused with ABORTED where it no longer holds. */
 export interface Guard {
+  /** The revision that the session still has. */
   expectedRevision?: number | undefined;
+  /** The claim of `turns.take`: the turn is still the writer's, and its lease is renewed. */
+  claim?: string | undefined;
 }
 
 /** What a write to a session returns in addition to its object. */

@@ -8,7 +8,7 @@ export const getSession = defineTool({
   name: 'get_session',
   title: 'Get a session',
   description:
-    'Shows a session with its state (its own, user: and app: keys) and, where the backend counts them, its revision and number of events. Events come from list_events.',
+    'Shows a session with its state (own, user: and app: keys) and, where the backend counts them, its revision and number of events.',
   toolset: 'sessions',
   needs: ['sessions.get'],
   reach: 'user',

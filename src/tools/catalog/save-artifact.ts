@@ -2,7 +2,8 @@ import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { invalidArgument } from '../../errors.ts';
 import { artifactUri } from '../../model/uri.ts';
-import { idText, sessionId } from '../support/args.ts';
+import { claim, idText, sessionId } from '../support/args.ts';
+import { claimOn } from '../support/claim.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { artifactBrief } from '../support/results.ts';
 
@@ -13,7 +14,7 @@ export const saveArtifact = defineTool({
   name: 'save_artifact',
   title: 'Save an artifact',
   description:
-    'Saves a file with a session as the next version of its name; earlier versions stay. A name that begins with "user:" is shared by all sessions of the user.',
+    'Saves a file with a session as the next version of its name; earlier versions stay. A "user:" name is shared by all sessions of the user.',
   toolset: 'artifacts',
   needs: ['artifacts.save'],
   reach: 'user',
@@ -27,6 +28,7 @@ export const saveArtifact = defineTool({
       .max(200)
       .optional()
       .describe('Default: text/plain, or application/octet-stream for data'),
+    claim,
   },
   output: z.object({ artifact: artifactBrief, sessionId: z.string() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
@@ -41,11 +43,15 @@ export const saveArtifact = defineTool({
       );
     if (args.mimeType !== undefined && !mimeType.test(args.mimeType))
       throw invalidArgument('mimeType is not a MIME type.', 'Use a form such as text/markdown.');
-    const artifact = await save(refOf(ctx, args), {
-      name: args.name,
-      mimeType: args.mimeType ?? (args.text === undefined ? 'application/octet-stream' : 'text/plain'),
-      data: args.text === undefined ? Buffer.from(args.data ?? '', 'base64') : Buffer.from(args.text),
-    });
+    const artifact = await save(
+      refOf(ctx, args),
+      {
+        name: args.name,
+        mimeType: args.mimeType ?? (args.text === undefined ? 'application/octet-stream' : 'text/plain'),
+        data: args.text === undefined ? Buffer.from(args.data ?? '', 'base64') : Buffer.from(args.text),
+      },
+      { claim: claimOn(ctx.backend, args.claim) },
+    );
     return { artifact, sessionId: args.sessionId };
   },
   links: ({ artifact, sessionId: id }, ctx) => [

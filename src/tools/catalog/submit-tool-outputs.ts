@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { invalidArgument } from '../../errors.ts';
-import { idText, sessionId } from '../support/args.ts';
+import { claim, idText, sessionId } from '../support/args.ts';
+import { claimOn } from '../support/claim.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { appendedResult, showAppended } from '../support/results.ts';
 import { asUser } from '../support/speaker.ts';
@@ -9,8 +10,7 @@ import { asUser } from '../support/speaker.ts';
 export const submitToolOutputs = defineTool({
   name: 'submit_tool_outputs',
   title: 'Answer tool calls',
-  description:
-    'Answers open tool calls of a session, several in one event. Each output has a toolCallId and either output or error.',
+  description: 'Answers open tool calls of a session, several in one event.',
   toolset: 'tool-calls',
   needs: ['toolCalls.submit'],
   reach: 'user',
@@ -27,7 +27,8 @@ export const submitToolOutputs = defineTool({
       )
       .min(1)
       .max(100)
-      .describe('One entry per call'),
+      .describe('One entry per call, with output or error'),
+    claim,
   },
   output: appendedResult,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
@@ -38,7 +39,10 @@ export const submitToolOutputs = defineTool({
         'Each entry of outputs must have exactly one of output and error.',
         'Give output for a result, error for a failure.',
       );
-    const appended = await submit(refOf(ctx, args), args.outputs, { writtenBy: ctx.principal.name });
+    const appended = await submit(refOf(ctx, args), args.outputs, {
+      writtenBy: ctx.principal.name,
+      claim: claimOn(ctx.backend, args.claim),
+    });
     // The ids are those that the caller gave.
     return showAppended(appended, appended.event.content);
   },

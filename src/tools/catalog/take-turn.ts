@@ -21,7 +21,7 @@ export const takeTurn = defineTool({
   name: 'take_turn',
   title: 'Take a turn',
   description:
-    'Waits until a session is handed to an agent (handOver of append_event), and claims the turn for you alone; one whose lease runs out is offered again. Returns the note and what is new since the agent’s last turn. Answer by append_event with the claim.',
+    'Waits until a session is handed to an agent (handOver of append_event), and claims its turn for you until the lease ends. Returns the note and what is new since its last turn. Answer by append_event with claim.',
   toolset: 'events',
   needs: ['turns.take'],
   instead: 'To wait for what other agents say there, use wait_for_events.',
@@ -33,7 +33,7 @@ export const takeTurn = defineTool({
     sessionId: sessionId.optional(),
     worker: idText().optional().describe('Your own name; a repeated call then renews the turn you hold'),
     waitSeconds: z.int().min(0).max(300).default(25).describe('Maximum wait; many clients allow 60'),
-    leaseSeconds: z.int().min(1).max(3600).default(120).describe('Renewed by every event you append'),
+    leaseSeconds: z.int().min(1).max(3600).default(120).describe('Renewed by writes with the claim'),
   },
   output: z.object({
     turn: turnSchema.meta({ brief: true, description: 'As in get_session' }).optional(),

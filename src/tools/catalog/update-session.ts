@@ -2,7 +2,8 @@ import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { invalidArgument, SessionError } from '../../errors.ts';
 import { maxTtlSeconds } from '../../model/session.ts';
-import { expectedRevision, expiryOf, labels, sessionId, state } from '../support/args.ts';
+import { claim, expectedRevision, expiryOf, labels, sessionId, state } from '../support/args.ts';
+import { claimOn } from '../support/claim.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { pageResult, sessionBrief, showSession } from '../support/results.ts';
 
@@ -10,17 +11,17 @@ export const updateSession = defineTool({
   name: 'update_session',
   title: 'Update a session',
   description:
-    'Changes the name, labels, state or expiry of a session; what is left out stays. Where append_event is listed, an event with stateDelta sets single state keys and keeps the history.',
+    'Changes name, labels, state or expiry of a session; what is left out stays. append_event with stateDelta sets single state keys and keeps the history.',
   toolset: 'sessions',
   needs: ['sessions.update'],
   reach: 'user',
   input: {
     sessionId,
-    displayName: z.string().max(500).optional().describe('New name for people'),
+    displayName: z.string().max(500).optional().describe('New name'),
     labels,
     state: state
       .optional()
-      .describe('Replaces all plain keys of the state; user: and app: keys given are set, others stay'),
+      .describe('Replaces all plain keys; user: and app: keys given are set, others stay'),
     ttlSeconds: z
       .int()
       .min(0)
@@ -28,10 +29,11 @@ export const updateSession = defineTool({
       .optional()
       .describe('Delete the session after this many seconds; 0: never'),
     expectedRevision,
+    claim,
   },
   output: z.object({ session: sessionBrief, truncated: pageResult.truncated }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
-  async run({ sessionId: id, ttlSeconds: seconds, expectedRevision: revision, ...change }, ctx) {
+  async run({ sessionId: id, ttlSeconds: seconds, expectedRevision: revision, claim: held, ...change }, ctx) {
     const update = required(ctx.backend.sessions?.update, ctx.backend, 'update a session');
     if (seconds === 0 && ctx.backend.forgetsExpiry !== true)
       throw new SessionError('UNIMPLEMENTED', `The ${ctx.backend.name} backend cannot take an expiry away.`, {
@@ -44,7 +46,7 @@ export const updateSession = defineTool({
     const session = await update(
       refOf(ctx, { sessionId: id }),
       { ...change, expireTime, noExpiry },
-      { expectedRevision: revision },
+      { expectedRevision: revision, claim: claimOn(ctx.backend, held) },
     );
     return showSession(session, 'concise');
   },

@@ -34,6 +34,7 @@ export const ttlSeconds = z
   .max(maxTtlSeconds)
   .optional()
   .describe('Delete the session after this many seconds');
+export const claim = z.string().optional().describe('From take_turn');
 export const state = z.record(z.string(), z.unknown());
 export const labels = z
   .record(z.string(), z.string())
