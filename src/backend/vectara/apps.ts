@@ -1,8 +1,9 @@
 import { SessionError } from '../../errors.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import type { App } from '../types.ts';
-import { objectOf, readPage, type Vectara } from './client.ts';
+import { objectOf, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
+import { readPage } from './list-pages.ts';
 import { toApp } from './map-session.ts';
 import { treeOf } from './paths.ts';
 
@@ -11,21 +12,24 @@ export async function listApps(vectara: Vectara, query: PageQuery): Promise<Page
   const [, part = 'agent', key = ''] = /^(agent|alias):(.*)$/s.exec(query.cursor ?? '') ?? [];
   const params = { limit: query.pageSize, page_key: key === '' ? undefined : key };
   if (part === 'agent') {
-    const page = await readPage(vectara, 'listAgents', '/v2/agents', 'agents', params);
+    const page = await readPage(vectara, { name: 'listAgents', path: '/v2/agents', field: 'agents', params });
     const items = page.items.map((wire) => toApp(wire, 'agent')).filter((app) => app !== undefined);
     // The last page of agents may be short. An empty one is skipped: the answer begins with the aliases.
     if (page.next !== undefined || items.length > 0)
       return { items, cursor: page.next === undefined ? 'alias:' : `agent:${page.next}` };
     return listApps(vectara, { ...query, cursor: 'alias:' });
   }
-  const page = await readPage(vectara, 'listAgents', '/v2/agent_aliases', 'aliases', params).catch(
-    (error: unknown) => {
-      // Aliases need a role of their own, and older installations do not have them: the agents stay listed.
-      const none = error instanceof SessionError && ['NOT_FOUND', 'PERMISSION_DENIED'].includes(error.code);
-      if (none) return { items: [], next: undefined };
-      throw error;
-    },
-  );
+  const page = await readPage(vectara, {
+    name: 'listAgents',
+    path: '/v2/agent_aliases',
+    field: 'aliases',
+    params,
+  }).catch((error: unknown) => {
+    // Aliases need a role of their own, and older installations do not have them: the agents stay listed.
+    const none = error instanceof SessionError && ['NOT_FOUND', 'PERMISSION_DENIED'].includes(error.code);
+    if (none) return { items: [], next: undefined };
+    throw error;
+  });
   return {
     items: page.items.map((wire) => toApp(wire, 'alias')).filter((app) => app !== undefined),
     cursor: page.next === undefined ? undefined : `alias:${page.next}`,

@@ -5,8 +5,9 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { path } from '../../net/url.ts';
 import type { ArtifactContent, SessionRef } from '../types.ts';
-import { objectOf, readAll, readPage, type Vectara } from './client.ts';
+import { objectOf, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
+import { readAll, readPage } from './list-pages.ts';
 import { artifactIdOf, sha256Of, toArtifact } from './map-session.ts';
 import { besideOwner } from './own-session.ts';
 import { sessionPath } from './paths.ts';
@@ -15,6 +16,11 @@ import { numberField, textField } from './wire.ts';
 /** Most pages of 100 artifacts that are searched for one artifact. */
 const artifactPages = 20;
 
+const newestFirst = { sort_by: 'created_at', order_by: 'desc' };
+
+const artifactsOf = (at: SessionRef) =>
+  ({ name: 'listArtifacts', path: `${sessionPath(at)}/artifacts`, field: 'artifacts' }) as const;
+
 /** Newest first, as Vectara lists them. */
 export async function listArtifacts(
   vectara: Vectara,
@@ -22,11 +28,9 @@ export async function listArtifacts(
   query: PageQuery,
 ): Promise<Page<Artifact>> {
   const { read: page } = await besideOwner(vectara, ref, (at) =>
-    readPage(vectara, 'listArtifacts', `${sessionPath(at)}/artifacts`, 'artifacts', {
-      sort_by: 'created_at',
-      order_by: 'desc',
-      limit: query.pageSize,
-      page_key: query.cursor,
+    readPage(vectara, {
+      ...artifactsOf(at),
+      params: { ...newestFirst, limit: query.pageSize, page_key: query.cursor },
     }),
   );
   return {
@@ -84,10 +88,7 @@ async function findArtifact(vectara: Vectara, at: SessionRef, name: string): Pro
   const id = artifactIdOf(name);
   const all = readAll(
     vectara,
-    'listArtifacts',
-    `${sessionPath(at)}/artifacts`,
-    'artifacts',
-    { sort_by: 'created_at', order_by: 'desc' },
+    { ...artifactsOf(at), params: newestFirst },
     { maxPages: artifactPages, tooMany: () => notFound('artifact') },
   );
   for await (const wire of all) {

@@ -1,7 +1,6 @@
 import { SessionError } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { type HttpClient, type HttpRequest, httpClient } from '../../net/http.ts';
-import { queryString } from '../../net/url.ts';
 import { sessionKey } from '../shared/session-key.ts';
 import type { ArtifactContent, SessionRef } from '../types.ts';
 import { credentialHeaders } from './auth.ts';
@@ -13,9 +12,6 @@ import type { OwnSession } from './wire.ts';
 /** Largest answer that is read, artifacts aside; a stream may be longer in all. */
 const maxAnswerBytes = 32 * 1024 * 1024;
 const maxStreamBytes = 256 * 1024 * 1024;
-
-/** Pages are read in the largest size that Vectara gives (docs/protocols/vectara.md, "Pages"). */
-export const servicePageSize = 100;
 
 /** Milliseconds for which a new session may be unknown to some of Vectara's machines. */
 const settleMs = 10_000;
@@ -77,7 +73,7 @@ export function connect(settings: VectaraSettings, now: () => number = Date.now)
     timeoutMs: settings.timeoutMs * 4,
   });
   const streams = httpClient({ ...shared, maxBytes: maxStreamBytes, timeoutMs: settings.runTimeoutMs });
-  const settling = new Map<string, number>();
+  const settling = boundedMap<number>(settlingLimit);
   const checked = boundedMap<{ session: OwnSession; at: number }>(100);
   let held: HeldFile | undefined;
   let dropHeld: NodeJS.Timeout | undefined;
@@ -97,8 +93,6 @@ export function connect(settings: VectaraSettings, now: () => number = Date.now)
       }, holdMs).unref();
     },
     created(sessionPath) {
-      const [oldest] = settling.keys();
-      if (settling.size >= settlingLimit && oldest !== undefined) settling.delete(oldest);
       settling.set(sessionPath, now() + settleMs);
     },
     deleted(sessionPath) {
@@ -135,13 +129,14 @@ export function connect(settings: VectaraSettings, now: () => number = Date.now)
   };
 }
 
-type BoundedMap<T> = Pick<Map<string, T>, 'get' | 'set'>;
+type BoundedMap<T> = Pick<Map<string, T>, 'get' | 'set' | 'delete'>;
 
 /** A map that drops its oldest entry when it grows beyond `most`. */
 function boundedMap<T>(most: number): BoundedMap<T> {
   const map = new Map<string, T>();
   return {
     get: (key) => map.get(key),
+    delete: (key) => map.delete(key),
     set(key, value) {
       map.delete(key);
       map.set(key, value);
@@ -156,66 +151,6 @@ function rethrow(name: OperationName): (error: unknown) => never {
   return (error) => {
     throw error instanceof SessionError ? forOperation(error, name) : error;
   };
-}
-
-export interface WirePage {
-  items: JsonObject[];
-  /** The key of the next page. */
-  next?: string | undefined;
-}
-
-/** One page of a list. The last one has no key, or an empty one (docs/protocols/vectara.md, "Pages"). */
-export async function readPage(
-  vectara: Vectara,
-  name: OperationName,
-  path: string,
-  field: string,
-  params: Record<string, string | number | boolean | undefined>,
-  signal?: AbortSignal,
-): Promise<WirePage> {
-  const answer = await vectara.json(name, {
-    method: 'GET',
-    path: path + queryString(params),
-    retry: 'read',
-    signal,
-  });
-  const items = isObject(answer) ? answer[field] : undefined;
-  if (!isObject(answer) || !Array.isArray(items))
-    throw new SessionError('UNAVAILABLE', 'The answer of Vectara is not a list.', {
-      hint: 'Try again later; if it stays so, check the address of the service.',
-    });
-  const next = isObject(answer.metadata) ? answer.metadata.page_key : undefined;
-  return {
-    items: items.filter(isObject),
-    next: typeof next === 'string' && next !== '' ? next : undefined,
-  };
-}
-
-/** Yields all objects of a list. @throws `tooMany` when the list has more than `maxPages` pages */
-export async function* readAll(
-  vectara: Vectara,
-  name: OperationName,
-  path: string,
-  field: string,
-  params: Record<string, string | number | boolean | undefined>,
-  limit: { maxPages: number; tooMany(): SessionError },
-): AsyncGenerator<JsonObject, void> {
-  let key: string | undefined;
-  for (let page = 1; ; page += 1) {
-    const read = await readPage(vectara, name, path, field, {
-      ...params,
-      limit: servicePageSize,
-      page_key: key,
-    });
-    yield* read.items;
-    if (read.next === undefined) return;
-    if (page === limit.maxPages) throw limit.tooMany();
-    if (read.next === key)
-      throw new SessionError('UNAVAILABLE', 'Vectara sent the same page of a list twice.', {
-        hint: 'Try again later.',
-      });
-    key = read.next;
-  }
 }
 
 /** An answer that must be one object. */

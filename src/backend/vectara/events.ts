@@ -5,10 +5,11 @@ import type { Page } from '../../model/page.ts';
 import { parseTime } from '../../model/time.ts';
 import { refuseGuard } from '../shared/rules.ts';
 import type { EventQuery, Guard, SessionRef } from '../types.ts';
-import { objectOf, readPage, servicePageSize, type Vectara } from './client.ts';
+import { objectOf, type Vectara } from './client.ts';
 import { notFound } from './errors.ts';
 import { eventsInOrder, type WireEventQuery, type WireEvents } from './event-order.ts';
 import type { OpenOptions } from './event-pages.ts';
+import { readPage, servicePageSize } from './list-pages.ts';
 import { type EventContext, toEvent } from './map-event.ts';
 import { besideOwner, ownSession } from './own-session.ts';
 import { checkEventId, eventPath, sessionPath, treeOf } from './paths.ts';
@@ -95,10 +96,11 @@ async function wireEvents(
     vectara.eventPages.open(
       path + (includeHidden ? '?include_hidden=true' : ''),
       (page_key) =>
-        readPage(vectara, 'listEvents', path, 'events', {
-          limit: servicePageSize,
-          page_key,
-          include_hidden: includeHidden ? true : undefined,
+        readPage(vectara, {
+          name: 'listEvents',
+          path,
+          field: 'events',
+          params: { limit: servicePageSize, page_key, include_hidden: includeHidden ? true : undefined },
         }),
       { from: key, fresh, look },
     );

@@ -5,9 +5,10 @@ import type { JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import type { Session } from '../../model/session.ts';
 import type { SessionQuery } from '../types.ts';
-import { readAll, readPage, servicePageSize, type Vectara } from './client.ts';
+import type { Vectara } from './client.ts';
 import { nameFilter, ownerFilter } from './filter.ts';
 import { checkLabelFilter } from './labels.ts';
+import { type List, readAll, readPage, servicePageSize } from './list-pages.ts';
 import { toSession } from './map-session.ts';
 import { orderedPage } from './ordered-page.ts';
 import { isBelow } from './own-session.ts';
@@ -42,7 +43,13 @@ export async function listSessions(vectara: Vectara, query: SessionQuery): Promi
       return undefined;
     return matchesFilter(session, terms) ? session : undefined;
   };
-  const list: SessionList = { path: `${tree.base}/sessions`, params, accept };
+  const list: SessionList = {
+    name: 'listSessions',
+    path: `${tree.base}/sessions`,
+    field: 'sessions',
+    params,
+    accept,
+  };
   if (query.orderBy === undefined || query.cursor?.startsWith(unordered))
     return unorderedSessions(vectara, query, list);
   const ordered = await orderedSessions(vectara, query, list);
@@ -51,9 +58,7 @@ export async function listSessions(vectara: Vectara, query: SessionQuery): Promi
 }
 
 /** A list at Vectara, and which of its sessions are wanted. */
-interface SessionList {
-  path: string;
-  params: Record<string, string | undefined>;
+interface SessionList extends List {
   accept(wire: JsonObject): Session | undefined;
 }
 
@@ -61,14 +66,14 @@ interface SessionList {
 async function unorderedSessions(
   vectara: Vectara,
   query: SessionQuery,
-  { path: at, params, accept }: SessionList,
+  { accept, ...list }: SessionList,
 ): Promise<Page<Session>> {
   const items: Session[] = [];
   let { key, skip } = openCursor(query.cursor);
   // Vectara's filter leaves nearly only wanted sessions; without one, a small page would hold few of them.
-  const limit = params.metadata_filter === undefined ? servicePageSize : query.pageSize;
+  const limit = list.params.metadata_filter === undefined ? servicePageSize : query.pageSize;
   for (let request = 0; request < scanRequests; request += 1) {
-    const page = await readPage(vectara, 'listSessions', at, 'sessions', { ...params, limit, page_key: key });
+    const page = await readPage(vectara, { ...list, params: { ...list.params, limit, page_key: key } });
     for (const [index, wire] of page.items.entries()) {
       if (index < skip) continue;
       const session = accept(wire);
@@ -101,12 +106,12 @@ function openCursor(cursor: string | undefined): { key: string | undefined; skip
 async function orderedSessions(
   vectara: Vectara,
   query: SessionQuery,
-  { path: at, params, accept }: SessionList,
+  { accept, ...list }: SessionList,
 ): Promise<Page<Session> | undefined> {
   const tooMany = new SessionError('FAILED_PRECONDITION', 'There are too many sessions to sort.', {
     hint: 'Narrow the list with a filter, or order by updateTime: a long list then keeps the order of Vectara.',
   });
-  const source = readAll(vectara, 'listSessions', at, 'sessions', params, {
+  const source = readAll(vectara, list, {
     maxPages: orderPages,
     tooMany: () => tooMany,
   });
