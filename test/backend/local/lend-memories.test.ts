@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { openLocal } from '../../../src/backend/local/index.ts';
-import { memoryStore, owner, remembered, say } from './meaning-support.ts';
+import { memoryStore, owner, remembered, say } from '../../contract/meaning-support.ts';
 
 const first = 'We should talk of work first';
 const asked = 'Where did you spend the summer?';

@@ -2,12 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Backend } from '../../../src/backend/types.ts';
 import {
-  type Behaviour,
-  dimensions,
-  type FakeEmbeddings,
-  fakeEmbeddings,
-} from '../../fake/embeddings/server.ts';
-import {
   found,
   memoryStore,
   noteOf,
@@ -19,7 +13,13 @@ import {
   settled,
   until,
   vectorKeys,
-} from './meaning-support.ts';
+} from '../../contract/meaning-support.ts';
+import {
+  type Behaviour,
+  dimensions,
+  type FakeEmbeddings,
+  fakeEmbeddings,
+} from '../../fake/embeddings/server.ts';
 
 let fake: FakeEmbeddings;
 let open: Backend[];

@@ -1,11 +1,22 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { copyStore } from '../../../src/store/copy.ts';
 import { openSqlite } from '../../../src/store/sqlite/index.ts';
+import {
+  found,
+  openWith,
+  owner,
+  remembered,
+  say,
+  settled,
+  until,
+  vectorKeys,
+} from '../../contract/meaning-support.ts';
 import { type FakeEmbeddings, fakeEmbeddings } from '../../fake/embeddings/server.ts';
 import { scratch } from '../../scratch.ts';
 import { scriptsBeside } from '../../scripts.ts';
-import { found, openWith, owner, remembered, say, settled, until } from './meaning-support.ts';
 
 const { start } = scriptsBeside(import.meta.url);
 
@@ -58,4 +69,47 @@ it('two servers on one store make each vector once, and both find by it', async 
   await settled(two);
   expect(await found(one, 'dog')).toContain('A puppy, too');
   await Promise.all(servers.map((server) => server.close()));
+});
+
+it('a vector is gone from the bytes of the file with the text that is hidden', async () => {
+  const file = path.join(scratch(), 'sessions.db');
+  const store = await openSqlite({ path: file, durability: 'normal' });
+  const backend = await openWith(fake, { store });
+  await backend.sessions?.create?.(owner, { sessionId: 's' });
+  const [said = ''] = await say(
+    backend,
+    's',
+    'paid for the puppy at the concert, in the rain',
+    'Nothing else',
+  );
+  const memory = await backend.memory?.create?.(owner, { fact: 'paid for a guitar, a loaf and a vehicle' });
+  await settled(backend);
+  // In the order of their keys: the vectors of two events, then that of the memory.
+  const [ofEvent = '', , ofMemory = ''] = await store.get(await vectorKeys(store));
+  const held = (value: string) =>
+    ['', '-wal'].some((suffix) => readFileSync(file + suffix).includes(value.split(' ').at(-1) ?? ''));
+  expect([held(ofEvent), held(ofMemory)]).toEqual([true, true]);
+  await backend.events?.setVisibility?.({ ...owner, sessionId: 's' }, said, true);
+  await backend.memory?.delete?.(owner, memory?.id ?? '');
+  await vi.waitFor(() => expect([held(ofEvent), held(ofMemory)]).toEqual([false, false]), {
+    timeout: 20_000,
+    interval: 100,
+  });
+  await backend.close();
+});
+
+it('a copied store finds by meaning without asking for any vector but that of the query', async () => {
+  const store = await openSqlite({ path: path.join(scratch(), 'a.db'), durability: 'normal' });
+  const backend = await openWith(fake, { store });
+  await backend.sessions?.create?.(owner, { sessionId: 's' });
+  await say(backend, 's', 'The spaniel barks', 'Rain again');
+  await settled(backend);
+  const to = await openSqlite({ path: path.join(scratch(), 'b.db'), durability: 'normal' });
+  await copyStore(store, to, () => {});
+  await backend.close();
+  const before = fake.requests.length;
+  const copy = await openWith(fake, { store: to });
+  expect(await found(copy, 'dog')).toEqual(['The spaniel barks']);
+  expect(fake.requests.slice(before).map(({ input }) => input)).toEqual([['dog']]);
+  await copy.close();
 });

@@ -1,12 +1,12 @@
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openLocal } from '../../../src/backend/local/index.ts';
-import type { Backend } from '../../../src/backend/types.ts';
-import { openEmbedder } from '../../../src/embeddings/embedder.ts';
-import { createLog } from '../../../src/log.ts';
-import { openStore } from '../../../src/store/open.ts';
-import type { Store } from '../../../src/store/types.ts';
-import type { FakeEmbeddings } from '../../fake/embeddings/server.ts';
+import { openLocal } from '../../src/backend/local/index.ts';
+import type { Backend } from '../../src/backend/types.ts';
+import { openEmbedder } from '../../src/embeddings/embedder.ts';
+import { createLog } from '../../src/log.ts';
+import { openStore } from '../../src/store/open.ts';
+import type { Store } from '../../src/store/types.ts';
+import type { FakeEmbeddings } from '../fake/embeddings/server.ts';
 
 export const memoryStore = (): Promise<Store> =>
   openStore({ url: 'memory:', durability: 'normal', dataDir: tmpdir() });
