@@ -116,9 +116,12 @@ export const agentNotesKey = (uid: string, agent: string): string => key('x', ui
 export const actedKey = (uid: string, agent: string): string => key('x', uid, 't', agent);
 /** The id of the event that ended a turn, by that of the event which had opened it. */
 export const endedTurnKey = (uid: string, eventId: string): string => key('x', uid, 'f', eventId);
-/** Sessions that were split off from this one and whose turn is open. */
-export const openParts = (uid: string): string => under('x', uid, 'o');
-export const openPartKey = (uid: string, sessionId: string): string => key('x', uid, 'o', sessionId);
+/**
+ * Sessions that were split off from this one and whose turn is open. An entry belongs to the part, and goes with it: so
+ * it is not among what goes with the session.
+ */
+export const openParts = (uid: string): string => under('ho', uid);
+export const openPartKey = (uid: string, sessionId: string): string => key('ho', uid, sessionId);
 /** Hidden events that `add_session_to_memory` passed over. */
 export const passedOver = (uid: string, scope: string): string => under('x', uid, 'h', hash(scope));
 export const memoryMarkKey = (uid: string, scope: string): string => key('x', uid, 'm', hash(scope));
