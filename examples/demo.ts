@@ -100,7 +100,7 @@ const handedOver = (await a.call('append_event', {
   sessionId,
   author: 'agent-a',
   text: 'Agent B, please find an indoor plan.',
-  fields: { actions: { transferAgent: 'agent-b' } },
+  handOver: { agent: 'agent-b' },
 })) as { event: Json };
 tell('agent A', 'hands over to agent B and waits');
 
