@@ -52,7 +52,7 @@ export function keepToken(token: string): void {
   try {
     sessionStorage.setItem(tokenKey, token);
   } catch {
-    // Without storage it lives until the page is left.
+    // Where the browser refuses its storage, the token lives until the page is left.
   }
 }
 
@@ -60,7 +60,7 @@ export function keptToken(): string | undefined {
   try {
     memory ??= sessionStorage.getItem(tokenKey) ?? undefined;
   } catch {
-    // As above.
+    // A browser may refuse its storage to a page.
   }
   return memory;
 }

@@ -6,7 +6,7 @@ type FunctionResponse = NonNullable<Part['functionResponse']>;
 /** A tool call together with its answer. */
 export interface CallView {
   call: FunctionCall;
-  /** Of the event that called. */
+  /** The timestamp of the event that holds the call. */
   calledAt: string;
   answer?: { response: FunctionResponse; eventId: string; answeredAt: string; author: string };
 }

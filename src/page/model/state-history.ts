@@ -4,7 +4,7 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 /** One key that an event set. */
 export interface Change {
   eventId: string;
-  /** Of the event among all. */
+  /** The place of the event among all events. */
   index: number;
   key: string;
   before: unknown;

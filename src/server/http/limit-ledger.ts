@@ -17,9 +17,9 @@ export interface Pool {
 
 export interface Ask {
   server: string;
-  /** Of each amount: what is in use and stays borrowed in any case. */
+  /** How much of each amount is in use, and so stays borrowed in any case. */
   least: Amounts;
-  /** And what is wanted. */
+  /** How much of each amount is wanted. */
   most: Amounts;
   /** Requests that are given back. */
   returned: number;

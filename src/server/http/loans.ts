@@ -3,7 +3,7 @@ import { type Amounts, type Answer, heldKinds, type Pool, settle } from './limit
 
 /** What a server has borrowed of one user's limits, beyond the share that it has without asking. */
 export interface Loan {
-  /** Of each amount. */
+  /** How much of each amount is borrowed. */
   readonly held: Readonly<Amounts>;
   /** Requests that may be spent. */
   readonly requests: number;
