@@ -94,7 +94,8 @@ export async function openAdkDatabase(): Promise<Peer> {
   const at = { ...owner, sessionId: session.id };
   return {
     name: 'ADK DatabaseSessionService in process, SQLite (libsql), durable',
-    fillStep: 500,
+    // SQLite takes 32,766 values in one statement.
+    fillStep: 4000,
     append: (i) => service.appendEvent({ session, event: adkEvent(library, i) }),
     // One event at a time, 20,000 would take several minutes.
     async fill(from, to) {
