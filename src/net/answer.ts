@@ -12,23 +12,14 @@ export interface OpenAnswer {
 }
 
 /** The bytes of an answer as they come; leaving the loop early closes the connection. */
-export async function* chunksOf(
-  answer: OpenAnswer,
-  maxBytes: number,
-  onChunk: () => void = answer.limit.restart,
-): AsyncGenerator<Uint8Array, void> {
+export async function* chunksOf(answer: OpenAnswer, maxBytes: number): AsyncGenerator<Uint8Array, void> {
   let whole = false;
   try {
     let bytes = 0;
     for await (const chunk of answer.response.body ?? []) {
-      onChunk();
+      answer.limit.restart();
       bytes += chunk.byteLength;
-      if (bytes > maxBytes)
-        throw new SessionError(
-          'RESOURCE_EXHAUSTED',
-          `The answer of the ${answer.service} has more than ${maxBytes} bytes.`,
-          { hint: 'Ask for a smaller page.' },
-        );
+      if (bytes > maxBytes) throw tooLong(answer, maxBytes);
       yield chunk;
     }
     whole = true;
@@ -41,12 +32,38 @@ export async function* chunksOf(
   }
 }
 
+/**
+ * The text of an answer. The time limit is for the whole: one that trickles in does not push it back. Most calls wait
+ * for one, so it is read without the generators of a stream.
+ */
 export async function readText(answer: OpenAnswer, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
-  // The time limit is for the whole answer: one that trickles in does not push it back.
-  for await (const chunk of chunksOf(answer, maxBytes, () => {})) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  try {
+    const reader = answer.response.body?.getReader();
+    let bytes = 0;
+    for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
+      bytes += part.value.byteLength;
+      if (bytes > maxBytes) throw tooLong(answer, maxBytes);
+      chunks.push(part.value);
+    }
+    answer.limit.end();
+  } catch (error) {
+    const failure = answer.failure(error);
+    answer.limit.abort();
+    throw failure;
+  }
+  const [only] = chunks;
+  const whole =
+    chunks.length === 1 && only
+      ? Buffer.from(only.buffer, only.byteOffset, only.byteLength)
+      : Buffer.concat(chunks);
+  return whole.toString('utf8');
 }
+
+const tooLong = ({ service }: OpenAnswer, maxBytes: number): SessionError =>
+  new SessionError('RESOURCE_EXHAUSTED', `The answer of the ${service} has more than ${maxBytes} bytes.`, {
+    hint: 'Ask for a smaller page.',
+  });
 
 /** The value of a JSON text, undefined for anything else. */
 export function parseJson(text: string): unknown {
