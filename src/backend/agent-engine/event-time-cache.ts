@@ -9,19 +9,29 @@ export interface EventTimeCache {
 }
 
 export function eventTimeCache(capacity = 5000): EventTimeCache {
-  const times = new Map<string, string>();
-  // A session's path contains no space, so keys are unique.
-  const keyOf = (session: string, eventId: string) => `${session} ${eventId}`;
+  const sessions = new Map<string, Map<string, string>>();
+  let size = 0;
+
+  /** Drops the oldest event of the oldest session. */
+  function drop(): void {
+    const [first] = sessions;
+    const [eventId] = first?.[1].keys() ?? [];
+    if (first === undefined || eventId === undefined) return;
+    first[1].delete(eventId);
+    if (first[1].size === 0) sessions.delete(first[0]);
+    size -= 1;
+  }
+
   return {
-    get: (session, eventId) => times.get(keyOf(session, eventId)),
+    get: (session, eventId) => sessions.get(session)?.get(eventId),
     set(session, eventId, timestamp) {
-      const key = keyOf(session, eventId);
-      // Lists show the same events many times, and an unchanged time need not be written again.
-      if (times.get(key) === timestamp) return;
-      times.set(key, timestamp);
-      if (times.size <= capacity) return;
-      const [oldest] = times.keys();
-      if (oldest !== undefined) times.delete(oldest);
+      const times = sessions.get(session) ?? new Map<string, string>();
+      // Lists show the same events many times.
+      if (times.get(eventId) === timestamp) return;
+      if (times.size === 0) sessions.set(session, times);
+      if (!times.has(eventId)) size += 1;
+      times.set(eventId, timestamp);
+      if (size > capacity) drop();
     },
   };
 }

@@ -55,8 +55,14 @@ function write(lasts: Map<string, Last>, session: string, last: Last, capacity: 
   return new Date(last.ms).toISOString().replace('Z', `${micros}${nanos}Z`);
 }
 
+/** The form in which the service writes times, and `toISOString`. */
+const utc =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?Z$/;
+
 /** A text that is equal for equal times, whatever their digits and zone, and that sorts by time. */
 export function instant(timestamp: string): string {
+  // Nearly all have this form, which only lacks digits.
+  if (utc.test(timestamp)) return `${timestamp.slice(0, 19)}.${timestamp.slice(20, -1).padEnd(9, '0')}Z`;
   const ms = Date.parse(timestamp);
   if (Number.isNaN(ms)) return '';
   const fraction = /\.(\d+)/.exec(timestamp)?.[1] ?? '';

@@ -9,7 +9,7 @@ import { type AgentEngineClient, ownedWith } from './client.ts';
 import { instant } from './event-timestamps.ts';
 import { eventPages, findEvent, instantOf, rememberEvents } from './find-event.ts';
 import { type AfterCursor, listAfter } from './list-after.ts';
-import { idsOf, toEvent } from './map-event.ts';
+import { idOf, idsOf, toEvent } from './map-event.ts';
 import { sessionPath } from './paths.ts';
 import type { SessionEvent } from './wire-types.ts';
 
@@ -114,7 +114,7 @@ function note(
   const ascending = reverse ? events.toReversed() : events;
   const [oldest] = ascending;
   if (oldest === undefined) return;
-  const seen = ascending.map((wire) => ({ id: idsOf(wire)[0] ?? '', instant: instantOf(wire) }));
+  const seen = ascending.map((wire) => ({ id: idOf(wire), instant: instantOf(wire) }));
   const start = !reverse ? from : isLast ? from : instantOf(oldest);
   client.lateEvents.note(sessionPath(client.endpoint, ref), start, seen);
 }

@@ -6,7 +6,7 @@ import type { SessionRef } from '../types.ts';
 import { type AgentEngineClient, isCode } from './client.ts';
 import { instant } from './event-timestamps.ts';
 import { listPages } from './list-pages.ts';
-import { idsOf } from './map-event.ts';
+import { idOf, idsOf } from './map-event.ts';
 import { literal } from './map-session.ts';
 import { sessionPath } from './paths.ts';
 import type { SessionEvent } from './wire-types.ts';
@@ -55,9 +55,8 @@ export function rememberEvents(
 ): void {
   const session = sessionPath(client.endpoint, ref);
   for (const wire of wires) {
-    const [id] = idsOf(wire);
-    if (id !== undefined && typeof wire.timestamp === 'string')
-      client.eventTimes.set(session, id, wire.timestamp);
+    const id = idOf(wire);
+    if (id !== '' && typeof wire.timestamp === 'string') client.eventTimes.set(session, id, wire.timestamp);
   }
 }
 

@@ -3,7 +3,7 @@ import { eventNotFound } from '../shared/errors.ts';
 import type { SessionRef } from '../types.ts';
 import type { AgentEngineClient } from './client.ts';
 import { eventPages, fullPage, instantOf, rememberEvents } from './find-event.ts';
-import { idsOf, toEvent } from './map-event.ts';
+import { idOf, idsOf, toEvent } from './map-event.ts';
 import { sessionPath } from './paths.ts';
 import type { SessionEvent } from './wire-types.ts';
 
@@ -60,7 +60,7 @@ export async function listAfter(
   let whole = true;
   let seenUntil = from;
   for await (const page of pages) {
-    const seen = page.events.map((wire) => ({ id: idsOf(wire)[0] ?? '', instant: instantOf(wire) }));
+    const seen = page.events.map((wire) => ({ id: idOf(wire), instant: instantOf(wire) }));
     client.lateEvents.note(session, look === 'latest' ? (seen[0]?.instant ?? '') : seenUntil, seen);
     seenUntil = seen.at(-1)?.instant ?? seenUntil;
     for (const [i, wire] of page.events.entries()) {
@@ -97,7 +97,7 @@ export async function listAfter(
   const items = shown.map(toEvent);
   if (whole && shown.length === late.length + later.length) return { items };
   const last = rest.at(-1);
-  const position = last === undefined ? start : { time: instantOf(last), anchor: idsOf(last)[0] ?? '' };
+  const position = last === undefined ? start : { time: instantOf(last), anchor: idOf(last) };
   const moreLate = late.length > first.length;
   return { items, next: { ...position, late: first.at(-1)?.order ?? start.late ?? 0, moreLate } };
 }

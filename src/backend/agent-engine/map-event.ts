@@ -32,16 +32,23 @@ function envelopeMetadata(wire: SessionEvent): JsonObject {
 }
 
 /** All ids that find this event: this server's, the service's, and the one that the agent gave it. */
-export function idsOf(wire: SessionEvent): string[] {
-  const raw = innerObject(wire, 'rawEvent');
-  const ids = [envelopeMetadata(wire)[ownIdKey], lastSegment(wire.name), raw?.id];
-  return ids.filter((id): id is string => typeof id === 'string' && id !== '');
-}
+export const idsOf = (wire: SessionEvent): string[] => idFields(wire).filter(isId);
+
+/** The first of them, by which this server shows the event; empty when it has none. */
+export const idOf = (wire: SessionEvent): string => idFields(wire).find(isId) ?? '';
+
+const idFields = (wire: SessionEvent): unknown[] => [
+  envelopeMetadata(wire)[ownIdKey],
+  lastSegment(wire.name),
+  innerObject(wire, 'rawEvent')?.id,
+];
+
+const isId = (id: unknown): id is string => typeof id === 'string' && id !== '';
 
 export function toEvent(wire: SessionEvent): Event {
   const raw = innerObject(wire, 'rawEvent');
   const event: Event = {
-    id: idsOf(wire)[0] ?? '',
+    id: idOf(wire),
     author: textOf(wire, 'author') ?? '',
     invocationId: textOf(wire, 'invocationId') ?? '',
     timestamp: timeOf(wire.timestamp),
