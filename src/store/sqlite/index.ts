@@ -253,6 +253,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       await turns.begin();
       await mergeRest();
       const more = (await dropExpired()) || (await giveRoomBack());
+      turns.end();
       file.check();
       return more;
     },

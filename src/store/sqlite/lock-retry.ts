@@ -20,25 +20,38 @@ export async function retryWhileLocked<T>(attempt: () => T, deadline: number): P
 /** Milliseconds for which one process may write without a pause, and milliseconds of the pause. */
 const turn = 30;
 const gap = 1;
+/** The part of a turn for which a process may hold the lock without a pause after it. */
+const fairShare = 0.5;
 
 /**
- * Lets other processes write. Between two commits of a busy process the lock is free only for some microseconds, and
+ * Lets other processes write. Between two commits of a busy process the lock may be free only for some microseconds, and
  * other processes, which try every millisecond or two, would hardly ever get it. Await `begin` before a transaction,
  * call `end` after it.
  */
-export function takeTurns(): { begin: () => Promise<void>; end: () => void } {
+export function takeTurns(now = () => performance.now()): { begin: () => Promise<void>; end: () => void } {
   let turnStart = 0;
+  let held = 0;
+  let lastBegin = 0;
   let lastEnd = 0;
+
+  function startTurn(): void {
+    turnStart = now();
+    held = 0;
+  }
+
   return {
     async begin() {
-      const now = performance.now();
-      if (now - lastEnd < gap && now - turnStart > turn)
-        await new Promise((resolve) => setTimeout(resolve, gap));
-      else if (now - lastEnd < gap) return;
-      turnStart = performance.now();
+      const at = now();
+      if (at - lastEnd >= gap) startTurn();
+      else if (at - turnStart > turn) {
+        if (held > fairShare * (at - turnStart)) await new Promise((resolve) => setTimeout(resolve, gap));
+        startTurn();
+      }
+      lastBegin = now();
     },
     end() {
-      lastEnd = performance.now();
+      lastEnd = now();
+      held += lastEnd - lastBegin;
     },
   };
 }
