@@ -112,10 +112,11 @@ function store(local: Local, ref: SessionRef, appending: Appending): Promise<Out
   ];
   const wanted = optional.filter((key) => key !== undefined);
   const own = before === undefined || input.id === undefined ? [] : placeKeys(before.uid, input.id);
+  const headKey = keys.headKey(ref);
   return local.store.update<Outcome>(
-    [keys.headKey(ref), ...wanted, ...own, ...(before === undefined ? [] : callKeys(before.uid, ids))],
+    [headKey, ...wanted, ...own, ...(before === undefined ? [] : callKeys(before.uid, ids))],
     ([headValue, ...values]) => {
-      const head = headToAppendTo(headValue, now);
+      const head = headToAppendTo(headKey, headValue, now);
       if (before !== undefined && before.uid !== head.uid) return { result: { kind: 'moved' }, writes: [] };
       const [state, user, app] = optional.map((key) =>
         key === undefined ? undefined : values[wanted.indexOf(key)],

@@ -99,17 +99,20 @@ export function parseHead(value: string | undefined, now: number): Head {
   return head;
 }
 
-let written: { text: string; head: Head } | undefined;
+/** Heads that this process has written lately, with their texts. */
+const written = new Map<string, { text: string; head: Head }>();
+const mostWritten = 500;
 
 /**
- * The head that an append begins with: most appends find what the one before them has written, in the same batch, and
+ * The head that an append begins with: most appends find what the one before them in their session has written, and
  * need not parse it. Its parts are shared, so it is for callers that build new heads and hand out no part of it.
  * @throws SessionError NOT_FOUND
  */
-export function headToAppendTo(value: string | undefined, now: number): Head {
-  if (value === undefined || written?.text !== value) return parseHead(value, now);
-  if (isExpired(written.head, now)) throw sessionNotFound();
-  return written.head;
+export function headToAppendTo(key: string, value: string | undefined, now: number): Head {
+  const known = written.get(key);
+  if (value === undefined || known?.text !== value) return parseHead(value, now);
+  if (isExpired(known.head, now)) throw sessionNotFound();
+  return known.head;
 }
 
 export async function readHead(local: Local, ref: SessionRef): Promise<Head> {
@@ -141,13 +144,11 @@ export function checkGuard(head: Head, guard: Guard, now: number): void {
 export function headWrites(before: Head | undefined, after: Head): Write[] {
   const old = before === undefined ? [] : placesOf(before, after);
   const fresh = placesOf(after, before);
+  const key = keys.headKey(refOf(after));
   const value = JSON.stringify(after);
-  written = { text: value, head: after };
-  return [
-    { key: keys.headKey(refOf(after)), value },
-    ...old.map((drop) => ({ drop })),
-    ...fresh.map((key) => ({ key, value: '' })),
-  ];
+  if (written.size >= mostWritten) written.clear();
+  written.set(key, { text: value, head: after });
+  return [{ key, value }, ...old.map((drop) => ({ drop })), ...fresh.map((key) => ({ key, value: '' }))];
 }
 
 /** The writes that delete a session whose head is damaged. Undefined when it no longer tells where its contents are. */

@@ -86,18 +86,19 @@ type Drop = Extract<Write, { drop: string }>;
 function movesIn(writes: readonly Write[]): Map<Drop, Put> {
   const pairs = new Map<Drop, Put>();
   if (writes.some((write) => 'dropPrefix' in write)) return pairs;
-  const drops = writes.filter((write) => 'drop' in write);
-  for (const put of writes.filter(isEntryOfList)) {
-    const drop = drops.find(
-      (one) => !pairs.has(one) && one.drop.slice(0, listName) === put.key.slice(0, listName),
-    );
+  const going = Map.groupBy(
+    writes.filter((write) => 'drop' in write),
+    ({ drop }) => listOf(drop),
+  );
+  for (const put of going.size === 0 ? [] : writes.filter(isEntryOfList)) {
+    const drop = going.get(listOf(put.key))?.pop();
     if (drop !== undefined) pairs.set(drop, put);
   }
   return pairs;
 }
 
-/** Characters by which the keys of a list are told from others. */
-const listName = 3;
+/** The beginning by which keys of one list are told from those of another. */
+const listOf = (key: string): string => key.slice(0, 3);
 
 const isEntryOfList = (write: Write): write is Put =>
   'key' in write && write.value === '' && write.expires === undefined && write.text === undefined;
