@@ -12,11 +12,23 @@ export interface EmbedderConfig extends EndpointConfig {
   searchMs: number;
 }
 
-/** Makes vectors of texts, as long as the endpoint does well, and never keeps a search waiting for one that does not. */
-export interface Embedder {
+/** Makes vectors of texts that are stored. */
+export interface TextEmbedder {
   readonly model: string;
   /** As configured; else what the first answer has. */
   readonly dimensions: number | undefined;
+  /**
+   * The directions of texts, each of `dimensions` numbers if they are known. What it throws is what `fault` says from
+   * then on, except that texts which are refused are not the endpoint's fault.
+   */
+  embed(texts: readonly string[], dimensions: number | undefined): Promise<(Direction | undefined)[]>;
+  /** Throws, and says from then on, when even this text is refused. */
+  check(text: string, dimensions: number | undefined): Promise<void>;
+}
+
+/** Makes vectors as long as the endpoint does well, and never keeps a search waiting for one that does not. */
+export interface Embedder extends TextEmbedder {
+  /** Texts of one request. */
   readonly batchSize: number;
   /** Milliseconds that a search waits for anything of this. */
   readonly searchMs: number;
@@ -24,13 +36,6 @@ export interface Embedder {
   readonly fault: SessionError | undefined;
   /** Milliseconds until `embed` may be called. */
   wait(): number;
-  /**
-   * The directions of texts that are stored, each of `dimensions` numbers if they are known. What it throws is what
-   * `fault` says from then on, except that texts which are refused are not the endpoint's fault.
-   */
-  embed(texts: readonly string[], dimensions: number | undefined): Promise<(Direction | undefined)[]>;
-  /** Throws, and says from then on, when even this text is refused. */
-  check(text: string, dimensions: number | undefined): Promise<void>;
   /** The direction of a query; undefined where the endpoint does not do well, or not within `searchMs`. */
   query(text: string, dimensions: number): Promise<Direction | undefined>;
   /** Ends the requests that are under way. */

@@ -1,4 +1,4 @@
-import { type Embedder, mostCharacters } from '../../embeddings/embedder.ts';
+import { mostCharacters, type TextEmbedder } from '../../embeddings/embedder.ts';
 import type { Direction } from '../../embeddings/vector.ts';
 import { SessionError } from '../../errors.ts';
 import { cutEnd } from '../../model/text.ts';
@@ -26,7 +26,7 @@ const harmless = 'Hello.';
  * `dimensions` is what the store's vectors of the model have; `learned` is told when that is found out.
  */
 export function embedBatches(
-  embedder: Embedder,
+  embedder: TextEmbedder,
   {
     size,
     dimensions,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Embedder } from '../../embeddings/embedder.ts';
+import type { TextEmbedder } from '../../embeddings/embedder.ts';
 import { embedBatches } from './embed-batches.ts';
 import { allMemories, waitingMemories } from './embed-memories.ts';
 import { embedSession, sessionsToEmbed } from './embed-sessions.ts';
@@ -17,7 +17,7 @@ import type { Local } from './session-record.ts';
 export interface EmbedWork {
   /** With the store itself: what this writes is no news. */
   local: Local;
-  embedder: Embedder;
+  embedder: TextEmbedder;
   /** Names this process. */
   worker: string;
   /** Milliseconds after which the work of a silent process is another's. */

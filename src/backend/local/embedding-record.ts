@@ -1,4 +1,4 @@
-import type { Embedder } from '../../embeddings/embedder.ts';
+import type { TextEmbedder } from '../../embeddings/embedder.ts';
 import { isObject } from '../../model/json.ts';
 import type { Decision } from '../../store/types.ts';
 import * as keys from './keys.ts';
@@ -31,7 +31,8 @@ const checkEvery = 24 * 60 * 60_000;
 
 export const sinceOf = ({ scanned }: Embedding): number => Math.max(0, scanned - clockSkew);
 
-export const tagOfEmbedder = ({ model, dimensions }: Embedder): string => tagOf(model, dimensions);
+export const tagOfEmbedder = ({ model, dimensions }: Pick<TextEmbedder, 'model' | 'dimensions'>): string =>
+  tagOf(model, dimensions);
 
 function embeddingOf(value: string | undefined): Embedding | undefined {
   if (value === undefined) return undefined;
@@ -57,7 +58,10 @@ function changeEmbedding<T>(
 }
 
 /** Makes a model that of the store: all texts are to be given vectors of it. */
-export function claimModel(local: Local, embedder: Embedder): Promise<void> {
+export function claimModel(
+  local: Local,
+  embedder: Pick<TextEmbedder, 'model' | 'dimensions'>,
+): Promise<void> {
   const { model, dimensions } = embedder;
   const tag = tagOfEmbedder(embedder);
   const now = local.now();

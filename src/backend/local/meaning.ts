@@ -25,8 +25,8 @@ export interface Meaning extends NearSearch {
 /** Milliseconds between a write and the round for it, so that one round serves many. */
 const gatherMs = 200;
 const everyMs = 60_000;
-/** A round is begun at the earliest after so many times what the last one took without a request. */
-const restOfRound = 4;
+/** A round is begun at the earliest after so many times what the last one took here, without the endpoint's part. */
+const restOfRound = 10;
 /** Milliseconds that a search waits for vectors from the store, once that of its query is late. */
 const afterQueryMs = 100;
 /** Texts that wait are counted up to here. */
@@ -60,7 +60,23 @@ export function openMeaning(
   let running: Promise<void> | undefined;
   let rest = gatherMs;
   const worker = newLongId('x', local.now());
-  const work: EmbedWork = { local, embedder, worker, leaseMs, stopped: () => stopped };
+  /** Milliseconds of the round that went by waiting for the endpoint. */
+  let asking = 0;
+  const timed = async <T>(request: Promise<T>): Promise<T> => {
+    const start = performance.now();
+    try {
+      return await request;
+    } finally {
+      asking += performance.now() - start;
+    }
+  };
+  const asked: EmbedWork['embedder'] = {
+    model: embedder.model,
+    dimensions: embedder.dimensions,
+    embed: (texts, dimensions) => timed(embedder.embed(texts, dimensions)),
+    check: (text, dimensions) => timed(embedder.check(text, dimensions)),
+  };
+  const work: EmbedWork = { local, embedder: asked, worker, leaseMs, stopped: () => stopped };
   const claimed = claimModel(local, embedder).catch(onError);
 
   function schedule(ms: number): void {
@@ -83,11 +99,12 @@ export function openMeaning(
 
   async function round(): Promise<void> {
     const start = performance.now();
+    asking = 0;
     try {
       await claimed;
       const outcome = await embedStore(work, size);
       size = Math.min(embedder.batchSize, 2 * size);
-      next(outcome, performance.now() - start);
+      next(outcome, performance.now() - start - asking);
     } catch (error) {
       if (stopped) return;
       // The endpoint's faults are told of by whoever asks it.
