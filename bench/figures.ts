@@ -8,7 +8,7 @@ import path from 'node:path';
 import { drawing } from './drawing.ts';
 import { machineName, report, type Section } from './tools.ts';
 
-const names = (process.env.BENCH_FIGURES ?? 'local,indexing,http,erasure,peers').split(',');
+const names = (process.env.BENCH_FIGURES ?? 'local,turns,indexing,http,erasure,peers').split(',');
 const docs = path.join(import.meta.dirname, '..', 'docs');
 
 export default async function run(): Promise<void> {

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { openLocal } from '../src/backend/local/index.ts';
 import type { Backend } from '../src/backend/types.ts';
 import { openStore } from '../src/store/open.ts';
+import { heading, quantile, row } from './tools.ts';
 
 /**
  * npm run bench -- turns: how soon a process that waits for a turn has claimed what another handed over, and what 1,000
@@ -47,6 +48,7 @@ export default async function measure(): Promise<void> {
   await next();
   const session = await backend.sessions.create?.(owner, {});
   const ref = { ...owner, sessionId: session?.id ?? '' };
+  heading('Turns that agents hand over');
   const times: number[] = [];
   for (let i = 0; i < rounds; i += 1) {
     await sleep(30 + Math.random() * 30);
@@ -56,8 +58,8 @@ export default async function measure(): Promise<void> {
     times.push(Number(await heard) - from);
   }
   times.sort((a, b) => a - b);
-  const at = (share: number) => times[Math.floor(share * (times.length - 1))]?.toFixed(1);
-  say(`hand-over to claim in another process, ${rounds} times: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms`);
+  const at = (share: number) => `${quantile(times, share).toFixed(1)} ms`;
+  row('hand-over to claim in another process', `p50 ${at(0.5)}, p95 ${at(0.95)}`, 'p50 ≤ 30 ms');
 
   const stop = new AbortController();
   const waiting = Array.from({ length: 1000 }, (_, i) =>
@@ -67,15 +69,10 @@ export default async function measure(): Promise<void> {
   const before = process.cpuUsage();
   await sleep(5000);
   const { user, system } = process.cpuUsage(before);
-  say(
-    `1,000 calls that wait for turns of 100 agents: ${((user + system) / 50_000).toFixed(2)} % of one core`,
-  );
+  const share = (user + system) / 50_000;
+  row('1,000 calls that wait for turns of 100 agents', `${share.toFixed(2)} % of one core`);
   stop.abort();
   await Promise.all(waiting);
   await backend.close();
   rmSync(folder, { recursive: true });
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }
