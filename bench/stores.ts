@@ -364,6 +364,8 @@ async function conversation(url: string): Promise<void> {
     PostgresSaver: new (pool: pg.Pool) => Saver;
   };
   const pool = new pg.Pool({ connectionString: url });
+  // The server ends what is still open.
+  pool.on('error', () => {});
   const saver = new PostgresSaver(pool);
   await saver.setup();
   const store = await openStore({ url, durability: 'full', dataDir: '' });

@@ -43,7 +43,7 @@ const replace = `on conflict (key) do update set value = excluded.value, expires
  * is durable, also where there was nothing: a row that is taken out again stands for it meanwhile. Only
  * documented PL/pgSQL and row locks: no extension, no isolation level but the usual one.
  */
-const commitFunction = (write: (which: string) => string): string =>
+const commitFunction = (write: (which: string) => string, planning = ''): string =>
   `create or replace function ${prefix}commit(
      own_token uuid, moment bigint,
      changed_keys text[], changed_seen text[],
@@ -52,7 +52,7 @@ const commitFunction = (write: (which: string) => string): string =>
      dropped_keys text[],
      put_keys text[], put_new boolean[], put_values text[], put_expires bigint[],
      put_scopes text[], put_terms integer[], put_lists text[]
-   ) returns text[] language plpgsql set lock_timeout = '10s' set enable_seqscan = off set jit = off as $$
+   ) returns text[] language plpgsql set lock_timeout = '10s' set enable_seqscan = off set jit = off ${planning} as $$
    declare
      same boolean;
      placed text[];
@@ -100,8 +100,11 @@ const commitFunction = (write: (which: string) => string): string =>
      insert into ${prefix}commits (token) values (own_token);
 
      for i in 1 .. cardinality(drop_from) loop
-       delete from ${prefix}kv kv
-         where kv.key >= drop_from[i] and (drop_to[i] is null or kv.key < drop_to[i]);
+       if drop_to[i] is null then
+         delete from ${prefix}kv kv where kv.key >= drop_from[i];
+       else
+         delete from ${prefix}kv kv where kv.key >= drop_from[i] and kv.key < drop_to[i];
+       end if;
      end loop;
      if cardinality(dropped_keys) > 0 then
        delete from ${prefix}kv kv where kv.key = any(dropped_keys);
@@ -143,7 +146,8 @@ const steps: readonly string[] = [
    ${commitFunction(upsertInOrderOfKeys)};
    ${textSchema}`,
 
-  commitFunction(upsert),
+  // Planned once for each session: planning anew takes longer than all that it plans.
+  commitFunction(upsert, 'set plan_cache_mode = force_generic_plan'),
 ];
 
 export const newestVersion = steps.length;
