@@ -41,7 +41,7 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
       const store = await openStore(config.store);
       await refuseHalfCopy(store);
       secret = await storeSecret(store);
-      if (store.isShared === true) records = sharedRecords(store);
+      if (store.isShared === true && !config.readOnly) records = sharedRecords(store);
       const message = isNew
         ? 'A new, empty local store was made. If there should be sessions in it, check --store.'
         : 'The local store is open.';
@@ -54,6 +54,7 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
         embedder,
         agents: openAgents(config.agents, { openAdk: openAdkAgent, openTools }),
         process: config.process,
+        maintains: !config.readOnly,
         onError: (error) => log.error('Maintenance of the store failed.', { error }),
       });
     },

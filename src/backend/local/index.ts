@@ -48,12 +48,16 @@ export interface LocalConfig {
   leaseMs?: number | undefined;
   /** Makes vectors of what is said, so that searches find what means the same. */
   embedder?: Embedder | undefined;
+  /** Whether it tidies up in the background: not on a copy of a database that takes no writes. Default true. */
+  maintains?: boolean | undefined;
   /** Gets errors of background work, which is tried again a minute later. */
   onError?: (error: unknown) => void;
 }
 
 /** Milliseconds for which the entry of a readiness check is kept. */
 const readyMs = 60_000;
+
+const noMaintenance: ReturnType<typeof startMaintenance> = { poke() {}, async stop() {} };
 
 /** The backend that needs no service: everything is in one store, which it closes with itself. */
 export function openLocal(config: LocalConfig): Backend {
@@ -76,7 +80,7 @@ export function openLocal(config: LocalConfig): Backend {
     process: config.process,
     leaseMs,
   });
-  const maintenance = startMaintenance(local, onError);
+  const maintenance = config.maintains === false ? noMaintenance : startMaintenance(local, onError);
   const backend: Backend = {
     name: 'local',
     numbersEvents: true,
