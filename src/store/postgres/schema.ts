@@ -147,14 +147,17 @@ const steps: readonly string[] = [
    ${textSchema}`,
 
   // Planned once for each session: planning anew takes longer than all that it plans.
-  commitFunction(upsert, 'set plan_cache_mode = force_generic_plan'),
+  // The newest segments of a term are read in their order until there is enough, and never all of them to be sorted.
+  `${commitFunction(upsert, 'set plan_cache_mode = force_generic_plan')};
+   alter function ${prefix}newest(text, integer) set enable_bitmapscan = off;
+   alter function ${prefix}newest(text, integer) set enable_sort = off`,
 ];
 
 export const newestVersion = steps.length;
 
 const findVersion = { name: 'asms_version', text: `select version from ${prefix}meta` };
 const setVersion = { name: 'asms_set_version', text: `update ${prefix}meta set version = $1` };
-const statement = (text: string) => ({ name: '', text });
+const statement = (text: string) => ({ name: '', text, isLong: true });
 
 /**
  * Makes or changes the tables, where that is still to do. Any number of servers may start at once.

@@ -1,4 +1,5 @@
 import { SessionError } from '../../errors.ts';
+import { clocksApart } from '../clocks.ts';
 import type { Connection, Reply } from './connection.ts';
 
 /** What a Redis server says of itself. A setting that may not be read is undefined. */
@@ -12,9 +13,6 @@ export interface ServerFacts {
   /** Milliseconds that its clock is ahead of ours. */
   clockAhead: number;
 }
-
-/** Seconds by which clocks may differ before it is worth a word. */
-const clockTolerance = 5;
 
 export async function readFacts(connection: Connection, now: () => number): Promise<ServerFacts> {
   const info = fieldsOf(await connection.send(['INFO']));
@@ -69,11 +67,8 @@ export function lossesOf({ appendOnly, fsync, clockAhead }: ServerFacts): string
   losses.push(
     'Redis replicates later than it acknowledges: a failover to a replica may lose the writes that were acknowledged last.',
   );
-  if (Math.abs(clockAhead) > clockTolerance * 1000)
-    losses.push(
-      `The clock of Redis and the one of this machine differ by ${Math.round(Math.abs(clockAhead) / 1000)} s: entries expire by the clock of the server that looks. Set both by NTP.`,
-    );
-  return losses;
+  const apart = clocksApart('Redis', clockAhead);
+  return apart === undefined ? losses : [...losses, apart];
 }
 
 function fieldsOf(info: Reply): Map<string, string> {

@@ -1,0 +1,8 @@
+/** Milliseconds by which clocks may differ before it is worth a word. */
+const tolerance = 5_000;
+
+/** What an operator should know when the clock of the database and ours differ; undefined when they agree. */
+export function clocksApart(database: string, ahead: number): string | undefined {
+  if (Math.abs(ahead) <= tolerance) return undefined;
+  return `The clock of ${database} and the one of this machine differ by ${Math.round(Math.abs(ahead) / 1000)} s: entries expire, and runs end, by the clock of the server that looks. Set both by NTP.`;
+}
