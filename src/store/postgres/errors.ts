@@ -1,4 +1,5 @@
 import { SessionError } from '../../errors.ts';
+import { distrusted, isDistrusted } from '../certificate.ts';
 
 /** SQLSTATE of an answer of the server (postgresql.org/docs/current/errcodes-appendix.html); undefined for others. */
 function sqlState(error: unknown): string | undefined {
@@ -38,12 +39,16 @@ const isMistake = (error: unknown): boolean =>
   error instanceof SyntaxError ||
   !(error instanceof Error);
 
+/** The driver's only words for it. */
+const isUnencrypted = (error: unknown): boolean =>
+  error instanceof Error && error.message === 'The server does not support SSL connections';
+
 /**
  * The connection was lost, so that nobody knows whether what was sent has happened. Errors without a SQLSTATE are
  * the driver's and the network's.
  */
 export function isLost(error: unknown): boolean {
-  if (isMistake(error)) return false;
+  if (isMistake(error) || isDistrusted(error) || isUnencrypted(error)) return false;
   const state = sqlState(error);
   return state === undefined || state.startsWith('08') || endings.includes(state);
 }
@@ -77,6 +82,10 @@ export function isForeignSession(error: unknown): boolean {
   return state === states.noSuchStatement || state === states.duplicateStatement;
 }
 
+/** As a server would answer that takes no writes. */
+export const noPrimary = (): Error =>
+  Object.assign(new Error('The server takes no writes.'), { severity: 'ERROR', code: states.readOnly });
+
 export const isNoSuchTable = (error: unknown): boolean => sqlState(error) === states.noSuchTable;
 
 /** The server is on its way up: worth waiting for, also by whoever has just been started with it. */
@@ -108,6 +117,17 @@ export const outcomeUnknown = (cause: unknown): SessionError =>
 /** What the driver reports, as an error for callers. A SessionError is returned as it is. */
 export function postgresError(error: unknown, location: string): unknown {
   if (isMistake(error)) return error;
+  if (isDistrusted(error))
+    return distrusted(
+      location,
+      'Name the authority that signed it with sslrootcert=FILE in --store, and the host as the certificate does.',
+      error,
+    );
+  if (isUnencrypted(error))
+    return new SessionError('FAILED_PRECONDITION', `Postgres at ${location} does not encrypt connections.`, {
+      hint: 'Turn ssl on in Postgres, or leave sslmode out of --store in a network that you trust.',
+      cause: error,
+    });
   const state = sqlState(error) ?? '';
   const because = (code: SessionError['code'], message: string, hint: string, retryAfter?: number) =>
     new SessionError(code, message, { hint, retryAfter, cause: error });

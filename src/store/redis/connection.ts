@@ -1,3 +1,4 @@
+import { isDistrusted } from '../certificate.ts';
 import { loadDriver } from '../driver.ts';
 import type { RedisAddress } from './address.ts';
 import { isPassing, isReadOnly, isRefusal, isUnknownScript, redisError, unreachable } from './errors.ts';
@@ -48,7 +49,8 @@ export async function connectRedis(address: RedisAddress): Promise<Connection> {
       noDelay: true,
       reconnectStrategy(retries, cause) {
         const error = lastError ?? cause;
-        const hopeless = isRefusal(error) || performance.now() - opening > reconnectPatience;
+        const hopeless =
+          isRefusal(error) || isDistrusted(error) || performance.now() - opening > reconnectPatience;
         if (closed || (!opened && hopeless)) return cause;
         return Math.min(1000, 20 * 2 ** retries) * (0.5 + Math.random() / 2);
       },

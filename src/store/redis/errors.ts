@@ -1,4 +1,5 @@
 import { SessionError } from '../../errors.ts';
+import { distrusted, isDistrusted } from '../certificate.ts';
 
 /** What a server answers with instead of a result begins with a code in capitals. */
 const codeOf = (error: unknown): string | undefined =>
@@ -13,6 +14,7 @@ const refused = ['NOPERM', 'NOAUTH', 'WRONGPASS'];
  * answer of the server is final.
  */
 export function isPassing(error: unknown): boolean {
+  if (isDistrusted(error)) return false;
   const code = codeOf(error);
   return code === undefined ? !isReply(error) : later.includes(code) || code === 'READONLY';
 }
@@ -50,6 +52,12 @@ export const crowded = (cause?: unknown): SessionError =>
 /** What the driver reports, as an error for callers. A SessionError is returned as it is. */
 export function redisError(error: unknown, location: string): unknown {
   if (error instanceof SessionError) return error;
+  if (isDistrusted(error))
+    return distrusted(
+      location,
+      'Name the file of the authority that signed it with the variable NODE_EXTRA_CA_CERTS, and the host as the certificate does.',
+      error,
+    );
   const code = codeOf(error);
   if (isRefusal(error))
     return new SessionError('FAILED_PRECONDITION', `Redis at ${location} refuses these credentials.`, {
