@@ -112,6 +112,8 @@ const engines: { [Name in StorePlace['engine']]: Engine<PlaceOf<Name>> } = {
 const aliases: Readonly<Record<string, StorePlace['engine']>> = {
   postgresql: 'postgres',
   rediss: 'redis',
+  'redis+sentinel': 'redis',
+  'rediss+sentinel': 'redis',
   valkey: 'redis',
   valkeys: 'redis',
 };

@@ -27,6 +27,11 @@ const usualPrefix = 'agent-sessions';
 export function redisAddress(text: string): RedisAddress {
   const unreadable = () =>
     invalidArgument('The address of the Redis store cannot be read.', `Write ${forms}.`);
+  if (/^[a-z]+\+sentinel:|^[^/]*\/\/[^/?]*,/i.test(text))
+    throw invalidArgument(
+      'The address of the Redis store names one host; Sentinel and lists of hosts are not read.',
+      'Write an address that follows the primary: a proxy such as HAProxy, or a name that Sentinel keeps up to date.',
+    );
   const url = URL.parse(text);
   const scheme = schemes[url?.protocol ?? ''];
   if (url === null || scheme === undefined || url.hash !== '') throw unreadable();

@@ -19,6 +19,8 @@ export interface Connection {
   unlisten(channel: string): Promise<void>;
   /** Called when messages may have been missed. */
   onGap(callback: () => void): void;
+  /** Called when it is connected again, perhaps to another server. */
+  onReconnect(callback: () => void): void;
   close(): Promise<void>;
 }
 
@@ -59,8 +61,10 @@ export async function connectRedis(address: RedisAddress): Promise<Connection> {
   client.on('error', (error: unknown) => {
     lastError = error;
   });
+  const reconnected: (() => void)[] = [];
   client.on('ready', () => {
     lastError = undefined;
+    for (const callback of reconnected) callback();
   });
   try {
     await client.connect();
@@ -145,6 +149,9 @@ export async function connectRedis(address: RedisAddress): Promise<Connection> {
     },
     onGap(callback) {
       gaps.push(callback);
+    },
+    onReconnect(callback) {
+      reconnected.push(callback);
     },
     async close() {
       closed = true;

@@ -48,9 +48,17 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
   const commitKeys = [...keys, key(`commit:${self}`)];
   let commits = 0;
   let closed: Promise<void> | undefined;
-  const facts = await start().catch(async (error: unknown) => {
+  let facts = await start().catch(async (error: unknown) => {
     await connection.close();
     throw error;
+  });
+  connection.onReconnect(() => {
+    void readFacts(connection, Date.now).then(
+      (found) => {
+        facts = found;
+      },
+      () => {},
+    );
   });
   const lane = groupCommit(commitBatch, options.patience ?? patience);
   const watch = watchKeys(
@@ -160,7 +168,9 @@ export async function openRedis(options: RedisOptions): Promise<Store> {
   return {
     engine: 'redis',
     location: address.location,
-    limits: lossesOf(facts),
+    get limits() {
+      return lossesOf(facts);
+    },
     isShared: true,
 
     async get(wanted) {

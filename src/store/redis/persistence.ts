@@ -40,18 +40,26 @@ export function checkFacts(facts: ServerFacts, location: string): void {
     throw new SessionError('FAILED_PRECONDITION', `Redis at ${location} is a replica.`, {
       hint: 'Give the address of its primary.',
     });
-  const policy = facts.memoryPolicy;
-  if (policy?.startsWith('allkeys') === true || policy?.startsWith('volatile') === true)
+  if (deletesData(facts))
     throw new SessionError(
       'FAILED_PRECONDITION',
-      `Redis at ${location} deletes data when its memory is full (maxmemory-policy ${policy}).`,
+      `Redis at ${location} deletes data when its memory is full (maxmemory-policy ${facts.memoryPolicy}).`,
       { hint: 'Sessions are not a cache: set maxmemory-policy noeviction.' },
     );
 }
 
+const deletesData = ({ memoryPolicy }: ServerFacts): boolean =>
+  /^(allkeys|volatile)/.test(memoryPolicy ?? '');
+
 /** What this server may lose although it was acknowledged, one sentence each. */
-export function lossesOf({ appendOnly, fsync, clockAhead }: ServerFacts): string[] {
+export function lossesOf(facts: ServerFacts): string[] {
+  const { appendOnly, fsync, clockAhead, memoryPolicy } = facts;
   const losses: string[] = [];
+  // It was refused at the start: this has changed since.
+  if (deletesData(facts))
+    losses.push(
+      `Redis deletes sessions when its memory is full (maxmemory-policy ${memoryPolicy}). Set maxmemory-policy noeviction.`,
+    );
   if (!appendOnly)
     losses.push(
       'Redis keeps no append-only file: all that was acknowledged since its last snapshot is lost when it stops. Set appendonly yes and appendfsync always.',
