@@ -7,6 +7,7 @@ import { type Event, eventSchema } from '../model/event.ts';
 import { idFault } from '../model/ids.ts';
 import { incomingFault } from '../model/incoming.ts';
 import { type Session, sessionSchema } from '../model/session.ts';
+import { cutEnd } from '../model/text.ts';
 import { parseTime, toTime } from '../model/time.ts';
 import { badLine, type NumberedLine } from './numbered-lines.ts';
 
@@ -154,7 +155,7 @@ function parseLine({ number, text }: NumberedLine): Line {
   throw badLine(
     number,
     where
-      ? `is not a line of an export: ${where.slice(0, 80)} is missing or wrong`
+      ? `is not a line of an export: ${cutEnd(where, 80)} is missing or wrong`
       : 'is not a line of an export',
   );
 }

@@ -1,4 +1,5 @@
 import type { Event } from '../../model/event.ts';
+import { preview } from '../../model/text.ts';
 import { plainName } from './text.ts';
 
 /** An event in one line. */
@@ -17,5 +18,5 @@ export function summaryOf(event: Event, length = 160): string {
   const text = plainName(parts.join('; ').slice(0, 4 * length))
     .replace(/\s+/g, ' ')
     .trim();
-  return text.length > length ? `${text.slice(0, length - 1).toWellFormed()}…` : text || '(nothing to read)';
+  return preview(text, length - 1) || '(nothing to read)';
 }

@@ -1,5 +1,6 @@
 import { useEffect } from 'preact/hooks';
 import type { Part } from '../../model/event.ts';
+import { preview } from '../../model/text.ts';
 import { isCut, type Row } from '../model/rows.ts';
 import { plainName } from '../model/text.ts';
 import { clockTime, dayOf, fullTime } from '../model/time.ts';
@@ -126,15 +127,7 @@ function Notes({ row }: { row: Row }) {
       {delta.length > 0 && (
         <details class="state-note">
           <summary>
-            Sets state:{' '}
-            <bdi>
-              {plainName(
-                delta
-                  .map(([key]) => key)
-                  .join(', ')
-                  .slice(0, 200),
-              )}
-            </bdi>
+            Sets state: <bdi>{plainName(preview(delta.map(([key]) => key).join(', '), 200))}</bdi>
           </summary>
           <JsonView value={actions?.stateDelta} label="Changes of the state" />
         </details>

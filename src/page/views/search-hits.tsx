@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { preview } from '../../model/text.ts';
 import { plainName } from '../model/text.ts';
 import { fullTime } from '../model/time.ts';
 import { AuthorName } from './author.tsx';
@@ -62,8 +63,7 @@ export function SearchHits({ words }: { words: string }) {
                 <time dateTime={hit.timestamp}>{fullTime(hit.timestamp, page.where.value)}</time>
               </span>
               <span class="hit-text">
-                <AuthorName author={hit.author} />{' '}
-                <bdi>{plainName(hit.text.slice(0, 300).toWellFormed())}</bdi>
+                <AuthorName author={hit.author} /> <bdi>{plainName(preview(hit.text, 300))}</bdi>
               </span>
             </button>
           </li>

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import { preview } from '../../model/text.ts';
 import type { OpenSession } from '../live/open-session.ts';
 import { type Change, changesOf, type Entry, stateAt } from '../model/state-history.ts';
 import { plainName } from '../model/text.ts';
@@ -100,5 +101,5 @@ function EntryView({ entry, change }: { entry: Entry; change: Change | undefined
 
 function short(value: unknown): string {
   const text = JSON.stringify(value) ?? 'nothing';
-  return plainName(text.length > 120 ? `${text.slice(0, 119).toWellFormed()}…` : text);
+  return plainName(preview(text, 120));
 }

@@ -1,4 +1,5 @@
 import { useId, useState } from 'preact/hooks';
+import { preview } from '../../model/text.ts';
 import { type CallView, msBetween } from '../model/rows.ts';
 import { plainName } from '../model/text.ts';
 import { duration } from '../model/time.ts';
@@ -62,7 +63,7 @@ function shortArgs(args: Record<string, unknown> | undefined): string {
   const text = Object.entries(args ?? {})
     .map(([name, value]) => `${name}: ${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join(', ');
-  return plainName(text.length > 120 ? `${text.slice(0, 119)}…` : text);
+  return plainName(preview(text, 120));
 }
 
 function AnswerForm({ callId, name }: { callId: string; name: string }) {
