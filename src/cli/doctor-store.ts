@@ -4,12 +4,12 @@ import type { DatabaseSync } from 'node:sqlite';
 import { recordCheck } from '../backend/local/record-check.ts';
 import type { Config } from '../config/index.ts';
 import { quote, SessionError } from '../errors.ts';
+import { sizeOf } from '../model/sizes.ts';
 import { halfCopy } from '../store/copy.ts';
 import { copyKey } from '../store/keys.ts';
 import { isNewFile, lookAtStore, placeOf } from '../store/open.ts';
 import { type Inspection, inspect, rowsOf, withStoreFile } from '../store/sqlite/inspect.ts';
 import { type Finding, fail, note, ok } from './doctor-finding.ts';
-import { sizeOf } from './sizes.ts';
 
 /** Damaged records that are named at most. */
 const listed = 20;

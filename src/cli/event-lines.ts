@@ -1,7 +1,7 @@
 import type { Event, EventActions, Part } from '../model/event.ts';
 import { isObject } from '../model/json.ts';
+import { sizeOf } from '../model/sizes.ts';
 import { jsonLine, printable, printableLines, timeOf } from './printable.ts';
-import { sizeOf } from './sizes.ts';
 
 /**
  * An event as people read it: who and when, then what was said and done, indented, so that no text can pass

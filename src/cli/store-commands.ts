@@ -1,11 +1,11 @@
 import path from 'node:path';
 import type { Config } from '../config/index.ts';
 import { invalidArgument, SessionError } from '../errors.ts';
+import { sizeOf } from '../model/sizes.ts';
 import { placeOf } from '../store/open.ts';
 import { backupStore, restoreStore } from '../store/sqlite/backup.ts';
 import type { Inspection } from '../store/sqlite/inspect.ts';
 import type { Call } from './command.ts';
-import { sizeOf } from './sizes.ts';
 
 /** Copies the configured store to a file. */
 export async function backup({ config, operands, io }: Call<unknown>): Promise<number> {

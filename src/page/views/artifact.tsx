@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Artifact } from '../../model/artifact.ts';
+import { sizeOf } from '../../model/sizes.ts';
 import { type Content, readArtifact } from '../live/artifacts.ts';
 import { tableOf } from '../model/csv.ts';
 import { plainName } from '../model/text.ts';
@@ -28,6 +29,7 @@ export function ArtifactView({
   };
   useEffect(() => {
     if (!isOpen || content !== undefined) return;
+    setProblem('');
     read().then(setContent, (error: Error) => setProblem(error.message));
   }, [isOpen]);
   const save = () =>
@@ -61,13 +63,7 @@ export function ArtifactView({
   );
 }
 
-const factsOf = ({ mimeType, sizeBytes }: Artifact): string =>
-  `${plainName(mimeType)}, ${sizeText(sizeBytes)}`;
-
-function sizeText(bytes: number): string {
-  if (bytes < 1000) return `${bytes} bytes`;
-  return bytes < 1_000_000 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
-}
+const factsOf = ({ mimeType, sizeBytes }: Artifact): string => `${plainName(mimeType)}, ${sizeOf(sizeBytes)}`;
 
 const imageTypes = /^image\/(png|jpeg|gif|webp|avif|bmp|svg\+xml)$/;
 
