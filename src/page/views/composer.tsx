@@ -18,7 +18,7 @@ export function Composer() {
 
   async function send(): Promise<void> {
     const message = text.trim();
-    if (message === '' || opened === undefined || tool === undefined) return;
+    if (isRunning || message === '' || opened === undefined || tool === undefined) return;
     setRunning(true);
     setText('');
     await page.attempt(async () => {
