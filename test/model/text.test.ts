@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { quote } from '../../src/errors.ts';
+import { counted, plural } from '../../src/model/plural.ts';
 import { cutEnd, cutStart, escapeUnseen, hasUnseen, preview } from '../../src/model/text.ts';
 
 /** Texts with many characters of two units, joiners, accents and flags. */
@@ -128,4 +129,10 @@ describe('what cannot be seen', () => {
       }),
     );
   });
+});
+
+it('counts are written with their nouns', () => {
+  expect([0, 1, 2].map((n) => counted(n, 'event'))).toEqual(['0 events', '1 event', '2 events']);
+  expect([1, 2].map((n) => plural(n, 'memory'))).toEqual(['1 memory was', '2 memories were']);
+  expect(counted(1200, 'event', '1,200')).toBe('1,200 events');
 });

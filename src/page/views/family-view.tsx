@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { Event } from '../../model/event.ts';
+import { counted } from '../../model/plural.ts';
 import type { Session } from '../../model/session.ts';
 import { readEvents, readFamily } from '../live/family.ts';
 import type { OpenSession } from '../live/open-session.ts';
@@ -83,7 +84,7 @@ function MemberView({ member, opened, other, onOther }: MemberProps) {
         )}
         {session.parentSessionId !== undefined && <span class="chip">part</span>}
         <span class="note">
-          {eventCount === undefined ? '' : `${eventCount.toLocaleString()} events, `}
+          {eventCount === undefined ? '' : `${counted(eventCount, 'event', eventCount.toLocaleString())}, `}
           {ago(updateTime, page.now.value, page.where.value)}
         </span>
         {!isHere && (

@@ -1,4 +1,5 @@
 import type { Event } from '../../model/event.ts';
+import { counted } from '../../model/plural.ts';
 import type { Session } from '../../model/session.ts';
 import { exportSession } from '../live/export.ts';
 import { refOf } from '../live/refs.ts';
@@ -63,7 +64,7 @@ export function rewindSession(page: PageState, event: Event): void {
   const later = events.length - 1 - events.findIndex(({ id }) => id === event.id);
   page.question.value = {
     title: 'Rewind to here?',
-    text: `The session goes back to how it was after this event: the ${later} events after it no longer count, and state is set back.`,
+    text: `The session goes back to how it was after this event: ${counted(later, 'later event')} no longer ${later === 1 ? 'counts' : 'count'}, and state is set back.`,
     yes: 'Rewind',
     run: () => change(page, 'rewind_session', { toEventId: event.id }, 'The session is rewound.'),
   };
@@ -73,7 +74,8 @@ export function deleteSession(page: PageState): void {
   const opened = page.opened.value;
   const session = opened?.session.value;
   if (opened === undefined || session === undefined) return;
-  const count = session.eventCount === undefined ? 'all its events' : `its ${session.eventCount} events`;
+  const count =
+    session.eventCount === undefined ? 'all its events' : `its ${counted(session.eventCount, 'event')}`;
   page.question.value = {
     title: 'Delete this session?',
     text: `“${titleOf(session)}” is deleted with ${count}, its state and its files, for good. Memories made of it stay.`,

@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
+import { counted } from '../../model/plural.ts';
 import type { OpenSession } from '../live/open-session.ts';
 import { plainName } from '../model/text.ts';
 import { ago, fullTime } from '../model/time.ts';
@@ -115,7 +116,9 @@ function SessionHead({ opened }: { opened: OpenSession }) {
           {isLive(session, now) && <span class="live" role="img" aria-label="live" />}
           <span>{turnOf(session, opened.openCalls.value)}</span>
           <span>{plainName(session.app)}</span>
-          {session.eventCount !== undefined && <span>{session.eventCount.toLocaleString()} events</span>}
+          {session.eventCount !== undefined && (
+            <span>{counted(session.eventCount, 'event', session.eventCount.toLocaleString())}</span>
+          )}
           <span title={fullTime(session.createTime, where)}>began {ago(session.createTime, now, where)}</span>
           {session.expireTime !== undefined && (
             <span title={fullTime(session.expireTime, where)}>expires</span>

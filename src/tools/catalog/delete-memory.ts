@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { type MemoryChoice, required } from '../../backend/types.ts';
 import { invalidArgument, quote } from '../../errors.ts';
 import type { MemoryScope } from '../../model/memory.ts';
+import { counted } from '../../model/plural.ts';
 import { confirm, idText, scope } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
 
@@ -30,10 +31,13 @@ export const deleteMemory = defineTool({
       'delete several memories',
     )(ctx.owner, which);
     const of = [
-      ...(args.sessionId === undefined ? [] : [`that were made of session ${quote(args.sessionId)}`]),
+      ...(args.sessionId === undefined ? [] : [`made of session ${quote(args.sessionId)}`]),
       ...(which.scope === undefined ? [] : [`of the scope ${JSON.stringify(which.scope)}`]),
     ].join(' and ');
-    return { question: `Forget ${count} memories ${of}? This cannot be undone.`, version: String(count) };
+    return {
+      question: `Forget ${counted(count, 'memory')} ${of}? This cannot be undone.`,
+      version: String(count),
+    };
   },
   async run(args, ctx) {
     const which = choiceOf(args);

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { required, type SessionRef } from '../../backend/types.ts';
 import { invalidArgument, quote, SessionError } from '../../errors.ts';
 import { parseFilter } from '../../model/filter.ts';
+import { counted } from '../../model/plural.ts';
 import type { Session } from '../../model/session.ts';
 import { parseTime } from '../../model/time.ts';
 import { confirm, idText } from '../support/args.ts';
@@ -43,7 +44,8 @@ export const deleteSession = defineTool({
       checkOne(args);
       const get = required(ctx.backend.sessions?.get, ctx.backend, 'get a session');
       const session = await get(refOf(ctx, { sessionId: args.sessionId }));
-      const events = session.eventCount === undefined ? 'all its events' : `its ${session.eventCount} events`;
+      const events =
+        session.eventCount === undefined ? 'all its events' : `its ${counted(session.eventCount, 'event')}`;
       return {
         question: `Delete session ${quote(args.sessionId)} with ${events}${memories}? This cannot be undone.`,
         version: versionOf([session]),
@@ -51,10 +53,11 @@ export const deleteSession = defineTool({
     }
     const { sessions, more } = await chosen(ctx, args);
     const named = sessions.slice(0, mostNamed).map(({ id }) => quote(id));
-    const others = sessions.length > named.length ? ` and ${sessions.length - named.length} others` : '';
+    const others =
+      sessions.length > named.length ? ` and ${counted(sessions.length - named.length, 'other')}` : '';
     const which = sessions.length === 0 ? '' : `: ${named.join(', ')}${others}`;
     return {
-      question: `Delete ${more ? 'the first ' : ''}${sessions.length} sessions${which}${memories}? This cannot be undone.`,
+      question: `Delete ${more ? 'the first ' : ''}${counted(sessions.length, 'session')}${which}${memories}? This cannot be undone.`,
       version: versionOf(sessions),
     };
   },
@@ -132,7 +135,9 @@ async function memoriesOf(ctx: ToolContext, { forgetMemories, sessionId }: Choic
   }
   if (count === undefined || sessionId === undefined) return '';
   const made = await count(ctx.owner, { sessionIds: [sessionId] });
-  return made === 0 ? '' : ` (its ${made} memories stay; forgetMemories forgets them)`;
+  return made === 0
+    ? ''
+    : ` (its ${counted(made, 'memory')} ${made === 1 ? 'stays' : 'stay'}; forgetMemories forgets what was remembered)`;
 }
 
 /** Before the sessions go: a call that was cut short and is repeated finds only what there still is. */

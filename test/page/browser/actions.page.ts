@@ -140,7 +140,7 @@ describe('what a person can do', () => {
     const page = await open(sessionId);
     await ofEvent(page, 'one', 'Rewind to here');
     const dialog = page.getByRole('dialog');
-    expect(await dialog.textContent()).toContain('the 2 events after it no longer count');
+    expect(await dialog.textContent()).toContain('2 later events no longer count');
     await dialog.getByRole('button', { name: 'Rewind' }).click();
     await page.getByText('The session is rewound.').waitFor();
     expect(await events(sessionId)).toMatchObject([{ id: 'one' }]);
