@@ -22,7 +22,11 @@ export function FamilyView({ opened }: { opened: OpenSession }) {
   const [other, setOther] = useState<string | undefined>();
   useEffect(() => {
     if (session === undefined) return;
-    readFamily(calls, opened.ref, session).then(setFamily, setFailure);
+    const read = async () => {
+      setFamily(await readFamily(calls, opened.ref, session));
+      setFailure(undefined);
+    };
+    read().catch(setFailure);
   }, [session?.id, session?.revision]);
   const members = family === undefined ? [] : membersOf(family);
   const against = members.find(({ id }) => id === other && id !== session?.id);

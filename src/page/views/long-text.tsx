@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { cutEnd } from '../../model/text.ts';
 import { shownText } from '../model/text.ts';
 
 /** Characters that are put into the document at once. */
@@ -19,7 +20,7 @@ export function LongText({
   return (
     <>
       <pre class="long-text" dir={dir} tabIndex={0} role="group" aria-label={label}>
-        {shownText(left > 0 ? text.slice(0, shown).toWellFormed() : text)}
+        {shownText(left > 0 ? cutEnd(text, shown) : text)}
       </pre>
       {left > 0 && (
         <button type="button" class="quiet" onClick={() => setShown(shown + piece)}>
