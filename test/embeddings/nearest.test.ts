@@ -79,10 +79,7 @@ it('takes vectors out again, and leaves out those of other dimensions', () => {
   expect(set.size).toBe(0);
 });
 
-it('fuses orders by reciprocal ranks', () => {
-  const fused = fuseRanks([
-    ['a', 'b', 'c'],
-    ['d', 'b'],
-  ]);
-  expect([...fused.keys()]).toEqual(['b', 'a', 'd', 'c']);
+it('fuses orders by reciprocal ranks: what both found first, then what words found', () => {
+  expect([...fuseRanks(['a', 'b', 'c'], ['d', 'b']).keys()]).toEqual(['b', 'a', 'c', 'd']);
+  expect([...fuseRanks([], ['d', 'b']).keys()]).toEqual(['d', 'b']);
 });

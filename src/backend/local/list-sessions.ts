@@ -114,7 +114,7 @@ async function byWords(
   const scores = sessionScores([...found, ...byName]);
   const byScore = [...scores].sort(([, a], [, b]) => b - a).map(([uid]) => uid);
   const alike = [...new Set(near.filter(({ event }) => event.hidden !== true).map(({ uid }) => uid))];
-  const order = alike.length === 0 ? byScore : [...fuseRanks([byScore, alike]).keys()];
+  const order = alike.length === 0 ? byScore : [...fuseRanks(byScore, alike).keys()];
   const heads = await headsOf(local, owner, order);
   const best = order.flatMap((uid) => heads.get(uid) ?? []).filter(fits);
   const from = Number(query.cursor ?? 0);

@@ -138,7 +138,10 @@ export async function searchMemory(
   const deep = near.length === 0 ? query.limit : Math.max(leastFused, query.limit);
   const found = await lendToMemories(local, owner, scope, scored, deep);
   if (near.length === 0) return found;
-  const fused = fuseRanks([found.map(({ id }) => id), near.map(({ id }) => id)]);
+  const fused = fuseRanks(
+    found.map(({ id }) => id),
+    near.map(({ id }) => id),
+  );
   const memories = new Map([...near, ...found].map((memory) => [memory.id, memory]));
   return [...fused]
     .flatMap(([id, score]) => {

@@ -53,7 +53,7 @@ export function fuseEvents(byWords: readonly FoundEvent[], near: readonly FoundE
   if (near.length === 0) return [...byWords];
   const placeOf = ({ uid, seq }: FoundEvent) => `${seq} ${uid}`;
   const events = new Map([...near, ...byWords].map((one) => [placeOf(one), one]));
-  const fused = fuseRanks([byWords.map(placeOf), near.map(placeOf)]);
+  const fused = fuseRanks(byWords.map(placeOf), near.map(placeOf));
   return [...fused].flatMap(([place, score]) => {
     const event = events.get(place);
     return event === undefined ? [] : [{ ...event, score }];
