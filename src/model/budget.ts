@@ -13,6 +13,8 @@ const deepest = 200;
 export interface Fitted<T> {
   value: T;
   truncated: boolean;
+  /** What `shownBytes` says of the value, where it was asked. */
+  bytes?: number;
 }
 
 /** How much is left of a value: units of a text, members of a container, containers within one another. */
@@ -44,10 +46,13 @@ export function fitTo<T>(value: T, maxBytes: number, how: string): Fitted<T> {
     deep || broken
       ? (shorten(value, { length: everything, members: everything, depth: deepest }, how) as T)
       : value;
-  if (maxBytes === everything || shownBytes(whole) <= maxBytes) return { value: whole, truncated: deep };
+  if (maxBytes === everything) return { value: whole, truncated: deep };
+  const bytes = shownBytes(whole);
+  if (bytes <= maxBytes) return { value: whole, truncated: deep, bytes };
   for (const cut of cuts) {
     const shorter = shorten(whole, cut, how) as T;
-    if (shownBytes(shorter) <= maxBytes) return { value: shorter, truncated: true };
+    const left = shownBytes(shorter);
+    if (left <= maxBytes) return { value: shorter, truncated: true, bytes: left };
   }
   return { value: shorten(whole, { length: 12, members: 2, depth: 1 }, how) as T, truncated: true };
 }
@@ -65,20 +70,19 @@ export function fitItems<T>(
   how: string,
 ): Fitted<T[]> {
   const fitted = items.map((item) => fitTo(item, itemBytes, how));
-  const values = fitted.map(({ value }) => value);
-  const count = countFitting(values, maxBytes);
+  const count = countFitting(fitted, maxBytes);
   return {
-    value: values.slice(0, count),
+    value: fitted.slice(0, count).map(({ value }) => value),
     truncated: count < items.length || fitted.some((one) => one.truncated),
   };
 }
 
 /** How many of these items have room together; the first always has. */
-export function countFitting(items: readonly unknown[], maxBytes: number): number {
-  let bytes = 0;
-  const over = items.findIndex((item) => {
-    bytes += shownBytes(item) + 1;
-    return bytes > maxBytes;
+export function countFitting(items: readonly Fitted<unknown>[], maxBytes: number): number {
+  let sum = 0;
+  const over = items.findIndex(({ value, bytes }) => {
+    sum += (bytes ?? shownBytes(value)) + 1;
+    return sum > maxBytes;
   });
   return over < 0 ? items.length : Math.max(1, over);
 }

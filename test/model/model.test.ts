@@ -141,7 +141,8 @@ describe('filters', () => {
 describe('answer budgets', () => {
   it('leave alone what fits', () => {
     const value = { a: 'x'.repeat(1000), b: [1, 2] };
-    expect(fitTo(value, answerBytes, 'how')).toEqual({ value, truncated: false });
+    const bytes = Buffer.byteLength(JSON.stringify(value));
+    expect(fitTo(value, answerBytes, 'how')).toEqual({ value, truncated: false, bytes });
   });
 
   it('bring anything under the limit, and say how to get the rest', () => {

@@ -115,10 +115,7 @@ export async function showPage<T>(
     page.items.map((item) => fitTo(item, full ? Number.POSITIVE_INFINITY : itemBytes, how));
   let page = await load({ pageSize, cursor });
   let shown = cut(page);
-  const fitting = countFitting(
-    shown.map((s) => s.value),
-    full ? fullBytes : answerBytes - 1000,
-  );
+  const fitting = countFitting(shown, full ? fullBytes : answerBytes - 1000);
   if (fitting < shown.length) {
     // Only the backend can say where a shorter page ends, so it is asked for one.
     page = await load({ pageSize: fitting, cursor });
