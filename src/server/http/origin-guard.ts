@@ -22,6 +22,8 @@ export interface Guard {
   originOf(origin: string | undefined, host: string | undefined): 'cors' | 'same' | 'no';
 }
 
+const mostSeenHosts = 100;
+
 export function createGuard(settings: GuardSettings): Guard {
   const local = isLoopback(settings.host);
   const own = settings.publicUrl === undefined ? undefined : new URL(settings.publicUrl);
@@ -31,12 +33,22 @@ export function createGuard(settings: GuardSettings): Guard {
   ]);
   // A server that is not on loopback requires tokens, which a rebinding page does not have, and may have any name.
   const anyHost = !local && hosts.size === 0;
+  /** Verdicts on the Host headers of late: most requests bring one of a few. */
+  const seenHosts = new Map<string, boolean>();
   const origins = new Set([...settings.allowedOrigins, ...(own === undefined ? [] : [own.origin])]);
+  function names(host: string): boolean {
+    const url = /[/?#@\\]/.test(host) ? null : URL.parse(`http://${host}`);
+    if (url === null) return false;
+    return anyHost || (local && isLoopback(url.hostname)) || hosts.has(url.host) || hosts.has(url.hostname);
+  }
+
   return {
     isOurHost(host) {
-      const url = host === undefined || /[/?#@\\]/.test(host) ? null : URL.parse(`http://${host}`);
-      if (url === null) return false;
-      return anyHost || (local && isLoopback(url.hostname)) || hosts.has(url.host) || hosts.has(url.hostname);
+      if (host === undefined) return false;
+      const verdict = seenHosts.get(host) ?? names(host);
+      if (seenHosts.size >= mostSeenHosts) seenHosts.clear();
+      seenHosts.set(host, verdict);
+      return verdict;
     },
     originOf(origin, host) {
       if (origin === undefined) return 'same';
