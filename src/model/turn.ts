@@ -5,6 +5,9 @@ import { isObject, type JsonObject } from './json.ts';
 /** How often a turn is offered before it goes back to whoever handed it over. */
 export const mostTries = 5;
 
+/** How often agents that servers run may hand over to one another until somebody else takes part. */
+export const mostHandOvers = 10;
+
 /** Longest note of a hand-over, in characters. */
 export const maxNoteLength = 4000;
 

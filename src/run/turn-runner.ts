@@ -3,7 +3,7 @@ import type { Backend, GiveBack, SessionRef, TakenTurn, TurnFailure, TurnScope }
 import { SessionError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { newId } from '../model/ids.ts';
-import { toldContent } from '../model/turn.ts';
+import { mostHandOvers, toldContent } from '../model/turn.ts';
 import type { RunManager } from './manager.ts';
 import { isOpen, outputsOf, type Question } from './tool-outputs.ts';
 
@@ -130,6 +130,7 @@ async function answerTurn(
 ): Promise<GiveBack | undefined> {
   const { backend } = config;
   const { ref, turn } = taken;
+  if (taken.handOvers >= mostHandOvers) return { how: 'return', failure: circle, toOrigin: true };
   let asked = await questionOf(backend, taken);
   for (;;) {
     const status = await runAgent(config, taken, asked, signal);
@@ -144,6 +145,10 @@ async function answerTurn(
 }
 
 const cancelled: TurnFailure = { code: 'CANCELLED', message: 'The run of the agent was cancelled.' };
+const circle: TurnFailure = {
+  code: 'FAILED_PRECONDITION',
+  message: `The agents handed over to one another ${mostHandOvers} times, and none of them finished. Ask again with a narrower request, or name the agent that should answer.`,
+};
 const unanswered: TurnFailure = { code: 'UNAVAILABLE', message: 'The agent ended without an answer.' };
 
 async function questionOf(backend: Backend, { ref, turn, note }: TakenTurn): Promise<Question> {

@@ -5,7 +5,7 @@ import { openLocal } from '../../src/backend/local/index.ts';
 import type { Backend, SessionRef } from '../../src/backend/types.ts';
 import { SessionError } from '../../src/errors.ts';
 import type { Session } from '../../src/model/session.ts';
-import { mostTries } from '../../src/model/turn.ts';
+import { mostHandOvers, mostTries } from '../../src/model/turn.ts';
 import { type ServedAgent, startTurnRunner, type TurnRunner } from '../../src/run/turn-runner.ts';
 import { type FakeChat, fakeChat } from '../fake/chat/server.ts';
 import { agentOf, eventsOf, memoryStore, newSession, runs, said, textsOf } from '../run/support.ts';
@@ -183,6 +183,33 @@ it('an agent of every app answers in each that has none of its own', async () =>
     if (ref !== undefined) await until(backend, ref, (turn) => turn === undefined);
   const own = refs[1];
   expect(own && (await backend.sessions?.get?.(own))?.turn).toMatchObject({ agent: 'parrot', tries: 0 });
+});
+
+it('agents that hand their turns to one another in a circle end, and whoever asked is told', async () => {
+  const chat = await fakeChat();
+  ends.push(() => chat.close());
+  const member = (name: string) => ({
+    kind: 'chat' as const,
+    name,
+    baseUrl: chat.url,
+    model: 'small',
+    historyTokens: 4000,
+    memories: 0,
+    tools: [],
+    timeoutMs: 5000,
+  });
+  const backend = await open(openAgents({ app: [member('left'), member('right')] }));
+  for (let i = 0; i < 2 * mostHandOvers; i += 1) {
+    const args = JSON.stringify({ agent_name: i % 2 === 0 ? 'right' : 'left', note: 'You.' });
+    chat.script({ toolCalls: [{ id: `c${i}`, name: 'transfer_to_agent', args }] });
+  }
+  serve(backend, { app: 'app', agent: 'left' });
+  serve(backend, { app: 'app', agent: 'right' });
+  const ref = await newSession(backend);
+  await ask(backend, ref, 'left');
+  const back = await until(backend, ref, (turn) => turn?.agent === 'planner');
+  expect(back?.note).toContain(`handed over to one another ${mostHandOvers} times`);
+  expect(chat.requests).toHaveLength(mostHandOvers);
 });
 
 describe('a chat agent that calls a tool which others answer', () => {

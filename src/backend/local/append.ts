@@ -5,6 +5,7 @@ import { splitState } from '../../model/state.ts';
 import { toolCallNotOpen } from '../shared/errors.ts';
 import { checkNewEvent, sameEvent } from '../shared/rules.ts';
 import type { Appended, Guard, SessionRef } from '../types.ts';
+import type { AppendOptions } from './append-options.ts';
 import {
   callIdsOf,
   callIdTaken,
@@ -33,17 +34,6 @@ import { sharedStateWrites, stateWrite } from './state-record.ts';
 import { stepTurn } from './turn-record.ts';
 
 const noDelta: ReturnType<typeof splitState> = { session: {}, user: {}, app: {} };
-
-export interface AppendOptions {
-  /** The event answers calls, all of which must wait for an answer: else NOT_FOUND. */
-  answersOpenCalls?: boolean;
-  /** An id of a new call that is taken is replaced: some models number their calls anew in every turn. */
-  renamesCalls?: boolean;
-  /** Whoever stores the event lets the next agent act itself, so nobody else is offered the turn. */
-  opensNoTurn?: boolean;
-  /** The agent goes on with the turn later, whatever the event says. */
-  endsNoTurn?: boolean;
-}
 
 /**
  * Stores one event at the end of a session, together with the state that it sets and the tool calls that it

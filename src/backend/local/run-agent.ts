@@ -3,7 +3,7 @@ import { SessionError } from '../../errors.ts';
 import type { Content, Event } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { messageIdOf } from '../../model/run.ts';
-import { toldContent } from '../../model/turn.ts';
+import { mostHandOvers, toldContent } from '../../model/turn.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import { appendEvent } from './append.ts';
 import { parseStored } from './damage.ts';
@@ -13,9 +13,6 @@ import { searchMemory } from './memory.ts';
 import type { LocalRuns } from './runs.ts';
 import { type Local, readHead } from './session-record.ts';
 import { listToolCalls } from './tool-calls.ts';
-
-/** Agents that may speak in one run, one after the other. */
-const mostLegs = 10;
 
 interface RunContext {
   local: Local;
@@ -56,7 +53,7 @@ export async function* runAgent(
       signal,
     );
     if (handed === undefined) return;
-    if (leg + 1 === mostLegs) throw tooManyLegs();
+    if (leg + 1 === mostHandOvers) throw tooManyLegs();
     agent = await agents.open(ref.app, handed.to);
     message = handed.message;
     await runs.goOn(ref, invocationId, agent.name);
@@ -109,7 +106,12 @@ async function* runLeg(
       ref,
       said,
       { claim },
-      { renamesCalls: true, opensNoTurn: stays, endsNoTurn: to === undefined && waitsForOutputs(piece) },
+      {
+        renamesCalls: true,
+        opensNoTurn: stays,
+        endsNoTurn: to === undefined && waitsForOutputs(piece),
+        byServer: claim !== undefined,
+      },
     );
     if (stays) handed = { to, message: { role: 'user', parts: event.content?.parts ?? [] } };
     yield event;
@@ -126,7 +128,7 @@ const waitsForOutputs = ({ content, longRunningToolIds = [] }: AgentEvent): bool
 function tooManyLegs(): SessionError {
   return new SessionError(
     'FAILED_PRECONDITION',
-    `The agents handed over ${mostLegs} times in one run, which therefore ended.`,
+    `The agents handed over ${mostHandOvers} times in one run, which therefore ended.`,
     {
       hint: 'Read what they said with list_events. Ask again with a narrower request, or name the agent that should answer.',
     },

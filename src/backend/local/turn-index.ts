@@ -16,6 +16,9 @@ export interface TurnRecord {
   tries: number;
   /** Why the last try failed. */
   failure?: string | undefined;
+  /** How often agents that servers run have handed it on since somebody else did, and who that was. */
+  handOvers?: number | undefined;
+  origin?: string | undefined;
   /** Nobody finished it, so it came back to whoever handed it over. */
   returned?: true | undefined;
   /**

@@ -6,6 +6,7 @@ import { toTime } from '../../model/time.ts';
 import { endsTurn, handOverOf, mostTries, withNote } from '../../model/turn.ts';
 import type { Write } from '../../store/types.ts';
 import type { TurnFailure } from '../types.ts';
+import type { AppendOptions } from './append-options.ts';
 import { noCalls } from './call-record.ts';
 import { claimLost, isClaimed, renewed } from './claim.ts';
 import { eventIdAt, invocationIdAt } from './event-id.ts';
@@ -39,7 +40,7 @@ export function stepTurn(
   event: Event,
   claim: string | undefined,
   now: number,
-  { opensNoTurn, endsNoTurn }: { opensNoTurn?: boolean; endsNoTurn?: boolean } = {},
+  { opensNoTurn, endsNoTurn, byServer }: AppendOptions = {},
 ): TurnStep {
   const handOver = opensNoTurn === true ? undefined : handOverOf(event);
   const open = head.turn;
@@ -60,7 +61,8 @@ export function stepTurn(
     return holder === undefined || claim === undefined || open === undefined
       ? unchanged
       : { turn: { turn: renewed(open, holder, now) }, writes: [] };
-  const turn = handOver === undefined ? undefined : opened(head, event, now);
+  const turn =
+    handOver === undefined ? undefined : opened(head, event, now, byServer === true ? open : undefined);
   return {
     turn: {
       turn,
@@ -80,7 +82,8 @@ export const endedWrite = (head: Head, { eventId }: TurnRecord, by: Event): Writ
   value: by.id,
 });
 
-function opened(head: Head, event: Event, now: number): TurnRecord | undefined {
+/** `after`: the turn that a server handed on. */
+function opened(head: Head, event: Event, now: number, after?: TurnRecord): TurnRecord | undefined {
   const handOver = handOverOf(event);
   if (handOver === undefined) return undefined;
   const note = handOver.note === undefined ? undefined : preview(cutEnd(handOver.note, 1000), notePreview);
@@ -92,6 +95,9 @@ function opened(head: Head, event: Event, now: number): TurnRecord | undefined {
     since: now,
     ...(note === undefined ? {} : { note }),
     tries: 0,
+    ...(after === undefined
+      ? {}
+      : { handOvers: (after.handOvers ?? 0) + 1, origin: after.origin ?? after.by }),
     due: now,
   };
 }
@@ -124,13 +130,14 @@ export function claimed(
 
 /**
  * The writes that end a turn which nobody finished in all its tries, or which is not to be tried again, with an event
- * that says so. It goes back to whoever handed it over; from there it goes nowhere.
+ * that says so. It goes back to whoever handed it over, or to another; from there it goes nowhere.
  */
 export function givenUp(
   head: Head,
   turn: TurnRecord,
   now: number,
   failure?: TurnFailure,
+  to: string | null = turn.returned === true ? null : turn.by,
 ): { head: Head; writes: Write[] } {
   const reason =
     failure !== undefined && !isLast(turn)
@@ -141,14 +148,19 @@ export function givenUp(
     author: turn.agent,
     invocationId: head.invocationId ?? invocationIdAt(head.uid, head.next),
     timestamp: toTime(now),
-    ...(turn.returned === true ? {} : { actions: { transferAgent: turn.by }, ...withNote(reason) }),
+    ...(to === null ? {} : { actions: { transferAgent: to }, ...withNote(reason) }),
     interrupted: true,
     turnComplete: true,
     errorCode: failure?.code ?? 'DEADLINE_EXCEEDED',
     errorMessage: reason,
   });
   const added = addEvent(head, event, noCalls(), now);
-  const next = opened(head, event, now);
+  const next = opened(
+    head,
+    event,
+    now,
+    turn.handOvers === undefined || to === turn.origin ? undefined : turn,
+  );
   const after: Head = { ...added.head, turn: next && { ...next, returned: true } };
   return {
     head: after,

@@ -226,5 +226,12 @@ export async function describeTaken(
     readEvent(local, head.uid, turn.seq),
   ]);
   const note = record === undefined ? undefined : handOverOf(record.event)?.note;
-  return { ref, turn: toTurn(turn), claim: turn.claim.token, note: note ?? turn.note, actedUpTo };
+  return {
+    ref,
+    turn: toTurn(turn),
+    claim: turn.claim.token,
+    handOvers: turn.handOvers ?? 0,
+    note: note ?? turn.note,
+    actedUpTo,
+  };
 }

@@ -27,6 +27,10 @@ export async function giveBack(
     const { claim: _claim, ...open } = head.turn;
     const failure = how.how === 'offer' ? open.failure : preview(how.failure.message, failureLength);
     const turn: TurnRecord = { ...open, failure };
+    if (how.how === 'return' && how.toOrigin === true) {
+      const origin = turn.origin === undefined || turn.origin === turn.agent ? null : turn.origin;
+      return { result: true, writes: givenUp(head, turn, now, how.failure, origin).writes };
+    }
     if (how.how === 'return' || (how.how === 'retry' && isLast(turn)))
       return { result: true, writes: givenUp(head, turn, now, how.failure).writes };
     const after: TurnRecord =

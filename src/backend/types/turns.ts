@@ -26,6 +26,8 @@ export interface TakenTurn {
   turn: Turn;
   /** Proves to `events.append` that the turn is still the taker's. */
   claim: string;
+  /** How often agents that servers run have handed it on since somebody else did. */
+  handOvers: number;
   /** The whole note of the hand-over. */
   note?: string | undefined;
   /** The last event of the agent's last turn in this session; absent: it had none. */
@@ -40,12 +42,13 @@ export interface TurnFailure {
 
 /**
  * What becomes of a turn that its taker does not finish. `offer`: it is offered again at once, as if it had not been
- * taken. `retry`: it is offered again after `afterMs`, and was a try. `return`: it goes back to whoever handed it over.
+ * taken. `retry`: it is offered again after `afterMs`, and was a try. `return`: it goes back to whoever handed it over, or to
+ * whoever had handed it over before agents that servers run began to hand it on.
  */
 export type GiveBack =
   | { how: 'offer' }
   | { how: 'retry'; failure: TurnFailure; afterMs: number }
-  | { how: 'return'; failure: TurnFailure };
+  | { how: 'return'; failure: TurnFailure; toOrigin?: true };
 
 /** Who withdraws a turn: the author of the event that says so, and the principal that wrote it. */
 export interface WithdrawnBy {
