@@ -42,7 +42,8 @@ export function openTurnLines(local: Local): TakeTurn {
     if (signal.aborted) return undefined;
     const { taken } = await lookForTurn(local, scope, request);
     if (taken !== undefined) return delivered(await describeTaken(local, taken), signal);
-    if (request.waitMs <= 0) return undefined;
+    // The caller may have gone during the look.
+    if (request.waitMs <= 0 || signal.aborted) return undefined;
     return wait(scope, request, signal);
   }
 
