@@ -5,7 +5,7 @@ import { type Statements, upperBound } from './statements.ts';
 import { termList } from './text-index.ts';
 
 /** So many entries go into the index of words at once. Until then a search reads their lists one by one. */
-const mergeEvery = 512;
+export const mergeEvery = 512;
 /** So many writes, with text or without, are made until then at most: a search looks through all of them. */
 const mostUnmerged = 4 * mergeEvery;
 

@@ -11,43 +11,48 @@ import { scratch } from '../../scratch.ts';
 const script = fileURLToPath(new URL('./fixtures/forks.ts', import.meta.url));
 
 /** KILL_ROUNDS sets how many processes are killed. */
-test('SIGKILL at any moment of forks and deletes loses nothing acknowledged, now or three hours later', async () => {
-  const rounds = Number(process.env.KILL_ROUNDS ?? 4);
-  const file = path.join(scratch(), 'sessions.db');
-  const kept = new Map<string, number>();
-  const deleted = new Set<string>();
-  for (let round = 0; round < rounds; round += 1) await life(file, `p${round}`, kept, deleted);
+const rounds = Number(process.env.KILL_ROUNDS ?? 4);
 
-  const now = () => Date.now() + 3 * 60 * 60 * 1000;
-  const store = await openSqlite({ path: file, durability: 'full' });
-  const backend = openLocal({ store, now }) as Required<Backend>;
-  await maintain({ store, now });
-  const { items } = (await backend.sessions.list?.({ app: 'app', userId: 'ada', pageSize: 10_000 })) ?? {
-    items: [],
-  };
-  const there = new Map(items.map((session) => [session.id, session]));
-  expect(kept.size).toBeGreaterThan(0);
-  for (const [sessionId, count] of kept) {
-    const ref = { app: 'app', userId: 'ada', sessionId };
-    if (!there.has(sessionId)) {
-      expect(deleted).toContain(sessionId);
-      continue;
+test(
+  'SIGKILL at any moment of forks and deletes loses nothing acknowledged, now or three hours later',
+  async () => {
+    const file = path.join(scratch(), 'sessions.db');
+    const kept = new Map<string, number>();
+    const deleted = new Set<string>();
+    for (let round = 0; round < rounds; round += 1) await life(file, `p${round}`, kept, deleted);
+
+    const now = () => Date.now() + 3 * 60 * 60 * 1000;
+    const store = await openSqlite({ path: file, durability: 'full' });
+    const backend = openLocal({ store, now }) as Required<Backend>;
+    await maintain({ store, now });
+    const { items } = (await backend.sessions.list?.({ app: 'app', userId: 'ada', pageSize: 10_000 })) ?? {
+      items: [],
+    };
+    const there = new Map(items.map((session) => [session.id, session]));
+    expect(kept.size).toBeGreaterThan(0);
+    for (const [sessionId, count] of kept) {
+      const ref = { app: 'app', userId: 'ada', sessionId };
+      if (!there.has(sessionId)) {
+        expect(deleted).toContain(sessionId);
+        continue;
+      }
+      const page = await backend.events.list?.(ref, { pageSize: 1000 });
+      expect([page?.items.length, there.get(sessionId)?.eventCount]).toEqual([count, count]);
+      const file = await backend.artifacts.get?.(ref, 'a.txt');
+      expect(file?.data.toString()).toBe(sessionId.replace('-fork', ''));
     }
-    const page = await backend.events.list?.(ref, { pageSize: 1000 });
-    expect([page?.items.length, there.get(sessionId)?.eventCount]).toEqual([count, count]);
-    const file = await backend.artifacts.get?.(ref, 'a.txt');
-    expect(file?.data.toString()).toBe(sessionId.replace('-fork', ''));
-  }
-  // What was not acknowledged is whole, too.
-  for (const { id, eventCount } of items) {
-    const page = await backend.events.list?.(
-      { app: 'app', userId: 'ada', sessionId: id },
-      { pageSize: 1000 },
-    );
-    expect(page?.items.length).toBe(eventCount);
-  }
-  await backend.close();
-}, 600_000);
+    // What was not acknowledged is whole, too.
+    for (const { id, eventCount } of items) {
+      const page = await backend.events.list?.(
+        { app: 'app', userId: 'ada', sessionId: id },
+        { pageSize: 1000 },
+      );
+      expect(page?.items.length).toBe(eventCount);
+    }
+    await backend.close();
+  },
+  300_000 + rounds * 4000,
+);
 
 /** A process from its start until it is killed somewhere in its work. */
 async function life(
