@@ -1,7 +1,7 @@
 import type { Config } from '../config/index.ts';
 import { invalidArgument, SessionError } from '../errors.ts';
 import { type CopyProgress, copyStore, refuseHalfCopy } from '../store/copy.ts';
-import { isNewFile, openStore, placeOf } from '../store/open.ts';
+import { isNewFile, lookAtStore, openStore, placeOf } from '../store/open.ts';
 import type { Store } from '../store/types.ts';
 import type { Call } from './command.ts';
 
@@ -11,7 +11,7 @@ const reportEvery = 1000;
 /** Copies one store to another, whatever their engines, and compares them. */
 export async function copyStoreCommand({ config, operands, io }: Call<unknown>): Promise<number> {
   const [from = '', to = ''] = operands;
-  checkSource(config, from);
+  await checkSource(config, from);
   checkTarget(config, to);
   const source = await openStore({ ...config.store, url: from });
   try {
@@ -44,14 +44,21 @@ async function copyAndReport(source: Store, target: Store, io: Call<unknown>['io
 }
 
 /** A source that opening would make is a mistyped one. */
-function checkSource({ store }: Config, url: string): void {
+async function checkSource({ store }: Config, url: string): Promise<void> {
   const place = placeOf({ ...store, url });
   if (place.engine === 'memory') throw noMemory();
-  if (place.engine === 'sqlite' && isNewFile(place))
-    throw new SessionError('FAILED_PRECONDITION', `There is no store at ${place.path}.`, {
-      hint: 'Check the path of FROM.',
-    });
+  if (place.engine === 'sqlite') {
+    if (isNewFile(place)) throw noSource(place.path);
+    return;
+  }
+  const look = await lookAtStore({ ...store, url });
+  if (look?.state === 'new') throw noSource(look.location);
 }
+
+const noSource = (location: string): SessionError =>
+  new SessionError('FAILED_PRECONDITION', `There is no store at ${location}.`, {
+    hint: 'Check the address of FROM. Nothing was made there.',
+  });
 
 function checkTarget({ store }: Config, url: string): void {
   if (placeOf({ ...store, url }).engine === 'memory') throw noMemory();

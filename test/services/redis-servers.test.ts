@@ -80,6 +80,14 @@ test('a store moves from Redis to a file and back', async () => {
   expect(await there.ok('search_memory', { query: 'tea' })).toMatchObject({ memories: [{}] });
 });
 
+test('a source that is not there is refused, and not made', async () => {
+  const url = place();
+  const file = `sqlite:${scratch()}/moved.db`;
+  const ended = await run(['copy-store', url, file]);
+  expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining('There is no store at redis://') });
+  expect(await keysOf(url)).toEqual([]);
+});
+
 test('a program of one’s own keeps small values beside the sessions', async () => {
   const url = place();
   const client = await server(url);
