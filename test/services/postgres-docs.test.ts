@@ -116,4 +116,24 @@ test('doctor names what the user of the store may not do', async () => {
      grant usage on all sequences in schema ${schema} to looker`,
   );
   expect(await doctor()).toMatchObject({ code: 0 });
+  // That is all it needs.
+  const store = await openStore({ url: theirs.href, durability: 'full', dataDir: '' });
+  const writes = [{ key: 'k', value: 'v', text: { scope: 's', body: 'some words' } }];
+  await store.update([], () => ({ result: 0, writes }));
+  while (await store.sweep());
+  expect(await store.search({ scope: 's', text: 'words', limit: 1 })).toHaveLength(1);
+  await store.close();
+});
+
+test('copy-store makes no tables where FROM is mistyped', async () => {
+  const place = await freshPlace();
+  onTestFinished(place.drop);
+  const ended = await run(['copy-store', place.url, `sqlite:${scratch()}/moved.db`]);
+  expect(ended).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('There is no store at postgres://'),
+  });
+  expect(await sql('select to_regclass($$agent_sessions_meta$$) as there', place.url)).toEqual([
+    { there: null },
+  ]);
 });

@@ -37,7 +37,8 @@ async function mayUse(run: Run, version: number): Promise<boolean> {
       version < newestVersion
         ? `select coalesce(has_schema_privilege(current_schema(), 'create'), false)`
         : `select bool_and(has_table_privilege(oid, 'select') and has_table_privilege(oid, 'insert')
-             and has_table_privilege(oid, 'update') and has_table_privilege(oid, 'delete'))
+             and has_table_privilege(oid, 'update') and has_table_privilege(oid, 'delete')
+             and has_sequence_privilege('${prefix}kv_id_seq', 'usage'))
            from unnest(array['kv', 'commits', 'fresh', 'gone', 'terms']) as part (name), to_regclass('${prefix}' || name) as oid`,
   });
   return may === true;
