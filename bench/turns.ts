@@ -1,5 +1,4 @@
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { openLocal } from '../src/backend/local/index.ts';
 import type { Backend } from '../src/backend/types.ts';
 import { openStore } from '../src/store/open.ts';
-import { heading, quantile, row } from './tools.ts';
+import { heading, quantile, row, scratch } from './tools.ts';
 
 /**
  * npm run bench -- turns: how soon a process that waits for a turn has claimed what another handed over, and what 1,000
@@ -40,8 +39,7 @@ async function takeAll({ turns, events }: Required<Backend>): Promise<void> {
 }
 
 export default async function measure(): Promise<void> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'bench-turns-'));
-  const place = `sqlite:${path.join(folder, 'store.db')}`;
+  const place = `sqlite:${path.join(scratch(), 'store.db')}`;
   const backend = await open(place);
   const child = fork(fileURLToPath(import.meta.url), ['taker', place]);
   const next = () => new Promise<unknown>((resolve) => child.once('message', resolve));
@@ -74,5 +72,4 @@ export default async function measure(): Promise<void> {
   stop.abort();
   await Promise.all(waiting);
   await backend.close();
-  rmSync(folder, { recursive: true });
 }
