@@ -303,6 +303,17 @@ export function turnsContract(subject: TurnsSubject): void {
       expect(next).toMatchObject({ ref, turn: { tries: 2 } });
     });
 
+    test('a call that is given up during its first look ends at once', async () => {
+      const of = owner();
+      for (let ticks = 0; ticks < 12; ticks += 1) {
+        const gone = new AbortController();
+        const call = take(of, 'nobody', { waitMs: minute }, gone.signal);
+        for (let i = 0; i < ticks; i += 1) await Promise.resolve();
+        gone.abort();
+        expect(await call).toBeUndefined();
+      }
+    });
+
     test('a waiter that goes away leaves the turn to the next', async () => {
       const of = owner();
       const ref = await create(of);

@@ -58,7 +58,7 @@ export async function* streamRun(
     });
   try {
     for (;;) {
-      const result = await next();
+      const result = signal.aborted ? undefined : await next();
       // An event that arrived just before the cancellation is dropped: nobody reads it any more.
       if (result === undefined || signal.aborted) throw cancelled(dialect);
       if (result.done === true) return;
