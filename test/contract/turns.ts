@@ -92,6 +92,13 @@ export function turnsContract(subject: TurnsSubject): void {
       expect((await turnOf(ref))?.claimedUntil).toBeUndefined();
     });
 
+    test('nothing is handed over under a name that no agent can have', async () => {
+      const ref = await create(owner());
+      for (const name of ['x'.repeat(300), '\u0000', 'a\nb', '\ud800'])
+        await fails(handOver(ref, 'planner', name), 'INVALID_ARGUMENT');
+      expect(await turnOf(ref)).toBeUndefined();
+    });
+
     test('the taker gets the session, the note and a claim, and nobody else gets the turn', async () => {
       const of = owner();
       const ref = await create(of);

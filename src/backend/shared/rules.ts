@@ -62,6 +62,9 @@ export function checkNewEvent(input: NewEvent): void {
   checkId('author', input.author);
   if (input.id !== undefined) checkId('eventId', input.id);
   if (input.invocationId !== undefined) checkId('invocationId', input.invocationId);
+  // Agents are found by their names, and an empty one is ADK's way to hand over to nobody.
+  const transferAgent = input.actions?.transferAgent;
+  if (transferAgent !== undefined && transferAgent !== '') checkId('transferAgent', transferAgent);
   const fault = input.content === undefined ? undefined : contentFault(input.content);
   if (fault !== undefined) throw invalidArgument(`${fault}.`, 'Give every part exactly one kind of data.');
   const parts = input.content?.parts ?? [];

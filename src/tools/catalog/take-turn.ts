@@ -62,7 +62,7 @@ export const takeTurn = defineTool({
 
 async function show(backend: Backend, { ref, turn, note, claim, actedUpTo }: TakenTurn) {
   const get = required(backend.sessions?.get, backend, 'get a session');
-  const [session, news] = await Promise.all([get(ref), newsOf(backend, ref, actedUpTo)]);
+  const [{ turn: _turn, ...session }, news] = await Promise.all([get(ref), newsOf(backend, ref, actedUpTo)]);
   const head = {
     turn: fitTo({ ...turn, note }, turnBytes, 'get_event of its eventId has all').value,
     claim,
