@@ -53,22 +53,27 @@ export async function openSource(
 
   async function* wholeSession(): AsyncGenerator<Event, void> {
     let latest: string | undefined;
-    for (let round = 1; ; round += 1) {
+    let steady = false;
+    for (let round = 1; !steady && round <= mostRounds; round += 1) {
       for await (const event of eventsAfter(latest)) {
         latest = event.id;
         yield event;
       }
       const now = await get(ref);
-      const steady = momentOf(now) === momentOf(last);
+      steady = momentOf(now) === momentOf(last);
       last = now;
-      if (steady || round === mostRounds) break;
     }
     state = last.state ?? {};
+    if (steady || latest === undefined) return;
+    if (stateAt !== undefined) state = { ...sharedOf(state), ...(await stateAt(ref, latest)) };
+    else
+      notes.push(
+        'The source was written to during the whole copy: the state of the copy may be ahead of its last event.',
+      );
   }
 
   async function* upTo(eventId: string): AsyncGenerator<Event, void> {
-    const shared = splitState(header.state ?? {});
-    const history = stateHistory(shared.session);
+    const history = stateHistory(splitState(header.state ?? {}).session);
     let reached = false;
     for await (const event of eventsAfter(undefined)) {
       history.add(event, reached);
@@ -77,7 +82,7 @@ export async function openSource(
       if (reached && stateAt !== undefined) break;
     }
     const own = stateAt === undefined ? history.state() : await stateAt(ref, eventId);
-    state = { ...shared.app, ...shared.user, ...own };
+    state = { ...sharedOf(header.state ?? {}), ...own };
     if (stateAt === undefined)
       notes.push(
         `The ${backend.name} backend keeps no earlier states: the state was computed from the events' changes, so a change made by update_session may appear in it too early.`,
@@ -99,6 +104,11 @@ export async function openSource(
       ...(hidden === 0 ? [] : [`${plural(hidden, 'hidden event')} left out, as in every fork.`]),
     ],
   };
+}
+
+function sharedOf(state: JsonObject): JsonObject {
+  const { app, user } = splitState(state);
+  return { ...app, ...user };
 }
 
 /** A text that changes with every write, as far as the backend shows writes. */

@@ -264,6 +264,34 @@ describe('a fork across backends', () => {
     ]);
   });
 
+  it.each([
+    ['keeps earlier states', (source: Backend) => source],
+    ['keeps none', plain],
+  ])(
+    'of a source that never rests, and %s, has the state of its last event, or says otherwise',
+    async (_, as) => {
+      const from = await local();
+      const ref = await make(from, 's');
+      let n = 0;
+      const restless: Backend = {
+        ...from,
+        sessions: {
+          ...from.sessions,
+          get: async (of) => {
+            n += 1;
+            await verb(from.events?.append)(ref, { author: 'bot', actions: { stateDelta: { n } } });
+            return verb(from.sessions?.get)(of);
+          },
+        },
+      };
+      const to = await local();
+      const { session, notes } = await fork(as(restless), 's', to);
+      const last = (await eventsOf(to, { ...ada, sessionId: session.id })).at(-1)?.actions?.stateDelta?.n;
+      const saysSo = notes.some((note) => note.startsWith('The source was written to'));
+      expect([session.state?.n === last, saysSo]).toEqual(as === plain ? [false, true] : [true, false]);
+    },
+  );
+
   it.each([[['same', 'same', 'same']], [['same', 'same~2', 'same']]])(
     'gives each of several events with one id an id of its own: %s',
     async (ids) => {
