@@ -239,6 +239,27 @@ export function meaningContract(name: string, newStore: () => Promise<Store>): v
       expect(await found(backend, 'dog')).toEqual(['The spaniel barks']);
     });
 
+    it('a session gets vectors whose import took longer than rounds look back', async () => {
+      let now = Date.now();
+      const backend = await start({ now: () => now });
+      await create(backend, 'first');
+      await say(backend, 'first', 'Rain again', 'Nothing else');
+      await settled(backend);
+      const staged = await backend.transfer?.stage?.(owner, { sessionId: 's' });
+      now += 30 * 60_000;
+      await say(backend, 'first', 'More rain');
+      await settled(backend);
+      await staged?.addEvent({
+        id: 'e',
+        author: 'user',
+        invocationId: 'i',
+        timestamp: new Date(now).toISOString(),
+        content: { parts: [{ text: 'The spaniel barks' }] },
+      });
+      await staged?.commit({});
+      await until(async () => (await found(backend, 'dog')).includes('The spaniel barks'));
+    });
+
     it('texts that were there before get vectors when embeddings are switched on', async () => {
       const store = await newStore();
       const plain = openLocal({ store });

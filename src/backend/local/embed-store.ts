@@ -84,11 +84,13 @@ export async function embedStore(work: EmbedWork, size: number): Promise<Round> 
     if (!(error instanceof Interrupted)) throw error;
   } finally {
     await renewal.stop();
-    if (held && !finished) await endRound(local, lease, { memories });
+    if (held && !finished)
+      await endRound(local, lease, { memories, since: begun.scanned, scanned: begun.scanned });
   }
   if (!finished) return stopped() ? 'done' : 'busy';
   const worthNoting = held || begun.memories !== undefined || started - begun.scanned > noteEvery;
-  const again = worthNoting && (await endRound(local, lease, { memories, scanned: started }));
+  const again =
+    worthNoting && (await endRound(local, lease, { memories, since: begun.scanned, scanned: started }));
   return again ? 'again' : 'done';
 }
 

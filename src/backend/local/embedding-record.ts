@@ -106,23 +106,33 @@ export function takeLease(
   });
 }
 
-/** Ends a round with what it has done. True when another process has seen more work meanwhile. */
+/** Ends a round that began at `since`, with the time up to which all sessions are done. True when another process has seen more work meanwhile. */
 export function endRound(
   local: Local,
   { tag, worker }: Lease,
-  progress: Pick<Embedding, 'memories'> & { scanned?: number },
+  progress: Pick<Embedding, 'memories'> & { since: number; scanned: number },
 ): Promise<boolean> {
   return changeEmbedding(local, (record) => {
     if (record?.tag !== tag) return { result: false };
     const ours = record.worker === worker;
     if (!ours && record.worker !== undefined) return { result: false };
     const { worker: _worker, until: _until, again, ...rest } = record;
+    const { since, scanned: done } = progress;
     return {
       result: again === true,
-      record: { ...rest, ...progress, scanned: Math.max(rest.scanned, progress.scanned ?? 0) },
+      // One that appeared meanwhile, and is older than it seems, is for the next round.
+      record: { ...rest, ...progress, scanned: rest.scanned < since ? rest.scanned : done },
     };
   });
 }
+
+/** Looks at sessions once more that were written to since a time. */
+export const lookBack = (local: Local, tag: string, since: number): Promise<void> =>
+  changeEmbedding(local, (record) =>
+    record?.tag === tag && record.scanned > since
+      ? { result: undefined, record: { ...record, scanned: since } }
+      : { result: undefined },
+  );
 
 /** The vectors that are of one length from now on; the endpoint's first answer decides. */
 export const learnDimensions = (local: Local, tag: string, dimensions: number): Promise<void> =>

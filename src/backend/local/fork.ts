@@ -101,7 +101,10 @@ async function forkOnce(local: Local, ref: SessionRef, options: ForkOptions): Pr
       next: end,
       ...(upTo === undefined ? { invocationId: source.invocationId } : {}),
     };
-    if (await publish(copy, head, own)) return asChanged(local, head);
+    if (await publish(copy, head, own)) {
+      await local.meaning?.appeared(head.updated);
+      return asChanged(local, head);
+    }
   } catch (error) {
     await discard(copy);
     throw error;

@@ -18,6 +18,8 @@ import { type Head, isExpired, type Local, nameScope, toSession, tryHead } from 
 const scanLimit = 2000;
 /** Events, and names, that a search for sessions looks at. */
 const searched = 1000;
+/** Events that a search for sessions by meaning looks at. */
+const searchedNear = 100;
 /** Words in the name of a session say more than words in one of its events. */
 const nameWeight = 3;
 /** The first visible event of a session is looked for among so many. */
@@ -104,7 +106,7 @@ async function byWords(
   const owner = { app, userId };
   const [{ found }, near] = await Promise.all([
     findEvents(local, { ...owner, text, filter }, searched),
-    nearEvents(local, { ...owner, text }, searched),
+    nearEvents(local, { ...owner, text }, searchedNear),
   ]);
   const named = await local.store.search({ scope: nameScope(owner), text, limit: searched });
   const byName = named.map(({ key, score }) => ({

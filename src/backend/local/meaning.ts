@@ -6,7 +6,7 @@ import type { Store } from '../../store/types.ts';
 import type { Owner } from '../types.ts';
 import { sessionsToEmbed, textsWithout } from './embed-sessions.ts';
 import { type EmbedWork, embedStore, type Round } from './embed-store.ts';
-import { claimModel, readEmbedding, sinceOf, tagOfEmbedder } from './embedding-record.ts';
+import { claimModel, lookBack, readEmbedding, sinceOf, tagOfEmbedder } from './embedding-record.ts';
 import * as keys from './keys.ts';
 import type { NearQuery, NearSearch, VectorKind } from './near-search.ts';
 import type { Local } from './session-record.ts';
@@ -29,6 +29,8 @@ const everyMs = 60_000;
 const restOfRound = 10;
 /** Milliseconds that a search waits for vectors from the store, once that of its query is late. */
 const afterQueryMs = 100;
+/** Milliseconds after which a session that appears may be older than what rounds look at. */
+const longMaking = 30_000;
 /** Texts that wait are counted up to here. */
 const mostCounted = 2000;
 
@@ -145,6 +147,13 @@ export function openMeaning(
         }),
       ),
     forget: scopes.forget,
+    async appeared(updated) {
+      if (local.now() - updated < longMaking) return;
+      await claimed;
+      // The session is there, whatever becomes of this.
+      await lookBack(local, tag, updated).catch(onError);
+      schedule(rest);
+    },
     async describe() {
       const about = `Search finds by meaning, too, with the embeddings of the model ${embedder.model}`;
       if (replaced)

@@ -20,4 +20,6 @@ export interface NearSearch {
   nearest(owner: Owner, kind: VectorKind, query: NearQuery): Promise<Near[]>;
   /** What `nearest` found is not there any more. */
   forget(owner: Owner, kind: VectorKind, group: string, id?: string): void;
+  /** A session appears now that says it was written at an earlier time: when its making began. */
+  appeared(updated: number): Promise<void>;
 }

@@ -99,6 +99,7 @@ export async function stageSession(
       await flush();
       const whole: Head = { ...head, revision: 1 };
       await insertSession(local, whole, state, { journal, ...basesOf(whole, state, setByEvents) });
+      await local.meaning?.appeared(whole.updated);
       return asChanged(local, whole);
     },
     async discard() {
