@@ -58,9 +58,9 @@ export async function copyByVerbs(
   options: CopyOptions,
 ): Promise<GrowingCopy> {
   const create = required(backend.sessions?.create, backend, 'create sessions');
-  const append = options.hasEvents
-    ? required(backend.events?.append, backend, 'take the events of a session')
-    : undefined;
+  const append = () => required(backend.events?.append, backend, 'take the events of a session');
+  // Before anything is created; a source without events may still get some while it is copied.
+  if (options.hasEvents) append();
   const update = options.hasEvents
     ? required(backend.sessions?.update, backend, 'set the state of a session')
     : backend.sessions?.update;
@@ -106,7 +106,7 @@ export async function copyByVerbs(
       const next = losses.without(event, clock.next(event));
       if (backend.transfer?.append !== undefined)
         await backend.transfer.append(ref, next, { signal: options.signal });
-      else await append?.(ref, next);
+      else await append()(ref, next);
       if (event.hidden === true) await backend.events?.setVisibility?.(ref, event.id, true);
       known.add(event.id);
     },

@@ -264,6 +264,26 @@ describe('a fork across backends', () => {
     ]);
   });
 
+  it('takes in the first event of a source that had none when the copy began', async () => {
+    const from = await local();
+    const ref = await make(from, 's');
+    const late: Backend = {
+      ...from,
+      events: {
+        ...from.events,
+        list: async (of, query) => {
+          const page = await verb(from.events?.list)(of, query);
+          if (query.pageSize === 1) await grow(from, ref, [{ n: 0 }]);
+          return page;
+        },
+      },
+    };
+    const to = plain(await local());
+    const { session } = await fork(late, 's', to);
+    expect(session.state).toEqual({ n: 0 });
+    expect(await eventsOf(to, { ...ada, sessionId: session.id })).toMatchObject([{ id: 'e0' }]);
+  });
+
   it.each([
     ['keeps earlier states', (source: Backend) => source],
     ['keeps none', plain],
