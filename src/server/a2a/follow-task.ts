@@ -27,7 +27,7 @@ export async function* followTask(
       if (now === undefined || signal.aborted) return;
       for (const event of await eventsOfTask(backend, now, last)) {
         last = event.id;
-        const artifact = artifactOf(now, event);
+        const artifact = artifactOf(event);
         if (artifact === undefined) continue;
         const value = { ...about, artifact, append: false, lastChunk: true };
         yield { payload: { $case: 'artifactUpdate', value } };

@@ -112,7 +112,7 @@ export async function showTask(
     id,
     contextId: ref.sessionId,
     status,
-    artifacts: events.flatMap((event) => artifactOf(found, event) ?? []),
+    artifacts: events.flatMap((event) => artifactOf(event) ?? []),
     history: historyLength === undefined ? history : historyLength <= 0 ? [] : history.slice(-historyLength),
     metadata: undefined,
   };
@@ -150,9 +150,9 @@ const messageOf = (found: FoundTask, { id, content }: Event): Message => ({
   parts: (content?.parts ?? []).flatMap(toA2aPart),
 });
 
-/** An event of an agent, as an artifact of its own; undefined for what only the agents among themselves need. */
-export function artifactOf({ begun }: FoundTask, { id, author, content }: Event): Artifact | undefined {
-  const parts = author === begun.author ? [] : (content?.parts ?? []).flatMap(toA2aPart);
+/** An event of an agent, as an artifact of its own; undefined for what the user said, and for what has nothing to tell. */
+export function artifactOf({ id, author, content }: Event): Artifact | undefined {
+  const parts = author === 'user' || isMessageEvent(id) ? [] : (content?.parts ?? []).flatMap(toA2aPart);
   if (parts.length === 0) return undefined;
   return { artifactId: id, name: author, description: '', parts, metadata: { author }, extensions: [] };
 }

@@ -288,6 +288,17 @@ it('a message is said by the agent that its token is bound to, and who sent it s
   expect((await take(backend)).turn.handedOverBy).toBe('scout');
 });
 
+it('an agent may be handed a turn by a message of its own name, and its answer is told', async () => {
+  const tokens = [{ sha256: hashOf('ann'), user: 'ann', scopes: ['sessions:write'], agents: ['parrot'] }];
+  const { backend, client } = await open(undefined, JSON.stringify(tokens));
+  const task = await begin(client, 'Remember.');
+  await answer(backend, await take(backend), 'I remember.');
+  const done = await client.getTask(get(task.id));
+  expect(stateOf(done)).toBe(TaskState.TASK_STATE_COMPLETED);
+  expect(done.artifacts).toMatchObject([{ name: 'parrot', parts: [{ content: { value: 'I remember.' } }] }]);
+  expect(done.history).toHaveLength(1);
+});
+
 describe('a cancelled task', () => {
   it('withdraws its turn, refuses whoever works on it, and ends whoever waits', async () => {
     const { client, backend } = await open();
