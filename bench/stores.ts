@@ -203,13 +203,19 @@ async function beside(subjects: readonly Subject[]): Promise<void> {
       const rates: { ours: number[]; byHand: number[] } = { ours: [], byHand: [] };
       for (let round = 0; round < 7; round += 1)
         for (const [who, append] of [['ours', ours] as const, ['byHand', byHand] as const])
-          rates[who].push(
-            await rate(size(lanes === 1 ? 300 : 2000), lanes, (i) => append(first + (i % sessions))),
-          );
+          rates[who].push(await rate(size(2000), lanes, (i) => append(first + (i % sessions))));
       return { ours: median(rates.ours), byHand: median(rates.byHand) };
     };
+    /** The same one by one, call beside call. */
+    const measureAlone = async () => {
+      const took: { ours: number[]; byHand: number[] } = { ours: [], byHand: [] };
+      for (let i = 0; i < size(1000); i += 1)
+        for (const [who, append] of [['ours', ours] as const, ['byHand', byHand] as const])
+          took[who].push(...(await times(1, () => append(0))));
+      return { ours: 1000 / median(took.ours), byHand: 1000 / median(took.byHand) };
+    };
     await measure(32, 1, 900);
-    const alone = await measure(1, 1, 0);
+    const alone = await measureAlone();
     row(
       `${name}, one in flight`,
       `${whole(alone.ours)}/s, by hand ${whole(alone.byHand)}/s: ${fixed(alone.byHand / alone.ours)} × the time`,
