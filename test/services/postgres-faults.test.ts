@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { SessionError } from '../../src/errors.ts';
 import { openPostgres } from '../../src/store/postgres/index.ts';
@@ -128,6 +129,25 @@ test('a key that is too long for its index is refused with a sentence, and harms
   expect(short).toMatchObject({ status: 'fulfilled' });
   expect(await store.range({ prefix: '', limit: 10 })).toEqual([{ key: 'short', value: 'v' }]);
 });
+
+test('statements that take too long end all who wait for them in their time, and not one after another', async () => {
+  const url = await place();
+  const store = await openPostgres({ url: `${url}&statement_timeout=300`, patience: 600 });
+  onTestFinished(() => store.close());
+  const add = () =>
+    store.update(['k'], ([n]) => ({ result: 0, writes: [{ key: 'k', value: String(Number(n ?? 0) + 1) }] }));
+  await add();
+  const other = new Client({ connectionString: url });
+  await other.connect();
+  await other.query(`begin; select from agent_sessions_kv where key = 'k' for update`);
+  const refused = await Promise.allSettled(Array.from({ length: 200 }, add));
+  for (const outcome of refused)
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'UNAVAILABLE' } });
+  await other.query('rollback');
+  await other.end();
+  await add();
+  expect(await store.get(['k'])).toEqual(['2']);
+}, 20_000);
 
 test('the tokens of old commits are swept, however many there are; young ones stay', async () => {
   const url = await place();

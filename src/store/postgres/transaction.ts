@@ -94,7 +94,7 @@ export function transactions(
           return finish(sent.decided, sent.read);
         if (!isPassing(error) && !isForeignSession(error)) {
           // One of them may be what Postgres refuses; its neighbours go on without it.
-          if (jobs.length > 1) return separately(jobs, deadline);
+          if (jobs.length > 1) return separately(jobs, deadline, error);
           throw postgresError(error, connection.location);
         }
         if (isRace(error)) careful = carefulFor;
@@ -104,9 +104,13 @@ export function transactions(
     }
   }
 
-  async function separately(jobs: readonly Job[], deadline: number): Promise<Outcome[]> {
+  async function separately(jobs: readonly Job[], deadline: number, cause: unknown): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
     for (const job of jobs) {
+      if (performance.now() > deadline) {
+        outcomes.push({ error: busyStore(cause) });
+        continue;
+      }
       const committed = await commit([job], deadline).catch((error: unknown) => [{ error }]);
       outcomes.push(
         'busy' in committed ? { error: committed.busy } : (committed[0] ?? { result: undefined }),
