@@ -5,7 +5,7 @@ import { timeLimit } from '../net/time-limit.ts';
 import { type Direction, directionOf } from './vector.ts';
 
 export interface EndpointConfig {
-  /** Address including the version: `…/v1`. */
+  /** Address including the version: `…/v1`. Without a path, `/v1` is meant. */
   baseUrl: string;
   model: string;
   apiKey?: string | undefined;
@@ -32,10 +32,13 @@ const service = 'embeddings endpoint';
 
 export function openEndpoint(config: EndpointConfig): Endpoint {
   const { model, dimensions, apiKey } = config;
+  const baseUrl = config.baseUrl.replace(/\/embeddings$/, '');
+  /** Of an address without a path it turns out which one is served. */
+  let paths = URL.parse(baseUrl)?.pathname === '/' ? ['/v1/embeddings', '/embeddings'] : ['/embeddings'];
   const client = (texts: number): HttpClient =>
     httpClient({
       service,
-      baseUrl: config.baseUrl,
+      baseUrl,
       headers: async () => (apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
       toError: (status, _body, headers) => refusalOf(status, headers),
       timeoutMs: Number.POSITIVE_INFINITY,
@@ -44,13 +47,13 @@ export function openEndpoint(config: EndpointConfig): Endpoint {
     });
   const forOne = client(1);
   const forMany = client(mostTexts);
-  return {
-    async embed(texts, ms, signal) {
-      const limit = timeLimit({ ms, reason: () => late(ms), follow: [signal] });
+
+  async function post(texts: readonly string[], signal: AbortSignal): Promise<unknown> {
+    for (const [i, path] of paths.entries()) {
       try {
         const answer = await (texts.length === 1 ? forOne : forMany).json({
           method: 'POST',
-          path: '/embeddings',
+          path,
           body: {
             model,
             input: texts,
@@ -58,8 +61,23 @@ export function openEndpoint(config: EndpointConfig): Endpoint {
             ...(dimensions === undefined ? {} : { dimensions }),
           },
           retry: 'read',
-          signal: limit.signal,
+          signal,
         });
+        paths = [path];
+        return answer;
+      } catch (error) {
+        if (!(error instanceof SessionError) || error.details?.status !== 404 || i === paths.length - 1)
+          throw error;
+      }
+    }
+    return undefined;
+  }
+
+  return {
+    async embed(texts, ms, signal) {
+      const limit = timeLimit({ ms, reason: () => late(ms), follow: [signal] });
+      try {
+        const answer = await post(texts, limit.signal);
         return vectorsIn(answer, texts.length, dimensions).map(directionOf);
       } finally {
         limit.end();
@@ -116,6 +134,7 @@ function refusalOf(status: number, headers: Headers): SessionError {
   if (status === 404 || status === 405)
     return new SessionError('FAILED_PRECONDITION', `The ${service} does not know the address or the model.`, {
       hint: 'Check embeddings.baseUrl and embeddings.model.',
+      details: { status },
     });
   if (status === 429)
     return new SessionError('RESOURCE_EXHAUSTED', `The ${service} limits the rate of requests.`, {

@@ -38,6 +38,12 @@ it('answers a direction for each text, in the order of the texts', async () => {
   expect(fake.requests).toEqual([{ model: 'm', input: ['a dog', 'a car'] }]);
 });
 
+it.each(['', '/v1', '/v1/embeddings'])('finds the endpoint at the address with %j', async (path) => {
+  const baseUrl = fake.url.replace(/\/v1$/, path);
+  const [dog] = await openEndpoint({ baseUrl, model: 'm', apiKey: 'the-key' }).embed(['a dog'], 5000);
+  expect(dog).toHaveLength(dimensions);
+});
+
 it('asks for the dimensions that are configured', async () => {
   const [dog] = await open({ dimensions: 4 }).embed(['a dog'], 5000);
   expect(dog).toHaveLength(4);

@@ -79,7 +79,15 @@ export function openMeaning(
     check: (text, dimensions) => timed(embedder.check(text, dimensions)),
   };
   const work: EmbedWork = { local, embedder: asked, worker, leaseMs, stopped: () => stopped };
-  const claimed = claimModel(local, embedder).catch(onError);
+  let claimed: Promise<void> | undefined;
+  /** Rejects while the store cannot be written to; the next time it is tried again. */
+  function claim(): Promise<void> {
+    claimed ??= claimModel(local, embedder).catch((error: unknown) => {
+      claimed = undefined;
+      throw error;
+    });
+    return claimed;
+  }
 
   function schedule(ms: number): void {
     const at = performance.now() + ms;
@@ -103,7 +111,7 @@ export function openMeaning(
     const start = performance.now();
     asking = 0;
     try {
-      await claimed;
+      await claim();
       const outcome = await embedStore(work, size);
       size = Math.min(embedder.batchSize, 2 * size);
       next(outcome, performance.now() - start - asking);
@@ -149,9 +157,10 @@ export function openMeaning(
     forget: scopes.forget,
     async appeared(updated) {
       if (local.now() - updated < longMaking) return;
-      await claimed;
       // The session is there, whatever becomes of this.
-      await lookBack(local, tag, updated).catch(onError);
+      await claim()
+        .then(() => lookBack(local, tag, updated))
+        .catch(onError);
       schedule(rest);
     },
     async describe() {
@@ -169,7 +178,6 @@ export function openMeaning(
       stopped = true;
       clearTimeout(timer);
       embedder.close();
-      await claimed;
       await running;
     },
   };
