@@ -19,6 +19,7 @@ const ownIdKey = 'agentSessionsEventId';
 const writtenByKey = 'agentSessionsWrittenBy';
 /** Where ADK's Python and JavaScript keep the usage of an event without a rawEvent. */
 const usageKey = '_usage_metadata';
+const addedKeys: ReadonlySet<string> = new Set([ownIdKey, writtenByKey, usageKey]);
 
 const innerObject = (source: JsonObject, name: string): JsonObject | undefined => {
   const value = fieldOf(source, name);
@@ -54,17 +55,18 @@ export function toEvent(wire: SessionEvent): Event {
     timestamp: timeOf(wire.timestamp),
   };
   // rawEvent has more fields. Author, time and invocation always come from the envelope.
-  readFields(raw ?? wire, event);
+  const source = raw ?? wire;
+  readFields(source, event, 'customMetadata');
   const metadata = raw === undefined ? innerObject(wire, 'eventMetadata') : undefined;
-  if (metadata !== undefined) readFields(metadata, event);
+  if (metadata !== undefined) readFields(metadata, event, 'customMetadata');
+  const custom =
+    innerObject(source, 'customMetadata') ?? (metadata && innerObject(metadata, 'customMetadata')) ?? {};
+  const given = Object.entries(custom).filter(([key]) => !addedKeys.has(key));
+  if (given.length > 0) event.customMetadata = Object.fromEntries(given);
+  const usage = custom[usageKey];
+  if (isObject(usage)) event.usageMetadata ??= usage;
   const writtenBy = envelopeMetadata(wire)[writtenByKey];
   if (typeof writtenBy === 'string') event.writtenBy = writtenBy;
-  const { customMetadata } = event;
-  if (customMetadata === undefined) return event;
-  const { [ownIdKey]: _ownId, [writtenByKey]: _writtenBy, [usageKey]: usage, ...custom } = customMetadata;
-  if (isObject(usage)) event.usageMetadata ??= usage;
-  delete event.customMetadata;
-  if (Object.keys(custom).length > 0) event.customMetadata = custom;
   return event;
 }
 

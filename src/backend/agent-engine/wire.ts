@@ -39,9 +39,10 @@ function camelOf(name: string): string {
   return camel;
 }
 
-function readBy(fields: Table, source: JsonObject, into: JsonObject = {}): JsonObject {
+function readBy(fields: Table, source: JsonObject, into: JsonObject = {}, skip = ''): JsonObject {
   for (const key of Object.keys(source)) {
     const name = camelOf(key);
+    if (name === skip) continue;
     const value = fields.get(name)?.(source[key]);
     if (value !== undefined && into[name] === undefined) into[name] = value;
   }
@@ -108,18 +109,19 @@ const eventFields = table({
   outputTranscription: object,
 });
 
-/** Copies the event's fields of `source` into `into`, except those that `into` has already. Returns `into`. */
-export function readFields<T extends EventFields>(source: JsonObject, into: T): T {
-  readBy(eventFields, source, into as T & JsonObject);
+/** Copies the event's fields of `source` into `into`, except `skip` and those that `into` has already. Returns `into`. */
+export function readFields<T extends EventFields>(source: JsonObject, into: T, skip?: keyof EventFields): T {
+  readBy(eventFields, source, into as T & JsonObject, skip);
   return into;
 }
 
 function readContent(source: unknown): Content | undefined {
   if (!isObject(source)) return undefined;
-  const parts = (Array.isArray(source.parts) ? (source.parts as unknown[]) : [])
-    .filter(isObject)
-    .map((part): Part => readBy(partFields, part))
-    .filter((part) => Object.keys(part).length > 0);
+  const parts: Part[] = [];
+  for (const part of Array.isArray(source.parts) ? (source.parts as unknown[]) : []) {
+    const read = isObject(part) ? readBy(partFields, part) : {};
+    if (Object.keys(read).length > 0) parts.push(read);
+  }
   const role = source.role === 'user' || source.role === 'model' ? source.role : undefined;
   if (parts.length === 0 && role === undefined) return undefined;
   return role === undefined ? { parts } : { role, parts };
