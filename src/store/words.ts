@@ -25,14 +25,21 @@ const accents = /[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0640]/g;
  * but to an index that cuts ASCII at its punctuation it belongs to the word.
  */
 export function indexTerms(text: string): string[] {
-  const terms = new Set<string>();
-  const parts: string[] = [];
+  if (known.words.size + known.terms.size >= mostKnown) known = nothingKnown();
+  texts += 1;
+  const terms: string[] = [];
+  const parts: Term[] = [];
+  const add = (term: Term): boolean => {
+    if (term.lastSeen === texts) return false;
+    term.lastSeen = texts;
+    terms.push(term.text);
+    return true;
+  };
   const addWord = (word: string) => {
-    const { term, again, ending, parts: own } = word.length > maxWord ? makeTerms(word) : termsOf(word);
-    if (!terms.has(term)) terms.add(term);
-    else if (again !== undefined) terms.add(again);
-    if (ending !== undefined) terms.add(ending);
-    parts.push(...own);
+    const { term, again, ending, parts: own } = termsOf(word);
+    if (!add(term) && again !== undefined) add(again);
+    if (ending !== undefined) add(ending);
+    for (const part of own) parts.push(part);
   };
   if (isAscii(text)) for (const word of text.match(/[A-Za-z0-9]+/g) ?? []) addWord(word);
   else {
@@ -40,41 +47,64 @@ export function indexTerms(text: string): string[] {
       if (!run.dense) addWord(run.text);
       else {
         const chars = Array.from(run.text);
-        for (const char of chars) terms.add(char);
-        for (const pair of pairs(chars)) terms.add(pair);
+        for (const char of chars) add(termOf(char));
+        for (const pair of pairs(chars)) add(termOf(pair));
       }
     }
-    parts.push(...identifierParts(text).map(stem));
+    for (const part of identifierParts(text)) parts.push(termOf(stem(part)));
   }
-  for (const part of parts) terms.add(part);
-  return [...terms];
+  for (const part of parts) add(part);
+  return terms;
 }
+
+/** A term, and the number of the text that it was last seen in: that is quicker than a set for each text. */
+interface Term {
+  text: string;
+  lastSeen: number;
+}
+
+let texts = 0;
 
 /** What a word adds to the index. */
 interface WordTerms {
-  term: string;
+  term: Term;
   /** The mark of its second occurrence; function words have none. */
-  again: string | undefined;
+  again: Term | undefined;
   /** The mark of a long word, by which its end is found. */
-  ending: string | undefined;
+  ending: Term | undefined;
   /** The terms of the parts of a name. */
-  parts: readonly string[];
+  parts: readonly Term[];
+}
+
+/** Texts consist of the same few thousand words. All are forgotten at once, so that a term is never there twice. */
+const nothingKnown = () => ({ words: new Map<string, WordTerms>(), terms: new Map<string, Term>() });
+let known = nothingKnown();
+const mostKnown = 40_000;
+
+function termOf(text: string): Term {
+  const found = known.terms.get(text);
+  if (found !== undefined) return found;
+  const term = { text, lastSeen: 0 };
+  known.terms.set(text, term);
+  return term;
 }
 
 /** Of a word that is folded, or that is ASCII as it was written. */
-function makeTerms(word: string): WordTerms {
+function termsOf(word: string): WordTerms {
+  const found = known.words.get(word);
+  if (found !== undefined) return found;
   const folded = (isAscii(word) ? word.toLowerCase() : word).slice(0, maxWord);
   const term = stemOnce(folded);
-  return {
-    term,
-    again: isFunctionWord(folded) ? undefined : repeated(term),
-    ending: folded.length >= longWord ? reversed(folded) : undefined,
-    parts: identifierParts(word).map(stem),
+  const made: WordTerms = {
+    term: termOf(term),
+    again: isFunctionWord(folded) ? undefined : termOf(repeated(term)),
+    ending: folded.length >= longWord ? termOf(reversed(folded)) : undefined,
+    parts: identifierParts(word).map((part) => termOf(stem(part))),
   };
+  // A longer one is hardly a word that comes again, and may be megabytes.
+  if (word.length <= maxWord) known.words.set(word, made);
+  return made;
 }
-
-/** Texts consist of the same few thousand words. */
-const termsOf = cached(makeTerms, 20_000);
 
 /** The mark of an entry that holds the term more than once. */
 export const repeated = (term: string): string => `${term}§`;

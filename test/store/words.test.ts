@@ -38,6 +38,16 @@ test('spaces part words where there are spaces; elsewhere every character and pa
   expect(termsOf('とは')).toEqual([[['と']], [['は']]]);
 });
 
+test('a text has the same terms, each once, after any number of others', () => {
+  const text = 'Tea and the tea of getUserById, 緑茶 in Krankenhäuser';
+  const terms = indexTerms(text);
+  expect(new Set(terms).size).toBe(terms.length);
+  for (let i = 0; i < 25_000; i += 50)
+    indexTerms(Array.from({ length: 50 }, (_, j) => `word${i + j}`).join(' '));
+  expect(indexTerms(text)).toEqual(terms);
+  expect(indexTerms(text)).toEqual(terms);
+});
+
 test('a word that is repeated, or long, leaves a mark', () => {
   expect(indexTerms('Tea and the tea and the Teas')).toEqual(['tea', 'and', 'the', 'tea§']);
   expect(indexTerms('Krankenhaus')).toEqual(['krankenhau', '‹suahneknark']);
