@@ -38,7 +38,9 @@ export function postgresAddress(url: string): PostgresAddress {
   const statementTimeout = whole('statement_timeout', parameters, usualTimeout, 100, 3_600_000);
   const primaryOnly = isPrimaryOnly(parameters);
   const rest = parameters.size === 0 ? '' : `?${parameters}`;
-  const [, before = '', hosts = '', after = ''] = /^([^/]+:\/\/(?:.*@)?)([^/@]*)(\/.*)?$/s.exec(place) ?? [];
+  const [all, before = '', hosts = '', after = ''] =
+    /^([^/]+:\/\/(?:.*@)?)([^/@]*)(\/.*)?$/s.exec(place) ?? [];
+  if (all === undefined) throw unreadableAddress();
   const connectionStrings = hosts.split(',').map((host) => before + host + after + rest);
   return {
     connectionStrings,
