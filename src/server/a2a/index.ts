@@ -31,11 +31,14 @@ export interface A2aOptions {
   secured: boolean;
   limits: Limits;
   log: Log;
+  /** Milliseconds between two signs of life on a stream that has nothing to tell: proxies end silent connections. */
+  keepAliveMs?: number;
   /** How clients reach this server, without a path. */
   origin(): string;
 }
 
 const cardName = '.well-known/agent-card.json';
+const defaultKeepAliveMs = 15_000;
 const writeScope = 'sessions:write';
 
 /** Whose call it is, and when that caller has gone, in the context that the SDK passes through. */
@@ -83,7 +86,8 @@ const exhausted = (exchange: Exchange, limit: string, seconds: number): void =>
 
 const pathOf = (app: string): string => `/a2a/${encodeURIComponent(app)}`;
 
-function openApp({ backend, version, secured, origin, log }: A2aOptions, app: string, agent: string) {
+function openApp(options: A2aOptions, app: string, agent: string) {
+  const { backend, version, secured, origin, log, keepAliveMs = defaultKeepAliveMs } = options;
   const card = () => cardOf(app, agent, origin() + pathOf(app), version, secured);
   const requests = turnRequests({
     backend,
@@ -119,12 +123,18 @@ function openApp({ backend, version, secured, origin, log }: A2aOptions, app: st
       if (!(Symbol.asyncIterator in given))
         return answer(res, 200, { ...headers, 'content-type': 'application/json' }, JSON.stringify(given));
       res.writeHead(200, { ...headers, ...SSE_HEADERS });
+      const beat = setInterval(() => {
+        // A client that reads nothing gets nothing more.
+        if (!res.destroyed && !res.writableNeedDrain) res.write(': keepalive\n\n');
+      }, keepAliveMs);
       try {
         for await (const piece of given) if (!res.destroyed) res.write(formatSSEEvent(piece));
       } catch (error) {
         const id = typeof request.id === 'string' || typeof request.id === 'number' ? request.id : null;
         if (!res.destroyed)
           res.write(formatSSEErrorEvent({ jsonrpc: '2.0', id, error: toJsonRpcError(error) }));
+      } finally {
+        clearInterval(beat);
       }
       res.end();
     },
