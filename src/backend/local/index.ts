@@ -13,7 +13,7 @@ import { registerFeedback } from './feedback.ts';
 import { forkSession } from './fork.ts';
 import { headKey, readyKey } from './keys.ts';
 import { listSessions } from './list-sessions.ts';
-import { startMaintenance } from './maintenance.ts';
+import { type Maintenance, startMaintenance } from './maintenance.ts';
 import { openMeaning, tellingStore } from './meaning.ts';
 import {
   countMemories,
@@ -57,7 +57,7 @@ export interface LocalConfig {
 /** Milliseconds for which the entry of a readiness check is kept. */
 const readyMs = 60_000;
 
-const noMaintenance: ReturnType<typeof startMaintenance> = { poke() {}, async stop() {} };
+const noMaintenance: Maintenance = { looked: Promise.resolve(), poke() {}, async stop() {} };
 
 /** The backend that needs no service: everything is in one store, which it closes with itself. */
 export function openLocal(config: LocalConfig): Backend {
@@ -129,7 +129,10 @@ export function openLocal(config: LocalConfig): Backend {
     },
     sessions: {
       list: (query) => listSessions(local, query),
-      create: (owner, session) => createSession(local, owner, session),
+      async create(owner, session) {
+        await maintenance.looked;
+        return createSession(local, owner, session);
+      },
       get: (ref) => getSession(local, ref),
       update: (ref, change, guard) => updateSession(local, ref, change, guard),
       async delete(ref, guard) {
@@ -170,7 +173,10 @@ export function openLocal(config: LocalConfig): Backend {
       countFacts: (ref, options) => countFacts(local, ref, options),
       count: (owner, which) => countMemories(local, owner, which),
       deleteAll: (owner, which) => deleteMemories(local, owner, which),
-      create: (owner, memory) => createMemory(local, owner, memory),
+      async create(owner, memory) {
+        await maintenance.looked;
+        return createMemory(local, owner, memory);
+      },
       list: (owner, query) => listMemories(local, owner, query),
       delete: (owner, memoryId) => deleteMemory(local, owner, memoryId),
     },
@@ -183,7 +189,10 @@ export function openLocal(config: LocalConfig): Backend {
     runs,
     transfer: {
       stateAt: (ref, eventId) => stateAt(local, ref, eventId),
-      stage: (owner, session) => stageSession(local, owner, session),
+      async stage(owner, session) {
+        await maintenance.looked;
+        return stageSession(local, owner, session);
+      },
     },
   };
   return backend;

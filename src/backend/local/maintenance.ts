@@ -42,7 +42,6 @@ export async function dropSlices(
  */
 export async function maintain(local: Local, stopped: () => boolean = () => false): Promise<void> {
   const { store } = local;
-  await noteEmptyStore(local);
   for (let after: string | undefined; !stopped(); ) {
     const before = keys.expiriesUntil(local.now());
     const rows = await store.range({ prefix: keys.expiries, after, before, limit: 100 });
@@ -115,17 +114,24 @@ async function isSession(local: Local, uid: string, stopped: () => boolean): Pro
   }
 }
 
-/** Rounds of `maintain`, now, every minute, and when it is poked. The returned stop waits for the one under way. */
-export function startMaintenance(
-  local: Local,
-  onError: (error: unknown) => void,
-): { poke: () => void; stop: () => Promise<void> } {
+export interface Maintenance {
+  /** Resolves when it is known whether the store holds anything: nothing may be made in it before. */
+  looked: Promise<void>;
+  poke: () => void;
+  /** Waits for the round under way. */
+  stop: () => Promise<void>;
+}
+
+/** Rounds of `maintain`, now, every minute, and when it is poked. */
+export function startMaintenance(local: Local, onError: (error: unknown) => void): Maintenance {
+  const looked = noteEmptyStore(local).catch(onError);
   let stopped = false;
   let again = false;
   let running: Promise<void> | undefined;
   const poke = () => {
     again = true;
     running ??= (async () => {
+      await looked;
       while (again && !stopped) {
         again = false;
         await maintain(local, () => stopped).catch(onError);
@@ -137,6 +143,7 @@ export function startMaintenance(
   timer.unref();
   poke();
   return {
+    looked,
     poke,
     stop: async () => {
       stopped = true;

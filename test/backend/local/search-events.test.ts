@@ -1,4 +1,4 @@
-import { beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import { eventKey, indexedKey, sessionIdKey } from '../../../src/backend/local/keys.ts';
 import { maintain } from '../../../src/backend/local/maintenance.ts';
@@ -103,4 +103,17 @@ it('indexes memories of an earlier version anew', async () => {
   expect(await facts()).toBe(0);
   await maintain({ store, now: () => now });
   expect(await facts()).toBe(1);
+});
+
+it('a new store has nothing to index, however soon the first session is made', async () => {
+  const fresh = await openSqlite({ path: ':memory:', durability: 'normal' });
+  const range: Store['range'] = async (query) => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return fresh.range(query);
+  };
+  const slow = openLocal({ store: { ...fresh, range } }) as Required<Backend>;
+  onTestFinished(() => slow.close());
+  await slow.sessions.create?.(owner, { sessionId: 's' });
+  const found = await slow.events.search?.({ userId: owner.userId, text: 'tea', limit: 1, around: 0 });
+  expect(found?.indexing).toBe(false);
 });
