@@ -335,15 +335,6 @@ export function turnsContract(subject: TurnsSubject): void {
       expect(await second).toMatchObject({ ref });
     });
 
-    test('a caller that goes away before its wait has begun waits no longer', async () => {
-      const of = owner();
-      await create(of);
-      const gone = new AbortController();
-      const waiting = take(of, 'writer', { waitMs: minute }, gone.signal);
-      gone.abort();
-      expect(await waiting).toBeUndefined();
-    });
-
     test('a wait ends without a turn when its time is up', async () => {
       expect(await take(owner(), 'writer', { waitMs: 10 })).toBeUndefined();
     });

@@ -85,9 +85,7 @@ export function openTurnLines(local: Local): TakeTurn {
       const timer = setTimeout(leave, request.waitMs);
       signal.addEventListener('abort', leave);
       line.waiters.push(waiter);
-      // The call may have been given up during its first look.
-      if (signal.aborted) leave();
-      else line.wake();
+      line.wake();
     });
   }
 
