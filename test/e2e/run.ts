@@ -14,7 +14,7 @@ export interface Ended {
 export interface RunOptions {
   stdin?: string;
   env?: Record<string, string>;
-  /** Milliseconds to keep stdin open. */
+  /** Milliseconds to keep stdin open, from the first words of the process, or from its start when nobody hears them. */
   hold?: number;
   /** Nobody reads its stderr, not even the system. */
   deaf?: boolean;
@@ -40,10 +40,15 @@ export function run(
   child.stdin.on('error', () => {});
   child.stdin.write(stdin);
   let ended = Date.now();
-  const timer = setTimeout(() => {
-    ended = Date.now();
-    child.stdin.end();
-  }, hold);
+  let timer: NodeJS.Timeout | undefined;
+  const endSoon = () => {
+    timer ??= setTimeout(() => {
+      ended = Date.now();
+      child.stdin.end();
+    }, hold);
+  };
+  if (hold === 0 || deaf) endSoon();
+  else for (const output of [child.stdout, child.stderr]) output.once('data', endSoon);
   return new Promise((resolve) => {
     child.on('close', (code, signal) => {
       clearTimeout(timer);

@@ -33,7 +33,7 @@ it('loads few files, and neither cryptography nor worker threads, before its fir
       return write(...args);
     };`;
   const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(watch)}` };
-  const { stdout } = await run(store, { stdin: listTools, env });
+  const { stdout } = await run(store, { stdin: listTools, env, hold: 500 });
   expect(stdout).toContain('append_event');
   const { files, builtins } = JSON.parse(readFileSync(seen, 'utf8')) as Record<string, string[]>;
   const ours = files?.filter((url) => url.includes(path.basename(path.dirname(bundle)))) ?? [];
@@ -45,7 +45,7 @@ it('loads few files, and neither cryptography nor worker threads, before its fir
 });
 
 it('publishes the schemas that its sources make', async () => {
-  const { stdout } = await run(['--store', 'memory:'], { stdin: listTools });
+  const { stdout } = await run(['--store', 'memory:'], { stdin: listTools, hold: 500 });
   const { result } = JSON.parse(stdout) as {
     result: { tools: { name: string; inputSchema: unknown; outputSchema: unknown }[] };
   };
