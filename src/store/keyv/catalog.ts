@@ -2,7 +2,7 @@ import { compareKeys, keyAfter, prefixEnd } from '../keys.ts';
 import type { Range } from '../types.ts';
 import type { StoredEntry, StoredText } from './record.ts';
 import { sortedKeys } from './sorted-keys.ts';
-import { type WordLists, wordLists } from './word-lists.ts';
+import { position, type WordLists, wordLists } from './word-lists.ts';
 
 /** What is known of an entry without asking the adapter. */
 export interface Item {
@@ -36,6 +36,8 @@ export function catalog(): Catalog {
   const words = wordLists();
   const textKeys = new Map<number, string>();
   let lastText = 0;
+  /** The ids of all texts, sorted for whoever reads them all; undefined after a change. */
+  let inOrder: number[] | undefined;
 
   const isGone = (key: string, now: number): boolean => {
     const expires = items.get(key)?.expires;
@@ -47,17 +49,18 @@ export function catalog(): Catalog {
     if (text === undefined) return;
     words.remove(text.scope, text.terms, text.id);
     textKeys.delete(text.id);
+    inOrder = undefined;
   }
 
   return {
     words,
     item: (key) => items.get(key),
     keyOfText: (id) => textKeys.get(id),
-    textsAfter: (after, limit) =>
-      [...textKeys.keys()]
-        .filter((id) => id > after)
-        .sort((a, b) => a - b)
-        .slice(0, limit),
+    textsAfter(after, limit) {
+      inOrder ??= [...textKeys.keys()].sort((a, b) => a - b);
+      const first = position(inOrder, after + 1);
+      return inOrder.slice(first, first + limit);
+    },
     nextText: () => lastText + 1,
     keysUnder: (prefix) => [...keys.between(prefix, prefixEnd(prefix))],
     keysOf({ prefix, after, before, limit, reverse }, now) {
@@ -89,6 +92,7 @@ export function catalog(): Catalog {
       if (text === undefined) return;
       words.add(text.scope, text.terms, text.id);
       textKeys.set(text.id, key);
+      inOrder = undefined;
       lastText = Math.max(lastText, text.id);
     },
     drop(key) {

@@ -69,7 +69,7 @@ export function wordLists(): WordLists {
 }
 
 /** Of the first id that is not less. */
-function position(ids: Ids, id: number): number {
+export function position(ids: Ids, id: number): number {
   let low = 0;
   let high = ids.length;
   while (low < high) {
