@@ -272,6 +272,23 @@ export function meaningContract(name: string, newStore: () => Promise<Store>): v
       expect(await remembered(backend, 'dog')).toEqual(['Has a spaniel']);
     });
 
+    it('what is new gets vectors before what is old', async () => {
+      const store = await newStore();
+      const old = Array.from({ length: 40 }, (_, i) => `old text ${i}`);
+      const before = openLocal({ store, now: () => Date.now() - 3 * 24 * 60 * 60_000 });
+      await create(before, 'old');
+      await say(before, 'old', ...old);
+      const plain = openLocal({ store });
+      await create(plain, 'young');
+      await say(plain, 'young', 'The spaniel barks');
+      const backend = await start({ store });
+      await settled(backend);
+      const sent = fake.requests.flatMap(({ input }) => input);
+      expect(sent[0]).toBe('user\nThe spaniel barks');
+      expect(new Set(sent).size).toBe(sent.length);
+      expect(sent.length).toBe(old.length + 1);
+    });
+
     it('many texts go in batches, and each once', async () => {
       const backend = await start({ batchSize: 16 });
       const texts = Array.from({ length: 100 }, (_, i) => `text number ${i}`);

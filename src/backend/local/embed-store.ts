@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TextEmbedder } from '../../embeddings/embedder.ts';
-import { embedBatches } from './embed-batches.ts';
+import { type EmbedBatches, embedBatches } from './embed-batches.ts';
 import { allMemories, waitingMemories } from './embed-memories.ts';
 import { embedSession, sessionsToEmbed } from './embed-sessions.ts';
 import {
   beginRound,
+  type Embedding,
   endRound,
   type Lease,
   learnDimensions,
@@ -38,6 +39,10 @@ export type Round =
 /** How often it is noted up to which time there was nothing to do, in milliseconds. */
 const noteEvery = 60_000;
 
+/** Sessions that were written to for so many milliseconds are embedded first, and while others are, so often. */
+const newMs = 24 * 60 * 60_000;
+const newEvery = 30_000;
+
 /** Ends a round early: this process ends, or another is at work. */
 class Interrupted extends Error {}
 
@@ -52,46 +57,89 @@ export async function embedStore(work: EmbedWork, size: number): Promise<Round> 
   const begun = await beginRound(local, tag);
   if (begun === undefined) return 'replaced';
   const lease: Lease = { tag, worker, ms: work.leaseMs };
+  const since = begun.scanned;
+  if (!(await isAnyLeft(local, begun))) {
+    if (started - since < noteEvery) return 'done';
+    return (await endRound(local, lease, { since, scanned: started })) ? 'again' : 'done';
+  }
+  // What was read before is not relied on: whoever had the lease until now may have done it.
   let { memories } = begun;
-  let held = false;
+  if (!(await takeLease(local, lease, { memories }))) return 'busy';
+  const renewal = renewing(work.leaseMs / 3, () => takeLease(local, lease, { memories }));
   const batches = embedBatches(embedder, {
     size,
     dimensions: begun.dimensions,
     async beforeEach() {
       if (stopped() || !(await takeLease(local, lease, { memories }))) throw new Interrupted();
-      held = true;
     },
     learned: (dimensions) => learnDimensions(local, tag, dimensions),
   });
-  const renewal = renewing(work.leaseMs / 3, () => held && takeLease(local, lease, { memories }));
-  let finished = false;
+  let scanned = since;
   try {
-    for await (const job of waitingMemories(local, tag)) await batches.add(job);
-    for await (const session of sessionsToEmbed(local, tag, sinceOf(begun)))
-      for await (const job of embedSession(local, tag, session)) await batches.add(job);
-    if (memories !== undefined) {
-      for await (const { jobs, last } of allMemories(local, tag, memories)) {
-        for (const job of jobs) await batches.add(job);
-        await batches.finish();
-        if (stopped()) throw new Interrupted();
-        memories = last;
-      }
-    }
-    await batches.finish();
-    memories = undefined;
-    finished = true;
+    await embedAll(work, begun, batches, (last) => {
+      memories = last;
+    });
+    scanned = started;
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
+    return stopped() ? 'done' : 'busy';
   } finally {
     await renewal.stop();
-    if (held && !finished)
-      await endRound(local, lease, { memories, since: begun.scanned, scanned: begun.scanned });
+    if (scanned === since) await endRound(local, lease, { memories, since, scanned });
   }
-  if (!finished) return stopped() ? 'done' : 'busy';
-  const worthNoting = held || begun.memories !== undefined || started - begun.scanned > noteEvery;
-  const again =
-    worthNoting && (await endRound(local, lease, { memories, since: begun.scanned, scanned: started }));
-  return again ? 'again' : 'done';
+  return (await endRound(local, lease, { memories, since, scanned })) ? 'again' : 'done';
+}
+
+/** Whether any text waits, or all memories are still to be looked through. */
+async function isAnyLeft(local: Local, begun: Embedding): Promise<boolean> {
+  if (begun.memories !== undefined) return true;
+  for await (const _ of waitingMemories(local, begun.tag)) return true;
+  for await (const _ of sessionsToEmbed(local, begun.tag, sinceOf(begun))) return true;
+  return false;
+}
+
+/**
+ * All that waits, what is new before what was there before there were vectors: people search for what they just said.
+ * `passed` is told the last memory that was looked at; undefined: all were.
+ */
+async function embedAll(
+  { local, stopped }: EmbedWork,
+  begun: Embedding,
+  batches: EmbedBatches,
+  passed: (memories: string | undefined) => void,
+): Promise<void> {
+  const { tag } = begun;
+  const started = local.now();
+  let looked = started;
+  async function embedNew(since: number): Promise<void> {
+    looked = local.now();
+    for await (const job of waitingMemories(local, tag)) await batches.add(job);
+    for await (const session of sessionsToEmbed(local, tag, since))
+      for await (const job of embedSession(local, tag, session)) await batches.add(job);
+    await batches.finish();
+  }
+  async function embedNewMeanwhile(): Promise<void> {
+    if (stopped()) throw new Interrupted();
+    if (local.now() - looked < newEvery) return;
+    await batches.finish();
+    await embedNew(looked - newEvery);
+  }
+  const since = sinceOf(begun);
+  await embedNew(Math.max(since, started - newMs));
+  if (since < started - newMs)
+    for await (const session of sessionsToEmbed(local, tag, since)) {
+      for await (const job of embedSession(local, tag, session)) await batches.add(job);
+      await embedNewMeanwhile();
+    }
+  await batches.finish();
+  if (begun.memories !== undefined)
+    for await (const { jobs, last } of allMemories(local, tag, begun.memories)) {
+      for (const job of jobs) await batches.add(job);
+      await batches.finish();
+      passed(last);
+      await embedNewMeanwhile();
+    }
+  passed(undefined);
 }
 
 /** A request may take longer than a lease. */

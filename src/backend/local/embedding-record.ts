@@ -117,12 +117,9 @@ export function endRound(
     const ours = record.worker === worker;
     if (!ours && record.worker !== undefined) return { result: false };
     const { worker: _worker, until: _until, again, ...rest } = record;
-    const { since, scanned: done } = progress;
-    return {
-      result: again === true,
-      // One that appeared meanwhile, and is older than it seems, is for the next round.
-      record: { ...rest, ...progress, scanned: rest.scanned < since ? rest.scanned : done },
-    };
+    // A session that appeared meanwhile, and says that it is older, is for the next round.
+    const scanned = rest.scanned < progress.since ? rest.scanned : progress.scanned;
+    return { result: again === true, record: { ...rest, memories: progress.memories, scanned } };
   });
 }
 
