@@ -1,3 +1,4 @@
+import { boundedMap } from '../../model/bounded-map.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { sessionKey } from '../shared/session-key.ts';
 import type { SessionRef } from '../types.ts';
@@ -32,7 +33,7 @@ const idOf = (event: JsonObject): string | undefined =>
   typeof event.id === 'string' && event.id !== '' ? event.id : undefined;
 
 export function openArrivalOrder(): ArrivalOrder {
-  const sessions = new Map<string, Seen>();
+  const sessions = boundedMap<Seen>(mostSessions);
   return {
     note(ref, wire) {
       const key = sessionKey(ref);
@@ -48,10 +49,7 @@ export function openArrivalOrder(): ArrivalOrder {
         // An unknown event before all known ones may be an old one that the earlier looks did not reach.
         ids.set(id, known ?? (before !== undefined && (amongKnown || before.ids.size === 0) ? look : 0));
       }
-      sessions.delete(key);
       sessions.set(key, { look, ids });
-      const [oldest] = sessions.keys();
-      if (sessions.size > mostSessions && oldest !== undefined) sessions.delete(oldest);
     },
     after(ref, wire, eventId) {
       const seen = sessions.get(sessionKey(ref))?.ids;

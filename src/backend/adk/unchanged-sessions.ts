@@ -1,3 +1,4 @@
+import { boundedMap } from '../../model/bounded-map.ts';
 import { sessionKey } from '../shared/session-key.ts';
 import type { SessionRef } from '../types.ts';
 import type { WireSession } from './wire.ts';
@@ -39,7 +40,7 @@ interface Known {
 }
 
 export function openUnchangedSessions(): UnchangedSessions {
-  const known = new Map<string, Known>();
+  const known = boundedMap<Known>(mostSessions);
   return {
     note(ref, query, wire) {
       const key = sessionKey(ref);
@@ -62,8 +63,6 @@ export function openUnchangedSessions(): UnchangedSessions {
             : (before?.listed ?? 0),
         differs: false,
       });
-      const [oldest] = known.keys();
-      if (known.size > mostSessions && oldest !== undefined) known.delete(oldest);
     },
     async isUnchanged(ref, query, list) {
       const last = known.get(sessionKey(ref));

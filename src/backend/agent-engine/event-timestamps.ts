@@ -1,3 +1,5 @@
+import { type BoundedMap, boundedMap } from '../../model/bounded-map.ts';
+
 /**
  * Timestamps for new events. The service orders events by timestamp only, so the appends of one process to one
  * session get strictly growing timestamps. Events of the same millisecond differ in the digits below it, which the
@@ -17,24 +19,19 @@ interface Last {
 }
 
 export function eventTimestamps(now: () => number, capacity = 1000): EventTimestamps {
-  const given = new Map<string, Last>();
-  const minted = new Map<string, Last>();
+  const given = boundedMap<Last>(capacity);
+  const minted = boundedMap<Last>(capacity);
   return {
     at(session, ms) {
       const last = given.get(session);
-      return write(given, session, { ms, count: last?.ms === ms ? last.count + 1 : 0 }, capacity);
+      return write(given, session, { ms, count: last?.ms === ms ? last.count + 1 : 0 });
     },
     next(session, afterMs) {
       const last = minted.get(session);
       const ms = Math.max(now(), afterMs + 1, last?.ms ?? 0);
-      if (last?.ms !== ms) return write(minted, session, { ms, count: firstCount() }, capacity);
+      if (last?.ms !== ms) return write(minted, session, { ms, count: firstCount() });
       const full = last.count >= 999;
-      return write(
-        minted,
-        session,
-        full ? { ms: ms + 1, count: 0 } : { ms, count: last.count + 1 },
-        capacity,
-      );
+      return write(minted, session, full ? { ms: ms + 1, count: 0 } : { ms, count: last.count + 1 });
     },
   };
 }
@@ -42,13 +39,8 @@ export function eventTimestamps(now: () => number, capacity = 1000): EventTimest
 // Random, so that another process that appends in the same millisecond rarely takes the same timestamp.
 const firstCount = (): number => Math.floor(Math.random() * 500);
 
-function write(lasts: Map<string, Last>, session: string, last: Last, capacity: number): string {
-  lasts.delete(session);
+function write(lasts: BoundedMap<Last>, session: string, last: Last): string {
   lasts.set(session, last);
-  if (lasts.size > capacity) {
-    const [oldest] = lasts.keys();
-    if (oldest !== undefined) lasts.delete(oldest);
-  }
   const digits = (n: number) => String(n).padStart(3, '0');
   const micros = digits(Math.min(last.count, 999));
   const nanos = last.count > 999 ? digits(Math.min(last.count - 999, 999)) : '';

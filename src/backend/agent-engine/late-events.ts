@@ -1,3 +1,4 @@
+import { boundedMap } from '../../model/bounded-map.ts';
 import { instant } from './event-timestamps.ts';
 
 /**
@@ -41,7 +42,7 @@ interface Stretch {
 }
 
 export function lateEvents(sessions = 500, eventsEach = 500): LateEvents {
-  const stretches = new Map<string, Stretch>();
+  const stretches = boundedMap<Stretch>(sessions);
   let order = 0;
 
   function merge(stretch: Stretch, from: string, until: string, events: readonly SeenEvent[]): void {
@@ -78,12 +79,9 @@ export function lateEvents(sessions = 500, eventsEach = 500): LateEvents {
         known === undefined || from > known.until
           ? { from, until: from, seen: new Map(), late: known?.late ?? new Map() }
           : known;
-      stretches.delete(session);
       stretches.set(session, stretch);
       merge(stretch, from, until, events);
       prune(stretch);
-      const [oldest] = stretches.keys();
-      if (stretches.size > sessions && oldest !== undefined) stretches.delete(oldest);
     },
     get: (session, eventId) => stretches.get(session)?.late.get(eventId),
     reach(session, until) {

@@ -1,4 +1,5 @@
 import { SessionError } from '../../errors.ts';
+import { type BoundedMap, boundedMap } from '../../model/bounded-map.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { type HttpClient, type HttpRequest, httpClient } from '../../net/http.ts';
 import { sessionKey } from '../shared/session-key.ts';
@@ -125,24 +126,6 @@ export function connect(settings: VectaraSettings, now: () => number = Date.now)
           await new Promise((resolve) => setTimeout(resolve, delay));
         }
       }
-    },
-  };
-}
-
-type BoundedMap<T> = Pick<Map<string, T>, 'get' | 'set' | 'delete'>;
-
-/** A map that drops its oldest entry when it grows beyond `most`. */
-function boundedMap<T>(most: number): BoundedMap<T> {
-  const map = new Map<string, T>();
-  return {
-    get: (key) => map.get(key),
-    delete: (key) => map.delete(key),
-    set(key, value) {
-      map.delete(key);
-      map.set(key, value);
-      const [oldest] = map.keys();
-      if (map.size > most && oldest !== undefined) map.delete(oldest);
-      return map;
     },
   };
 }
