@@ -93,6 +93,15 @@ test.each([
   expect(postgresAddress(url)).toMatchObject({ connectionStrings, location, primaryOnly });
 });
 
+test.each(['redis://one:1,two:2', 'redis://one,two/0', 'rediss+sentinel://one'])(
+  '%s names more than one host, and is refused as that',
+  (url) => {
+    expect(() => placeOf({ url, dataDir: '' })).toThrow(
+      expect.objectContaining({ hint: expect.stringContaining('follows the primary') }),
+    );
+  },
+);
+
 test('an address of Postgres without // is refused, and not shown', () => {
   expect(() => placeOf({ url: 'postgres:ada:hunter2@host', dataDir: '' })).toThrow(
     expect.objectContaining({ code: 'INVALID_ARGUMENT', message: expect.not.stringContaining('hunter2') }),

@@ -28,7 +28,7 @@ export function redisAddress(text: string): RedisAddress {
   const unreadable = () =>
     invalidArgument('The address of the Redis store cannot be read.', `Write ${forms}.`);
   const [, authority = ''] = /^[^/]*\/\/([^/?]*)/.exec(text) ?? [];
-  if (/^[a-z]+\+sentinel:/i.test(text) || authority.slice(authority.lastIndexOf('@')).includes(','))
+  if (/^[a-z]+\+sentinel:/i.test(text) || authority.slice(authority.lastIndexOf('@') + 1).includes(','))
     throw invalidArgument(
       'The address of the Redis store names one host; Sentinel and lists of hosts are not read.',
       'Write an address that follows the primary: a proxy such as HAProxy, or a name that Sentinel keeps up to date.',
