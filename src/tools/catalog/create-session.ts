@@ -12,6 +12,7 @@ export const createSession = defineTool({
   toolset: 'sessions',
   needs: ['sessions.create'],
   reach: 'user',
+  makes: true,
   input: {
     sessionId: idText()
       .optional()

@@ -82,6 +82,8 @@ export interface Tool {
   speaksAs?: (args: JsonObject) => string;
   /** The tool waits as long as its arguments or the work demand: the time limit of a call does not apply. */
   waits?: true;
+  /** It quickly makes what later calls may name: those of the same connection wait for it. */
+  makes?: true;
   input: z.ZodRawShape;
   output: z.ZodObject;
   annotations: Annotations;
