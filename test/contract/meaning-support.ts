@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach } from 'vitest';
 import { openLocal } from '../../src/backend/local/index.ts';
 import type { Backend } from '../../src/backend/types.ts';
 import { openEmbedder } from '../../src/embeddings/embedder.ts';
@@ -12,6 +13,8 @@ export const memoryStore = (): Promise<Store> =>
   openStore({ url: 'memory:', durability: 'normal', dataDir: tmpdir() });
 
 export interface Options {
+  /** Of another endpoint than the fake. */
+  url?: string;
   store?: Store;
   model?: string;
   apiKey?: string;
@@ -31,9 +34,25 @@ export async function openWith(fake: Pick<FakeEmbeddings, 'url'>, options: Optio
     store: store ?? (await memoryStore()),
     leaseMs,
     ...(options.now === undefined ? {} : { now: options.now }),
-    embedder: openEmbedder({ baseUrl: fake.url, model, apiKey, dimensions, batchSize, searchMs }, log),
+    embedder: openEmbedder(
+      { baseUrl: options.url ?? fake.url, model, apiKey, dimensions, batchSize, searchMs },
+      log,
+    ),
     onError: (error) => options.log?.push(String(error)),
   });
+}
+
+/** Opens backends that are closed after each test. The endpoint's own afterEach goes before this: the last runs first. */
+export function backendsOf(fake: () => FakeEmbeddings, newStore = memoryStore) {
+  const open: Backend[] = [];
+  afterEach(async () => {
+    for (const backend of open.splice(0)) await backend.close();
+  });
+  return async (options: Options = {}): Promise<Backend> => {
+    const backend = await openWith(fake(), { ...options, store: options.store ?? (await newStore()) });
+    open.push(backend);
+    return backend;
+  };
 }
 
 export const owner = { app: 'a', userId: 'ann' };

@@ -4,10 +4,10 @@ import type { Backend } from '../../src/backend/types.ts';
 import type { Store } from '../../src/store/types.ts';
 import { type FakeEmbeddings, fakeEmbeddings } from '../fake/embeddings/server.ts';
 import {
+  backendsOf,
   found,
   noteOf,
   type Options,
-  openWith,
   owner,
   remembered,
   say,
@@ -20,21 +20,11 @@ import {
 export function meaningContract(name: string, newStore: () => Promise<Store>): void {
   describe(`search by meaning on ${name}`, () => {
     let fake: FakeEmbeddings;
-    let open: Backend[];
     beforeEach(async () => {
       fake = await fakeEmbeddings();
-      open = [];
     });
-    afterEach(async () => {
-      for (const backend of open) await backend.close();
-      await fake.close();
-    });
-
-    async function start(options: Options = {}): Promise<Backend> {
-      const backend = await openWith(fake, { store: await newStore(), ...options });
-      open.push(backend);
-      return backend;
-    }
+    afterEach(() => fake.close());
+    const start = backendsOf(() => fake, newStore);
 
     const create = (backend: Backend, sessionId: string) => backend.sessions?.create?.(owner, { sessionId });
 

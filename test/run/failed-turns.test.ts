@@ -108,54 +108,45 @@ describe('a turn whose agent fails', () => {
   });
 });
 
-/** An agent that works until it is stopped, and says when it began. */
-function slowAgent() {
+/** A turn whose agent works until it is stopped. */
+async function turnAtWork() {
   let began: () => void = () => {};
   const working = new Promise<void>((resolve) => {
     began = resolve;
   });
-  const agents = agentOf(async function* (_turn, signal) {
-    began();
-    await new Promise((resolve) => signal.addEventListener('abort', resolve));
-    yield said('Too late.');
-  });
-  return { agents, working };
-}
-
-it('a turn whose run is cancelled goes back, and is not tried again', async () => {
-  const { agents, working } = slowAgent();
-  const backend = await open(agents);
-  serve(backend, { app: 'app', agent: 'tested' });
+  const backend = await open(
+    agentOf(async function* (_turn, signal) {
+      began();
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      yield said('Too late.');
+    }),
+  );
+  const runner = serve(backend, { app: 'app', agent: 'tested' });
   const ref = await newSession(backend);
   const asked = await ask(backend, ref);
   await working;
-  const run = await runs.find(backend, ref, `turn:${asked?.event.id}`);
+  return { backend, runner, ref, eventId: asked?.event.id ?? '' };
+}
+
+it('a turn whose run is cancelled goes back, and is not tried again', async () => {
+  const { backend, ref, eventId } = await turnAtWork();
+  const run = await runs.find(backend, ref, `turn:${eventId}`);
   await run?.cancel();
   const back = await until(backend, ref, (turn) => turn?.agent === 'planner');
   expect(back?.note).toBe('The run of the agent was cancelled.');
 });
 
 it('a withdrawn turn ends the run that answers it, whichever server runs it', async () => {
-  const { agents, working } = slowAgent();
-  const backend = await open(agents);
-  serve(backend, { app: 'app', agent: 'tested' });
-  const ref = await newSession(backend);
-  const asked = await ask(backend, ref);
-  await working;
-  await backend.turns?.withdraw?.(ref, asked?.event.id ?? '', { author: 'planner' });
-  const run = await runs.find(backend, ref, `turn:${asked?.event.id}`);
+  const { backend, ref, eventId } = await turnAtWork();
+  await backend.turns?.withdraw?.(ref, eventId, { author: 'planner' });
+  const run = await runs.find(backend, ref, `turn:${eventId}`);
   const view = await run?.wait({ ms: 10_000, signal: new AbortController().signal });
   expect(view?.status).toBe('cancelled');
   expect(textsOf(await eventsOf(backend, ref)).join()).not.toContain('Too late.');
 });
 
 it('a server that stops gives its turns to another at once', async () => {
-  const { agents, working } = slowAgent();
-  const backend = await open(agents);
-  const runner = serve(backend, { app: 'app', agent: 'tested' });
-  const ref = await newSession(backend);
-  await ask(backend, ref);
-  await working;
+  const { backend, runner, ref } = await turnAtWork();
   await runner.stop();
   const turn = (await backend.sessions?.get?.(ref))?.turn;
   expect(turn).toMatchObject({ agent: 'tested', tries: 0 });

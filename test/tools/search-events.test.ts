@@ -68,10 +68,10 @@ it('searches all apps, or the one that is named', async () => {
 it('says what was searched and what to try when nothing is found', async () => {
   const { search } = await conversation();
   expect((await search({ query: 'xylophone' })).note).toBe(
-    'Searched all sessions of all apps; no event holds one of the words. Try other words, or search_memory.',
+    'Searched all sessions of all apps; nothing was found. Try other words, or search_memory.',
   );
   expect((await search({ query: 'xylophone', app: 'default', author: 'user' })).note).toBe(
-    'Searched the sessions of this app; no event holds one of the words. Leave out author, leave out app, try other words, or search_memory.',
+    'Searched the sessions of this app; nothing was found. Leave out author, leave out app, try other words, or search_memory.',
   );
 });
 

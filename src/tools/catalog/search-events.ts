@@ -148,5 +148,5 @@ function nothingFound(
     'try other words',
     ...(ctx.tools.includes('search_memory') ? ['or search_memory'] : []),
   ].join(', ');
-  return `Searched ${args.sessionId === undefined ? where : 'this session'}; no event holds one of the words. ${next.charAt(0).toUpperCase()}${next.slice(1)}.`;
+  return `Searched ${args.sessionId === undefined ? where : 'this session'}; nothing was found. ${next.charAt(0).toUpperCase()}${next.slice(1)}.`;
 }

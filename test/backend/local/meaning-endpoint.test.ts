@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Backend } from '../../../src/backend/types.ts';
 import {
+  backendsOf,
   found,
   memoryStore,
   noteOf,
   type Options,
-  openWith,
   owner,
   remembered,
   say,
@@ -22,21 +22,11 @@ import {
 } from '../../fake/embeddings/server.ts';
 
 let fake: FakeEmbeddings;
-let open: Backend[];
 beforeEach(async () => {
   fake = await fakeEmbeddings();
-  open = [];
 });
-afterEach(async () => {
-  for (const backend of open) await backend.close();
-  await fake.close();
-});
-
-async function start(options: Options = {}): Promise<Backend> {
-  const backend = await openWith(fake, options);
-  open.push(backend);
-  return backend;
-}
+afterEach(() => fake.close());
+const start = backendsOf(() => fake);
 
 async function conversation(options: Options = {}): Promise<Backend> {
   const backend = await start(options);
@@ -86,8 +76,7 @@ describe('an endpoint that does not do well means words only', () => {
   it('is not there at all', async () => {
     const gone = await fakeEmbeddings();
     await gone.close();
-    const backend = await openWith(gone);
-    open.push(backend);
+    const backend = await start({ url: gone.url });
     await backend.sessions?.create?.(owner, { sessionId: 's' });
     await say(backend, 's', 'The spaniel barks');
     await until(async () => /cannot be reached/.test(await noteOf(backend)));

@@ -102,7 +102,7 @@ export function build() {
   return {
     source: `npm @google-cloud/aiplatform ${version}, build/protos/protos.json, ${home}`,
     license:
-      'Copyright Google LLC. Apache-2.0, see NOTICE.md. Pruned and reshaped by test/peers/google/descriptors.mjs.',
+      'Copyright Google LLC. Apache-2.0, see NOTICE.md in this folder. Pruned and reshaped by test/peers/google/descriptors.mjs.',
     methods,
     messages: sorted(messages),
     enums: sorted(enums),
