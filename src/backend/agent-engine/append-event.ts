@@ -10,7 +10,7 @@ import { checkNewEvent, refuseGuard, sameEvent } from '../shared/rules.ts';
 import type { Appended, Guard, SessionRef } from '../types.ts';
 import { type AgentEngineClient, inTurn, isCode, ownedWith, write } from './client.ts';
 import { refusalOf } from './errors.ts';
-import { eventPages, fullPage, rememberEvents } from './find-event.ts';
+import { eventPages, fullPage } from './find-event.ts';
 import { type EventDraft, idsOf, toEvent, toWireEvent } from './map-event.ts';
 import { toSession } from './map-session.ts';
 import { sessionPath } from './paths.ts';
@@ -77,8 +77,8 @@ async function store(client: AgentEngineClient, ref: SessionRef, input: NewEvent
   const { id } = input;
   const known = id === undefined ? undefined : latest.find((wire) => idsOf(wire).includes(id));
   if (known !== undefined) {
-    rememberEvents(client, ref, [known]);
     const event = toEvent(known);
+    client.eventTimes.set(sessionPath(client.endpoint, ref), event.id, String(known.timestamp));
     const asStored = { ...input, invocationId: event.invocationId, timestamp: event.timestamp };
     const { updateTime } = session;
     return {

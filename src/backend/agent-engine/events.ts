@@ -7,11 +7,10 @@ import { parseTime, toTime } from '../../model/time.ts';
 import type { EventQuery, SessionRef } from '../types.ts';
 import { type AgentEngineClient, ownedWith } from './client.ts';
 import { instant } from './event-timestamps.ts';
-import { eventPages, findEvent, instantOf, rememberEvents } from './find-event.ts';
+import { eventPages, findEvent, type ListedEvent, listed, shownEvents } from './find-event.ts';
 import { type AfterCursor, listAfter } from './list-after.ts';
-import { idOf, idsOf, toEvent } from './map-event.ts';
+import { idsOf, toEvent } from './map-event.ts';
 import { sessionPath } from './paths.ts';
-import type { SessionEvent } from './wire-types.ts';
 
 export async function getEvent(client: AgentEngineClient, ref: SessionRef, eventId: string): Promise<Event> {
   checkId('eventId', eventId);
@@ -85,18 +84,18 @@ async function listFrom(
 ): Promise<Page<Event>> {
   const reverse = order === 'desc';
   const pages = eventPages(client, ref, { pageSize, from, reverse, token, signal });
-  for await (const { events, token: next } of pages) {
+  for await (const page of pages) {
+    const events = page.events.map(listed);
+    const next = page.token;
     note(client, ref, events, reverse, next === undefined, last ?? (from === undefined ? '' : instant(from)));
-    const at = anchor === undefined ? -1 : events.findIndex((wire) => idsOf(wire).includes(anchor));
-    const wanted = at < 0 ? events : events.slice(0, at);
-    rememberEvents(client, ref, wanted);
-    const items = wanted.map(toEvent);
+    const at = anchor === undefined ? -1 : events.findIndex(({ wire }) => idsOf(wire).includes(anchor));
+    const items = shownEvents(client, ref, at < 0 ? events : events.slice(0, at));
     if (next === undefined || at >= 0) return { items };
     const end = events.at(-1);
     if (items.length > 0 && end !== undefined)
       return {
         items,
-        cursor: JSON.stringify({ token: next, from, anchor, last: instantOf(end) } satisfies Cursor),
+        cursor: JSON.stringify({ token: next, from, anchor, last: end.instant } satisfies Cursor),
       };
   }
   return { items: [] };
@@ -106,7 +105,7 @@ async function listFrom(
 function note(
   client: AgentEngineClient,
   ref: SessionRef,
-  events: readonly SessionEvent[],
+  events: readonly ListedEvent[],
   reverse: boolean,
   isLast: boolean,
   from: string,
@@ -114,9 +113,8 @@ function note(
   const ascending = reverse ? events.toReversed() : events;
   const [oldest] = ascending;
   if (oldest === undefined) return;
-  const seen = ascending.map((wire) => ({ id: idOf(wire), instant: instantOf(wire) }));
-  const start = !reverse ? from : isLast ? from : instantOf(oldest);
-  client.lateEvents.note(sessionPath(client.endpoint, ref), start, seen);
+  const start = !reverse || isLast ? from : oldest.instant;
+  client.lateEvents.note(sessionPath(client.endpoint, ref), start, ascending);
 }
 
 function readCursor(cursor: string): Cursor {

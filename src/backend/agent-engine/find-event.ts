@@ -1,4 +1,5 @@
 import { SessionError } from '../../errors.ts';
+import type { Event } from '../../model/event.ts';
 import { timeOfId } from '../../model/ids.ts';
 import { toTime } from '../../model/time.ts';
 import { eventNotFound, sessionNotFound } from '../shared/errors.ts';
@@ -6,7 +7,7 @@ import type { SessionRef } from '../types.ts';
 import { type AgentEngineClient, isCode } from './client.ts';
 import { instant } from './event-timestamps.ts';
 import { listPages } from './list-pages.ts';
-import { idOf, idsOf } from './map-event.ts';
+import { idOf, idsOf, toEvent } from './map-event.ts';
 import { literal } from './map-session.ts';
 import { sessionPath } from './paths.ts';
 import type { SessionEvent } from './wire-types.ts';
@@ -21,6 +22,15 @@ export interface EventPages {
   reverse?: boolean | undefined;
   token?: string | undefined;
   signal?: AbortSignal | undefined;
+}
+
+/** An event of a list, with what lists compare. */
+export interface ListedEvent {
+  wire: SessionEvent;
+  /** The id by which this server shows the event. */
+  id: string;
+  /** Its time, as `instant` writes it. */
+  instant: string;
 }
 
 /** Reads a session's events page by page, as the service sends them (docs/protocols/agent-engine.md, "Events"). */
@@ -47,17 +57,26 @@ export async function* eventPages(
   }
 }
 
-/** Caches the times of events under the ids that callers saw. */
-export function rememberEvents(
+/** @throws SessionError UNAVAILABLE for an event without a time, since the list could not go on after it */
+export function listed(wire: SessionEvent): ListedEvent {
+  const time = instant(String(wire.timestamp));
+  if (time !== '') return { wire, id: idOf(wire), instant: time };
+  throw new SessionError('UNAVAILABLE', 'Agent Engine returned an event without a time.', {
+    hint: 'Ask the operator to check that AGENT_ENGINE_BASE_URL, if it is set, is the address of the service itself.',
+  });
+}
+
+/** The events as callers see them. Caches their times under the ids that callers see. */
+export function shownEvents(
   client: AgentEngineClient,
   ref: SessionRef,
-  wires: readonly SessionEvent[],
-): void {
+  events: readonly ListedEvent[],
+): Event[] {
   const session = sessionPath(client.endpoint, ref);
-  for (const wire of wires) {
-    const id = idOf(wire);
-    if (id !== '' && typeof wire.timestamp === 'string') client.eventTimes.set(session, id, wire.timestamp);
-  }
+  return events.map(({ wire, id }) => {
+    if (id !== '') client.eventTimes.set(session, id, String(wire.timestamp));
+    return toEvent(wire, id);
+  });
 }
 
 /**
@@ -110,13 +129,4 @@ async function search(
     if (found !== undefined) return found;
   }
   return undefined;
-}
-
-/** An event's time as a text that sorts by time. @throws SessionError UNAVAILABLE when the event has no valid time */
-export function instantOf(wire: SessionEvent): string {
-  const time = instant(String(wire.timestamp));
-  if (time !== '') return time;
-  throw new SessionError('UNAVAILABLE', 'Agent Engine returned an event without a time.', {
-    hint: 'Ask the operator to check that AGENT_ENGINE_BASE_URL, if it is set, is the address of the service itself.',
-  });
 }

@@ -2,10 +2,9 @@ import type { Event } from '../../model/event.ts';
 import { eventNotFound } from '../shared/errors.ts';
 import type { SessionRef } from '../types.ts';
 import type { AgentEngineClient } from './client.ts';
-import { eventPages, fullPage, instantOf, rememberEvents } from './find-event.ts';
-import { idOf, idsOf, toEvent } from './map-event.ts';
+import { eventPages, fullPage, type ListedEvent, listed, shownEvents } from './find-event.ts';
+import { idsOf } from './map-event.ts';
 import { sessionPath } from './paths.ts';
-import type { SessionEvent } from './wire-types.ts';
 
 /** The event after which the next page begins. */
 export interface AfterCursor {
@@ -54,27 +53,27 @@ export async function listAfter(
     look === 'latest'
       ? latestPage(client, ref, signal)
       : eventPages(client, ref, { pageSize: fullPage, from, signal });
-  const late: { wire: SessionEvent; order: number }[] = [];
-  const later: SessionEvent[] = [];
+  const late: { event: ListedEvent; order: number }[] = [];
+  const later: ListedEvent[] = [];
   let anchored = false;
   let whole = true;
   let seenUntil = from;
   for await (const page of pages) {
-    const seen = page.events.map((wire) => ({ id: idOf(wire), instant: instantOf(wire) }));
+    const seen = page.events.map(listed);
     client.lateEvents.note(session, look === 'latest' ? (seen[0]?.instant ?? '') : seenUntil, seen);
     seenUntil = seen.at(-1)?.instant ?? seenUntil;
-    for (const [i, wire] of page.events.entries()) {
-      const { id, instant: time } = seen[i] ?? { id: '', instant: '' };
+    for (const event of seen) {
+      const { wire, id, instant: time } = event;
       if (idsOf(wire).includes(start.anchor)) anchored = true;
-      else if (time > known || (time === known && anchored && lateStart === undefined)) later.push(wire);
+      else if (time > known || (time === known && anchored && lateStart === undefined)) later.push(event);
       else {
-        const event = client.lateEvents.get(session, id);
+        const noted = client.lateEvents.get(session, id);
         const isNew =
-          event !== undefined &&
+          noted !== undefined &&
           (afterMs === undefined || Date.parse(time) > afterMs) &&
-          event.order > (start.late ?? lateStart?.order ?? 0) &&
-          (lateStart !== undefined || event.knownUntil >= start.time);
-        if (isNew) late.push({ wire, order: event.order });
+          noted.order > (start.late ?? lateStart?.order ?? 0) &&
+          (lateStart !== undefined || noted.knownUntil >= start.time);
+        if (isNew) late.push({ event, order: noted.order });
       }
     }
     whole = page.token === undefined;
@@ -92,12 +91,10 @@ export async function listAfter(
   late.sort((a, b) => a.order - b.order);
   const first = late.slice(0, pageSize);
   const rest = later.slice(0, pageSize - first.length);
-  const shown = [...first.map(({ wire }) => wire), ...rest];
-  rememberEvents(client, ref, shown);
-  const items = shown.map(toEvent);
-  if (whole && shown.length === late.length + later.length) return { items };
+  const items = shownEvents(client, ref, [...first.map(({ event }) => event), ...rest]);
+  if (whole && items.length === late.length + later.length) return { items };
   const last = rest.at(-1);
-  const position = last === undefined ? start : { time: instantOf(last), anchor: idOf(last) };
+  const position = last === undefined ? start : { time: last.instant, anchor: last.id };
   const moreLate = late.length > first.length;
   return { items, next: { ...position, late: first.at(-1)?.order ?? start.late ?? 0, moreLate } };
 }

@@ -1,6 +1,7 @@
 import { compact, type Event, type EventMetadata, type NewEvent, type Part } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
+import { filledOrAbsent as filled } from '../shared/wire.ts';
 import { lastSegment } from './paths.ts';
 import { fieldOf, readFields, textOf } from './wire.ts';
 import type {
@@ -21,16 +22,17 @@ const writtenByKey = 'agentSessionsWrittenBy';
 const usageKey = '_usage_metadata';
 const addedKeys: ReadonlySet<string> = new Set([ownIdKey, writtenByKey, usageKey]);
 
-const innerObject = (source: JsonObject, name: string): JsonObject | undefined => {
-  const value = fieldOf(source, name);
-  return isObject(value) && Object.keys(value).length > 0 ? value : undefined;
-};
+/** What this server added to an event: the envelope's customMetadata. */
+const addedTo = (wire: SessionEvent): JsonObject | undefined =>
+  filled(filled(wire.eventMetadata)?.customMetadata);
 
-/** The customMetadata of the envelope, where this server keeps what it adds to an event. */
-function envelopeMetadata(wire: SessionEvent): JsonObject {
-  const metadata = innerObject(wire, 'eventMetadata');
-  return (metadata && innerObject(metadata, 'customMetadata')) ?? {};
-}
+const idFields = (wire: SessionEvent): unknown[] => [
+  addedTo(wire)?.[ownIdKey],
+  lastSegment(wire.name),
+  filled(wire.rawEvent)?.id,
+];
+
+const isId = (id: unknown): id is string => typeof id === 'string' && id !== '';
 
 /** All ids that find this event: this server's, the service's, and the one that the agent gave it. */
 export const idsOf = (wire: SessionEvent): string[] => idFields(wire).filter(isId);
@@ -38,36 +40,33 @@ export const idsOf = (wire: SessionEvent): string[] => idFields(wire).filter(isI
 /** The first of them, by which this server shows the event; empty when it has none. */
 export const idOf = (wire: SessionEvent): string => idFields(wire).find(isId) ?? '';
 
-const idFields = (wire: SessionEvent): unknown[] => [
-  envelopeMetadata(wire)[ownIdKey],
-  lastSegment(wire.name),
-  innerObject(wire, 'rawEvent')?.id,
-];
-
-const isId = (id: unknown): id is string => typeof id === 'string' && id !== '';
-
-export function toEvent(wire: SessionEvent): Event {
-  const raw = innerObject(wire, 'rawEvent');
+/** @param id as `idOf` reads it; callers that have it already pass it, because pages hold a hundred events */
+export function toEvent(wire: SessionEvent, id: string = idOf(wire)): Event {
   const event: Event = {
-    id: idOf(wire),
+    id,
     author: textOf(wire, 'author') ?? '',
     invocationId: textOf(wire, 'invocationId') ?? '',
     timestamp: timeOf(wire.timestamp),
   };
   // rawEvent has more fields. Author, time and invocation always come from the envelope.
-  const source = raw ?? wire;
-  readFields(source, event, 'customMetadata');
-  const metadata = raw === undefined ? innerObject(wire, 'eventMetadata') : undefined;
+  const raw = filled(wire.rawEvent);
+  const metadata = raw === undefined ? filled(wire.eventMetadata) : undefined;
+  readFields(raw ?? wire, event, 'customMetadata');
   if (metadata !== undefined) readFields(metadata, event, 'customMetadata');
   const custom =
-    innerObject(source, 'customMetadata') ?? (metadata && innerObject(metadata, 'customMetadata')) ?? {};
-  const given = Object.entries(custom).filter(([key]) => !addedKeys.has(key));
-  if (given.length > 0) event.customMetadata = Object.fromEntries(given);
-  const usage = custom[usageKey];
-  if (isObject(usage)) event.usageMetadata ??= usage;
-  const writtenBy = envelopeMetadata(wire)[writtenByKey];
+    filled(fieldOf(raw ?? wire, 'customMetadata')) ?? (metadata && filled(metadata.customMetadata));
+  if (custom !== undefined) readCustom(custom, event);
+  const writtenBy = addedTo(wire)?.[writtenByKey];
   if (typeof writtenBy === 'string') event.writtenBy = writtenBy;
   return event;
+}
+
+/** Reads the metadata that the event's author gave, without what servers and clients add to it. */
+function readCustom(custom: JsonObject, event: Event): void {
+  const given = Object.keys(custom).filter((key) => !addedKeys.has(key));
+  if (given.length > 0) event.customMetadata = Object.fromEntries(given.map((key) => [key, custom[key]]));
+  const usage = custom[usageKey];
+  if (isObject(usage)) event.usageMetadata ??= usage;
 }
 
 const serviceTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3,9}Z$/;

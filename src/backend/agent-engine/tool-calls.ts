@@ -22,7 +22,7 @@ async function lookAt(
   return ownedWith(client, ref, async (signal, owned) => {
     const relevant: Event[] = [];
     for await (const { events } of eventPages(client, ref, { pageSize: fullPage, signal }))
-      relevant.push(...events.map(toEvent).filter(concernsCalls));
+      relevant.push(...events.map((wire) => toEvent(wire)).filter(concernsCalls));
     return { session: toSession(await owned, ref.app), open: openCalls(relevant) };
   });
 }
