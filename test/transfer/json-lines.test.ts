@@ -188,6 +188,12 @@ describe('a damaged file is refused with its line, and nothing stays', () => {
       ),
       /sha256/,
     ],
+    [
+      'without word of its contents',
+      1,
+      edit(at(1, (line) => line.replace(/"contents":\{[^}]*\},/, ''))),
+      /contents/,
+    ],
     ['with data that is not base64', 5, edit(at(5, (line) => line.replace('b25l', 'b2*l'))), /base64/],
     ['with data that is cut', 5, edit(at(5, (line) => line.replace('b25l', 'b25'))), /base64/],
     ['with other data', 5, edit(at(5, (line) => line.replace('b25l', 'b25m'))), /sha256 of the artifact/],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lineReader } from '../../src/transfer/json-lines.ts';
+import { numberedLines } from '../../src/transfer/numbered-lines.ts';
 
 const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 const header = (state: string) =>
@@ -10,6 +11,7 @@ const event = (args: string) =>
 describe('a line of an import', () => {
   it.each<[string, string, RegExp]>([
     ['nesting of 20,000', nested(20_000), /nested more than \d+ deep/],
+    ['nesting deeper than an argument may be', nested(120), /nested more than \d+ deep/],
     ['a key __proto__', '{"x":{"__proto__":1}}', /x\.__proto__" is a reserved key/],
     ['half a character', '{"x":"\\udc00"}', /x" holds broken Unicode/],
     ['a number beyond all', '{"x":1e400}', /x" is a number that is too large/],
@@ -26,5 +28,20 @@ describe('a line of an import', () => {
     const reader = lineReader();
     reader.first({ number: 1, text: header(nested(100)) });
     expect(reader.next({ number: 2, text: event(nested(95)) })).toMatchObject({ kind: 'event' });
+  });
+});
+
+describe('the lines of a file', () => {
+  async function* once(text: string): AsyncGenerator<Uint8Array, void> {
+    yield Buffer.from(text);
+  }
+  const read = async (text: string, most: number) => Array.fromAsync(numberedLines(once(text), most));
+
+  it('have at most so many bytes', async () => {
+    expect(await read('1234\n5678\n', 4)).toEqual([
+      { number: 1, text: '1234' },
+      { number: 2, text: '5678' },
+    ]);
+    await expect(read('1234\n56789\n', 4)).rejects.toThrow(/^Line 2 has more than 4 bytes/);
   });
 });
