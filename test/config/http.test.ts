@@ -58,6 +58,8 @@ describe('settings of http', () => {
       metrics: true,
     });
     expect(read(['--rate-limit', '10']).limits).toMatchObject({ requestsPerSecond: 10, burst: 50 });
+    // A burst below one would refuse every request.
+    expect(read(['--rate-limit', '0.1']).limits).toMatchObject({ requestsPerSecond: 0.1, burst: 1 });
     expect(read(['--rate-limit', '0']).limits.requestsPerSecond).toBe(0);
   });
 

@@ -211,6 +211,16 @@ describe('the command line', () => {
     );
   });
 
+  it('uses the API key of Google only where no project is given: it may be meant for other tools', () => {
+    const env = { GOOGLE_API_KEY: 'key-1' };
+    expect(read([], { env }).config.remote.agentEngine()).toMatchObject({ apiKey: 'key-1' });
+    const given = read([], {
+      env: { ...env, GOOGLE_CLOUD_PROJECT: 'my-project' },
+    }).config.remote.agentEngine();
+    expect(given.project).toBe('my-project');
+    expect(given.apiKey).toBeUndefined();
+  });
+
   it('knows every credential in it, for the log to redact', () => {
     const { config } = read([], {
       env: {
@@ -226,6 +236,32 @@ describe('the command line', () => {
     });
     for (const secret of ['key-1', 'token-2', 'secret-3', 'model-4', 'p%40ss-5', 'p@ss-5'])
       expect(config.secrets).toContain(secret);
+  });
+
+  it.each([
+    ['key', { kind: 'chat', baseUrl: 'http://m.example/v1', model: 'm', apiKeyEnv: 'SECRET' }],
+    ['token', { kind: 'a2a', url: 'http://m.example', tokenEnv: 'SECRET' }],
+    ['token', { kind: 'adk', url: 'http://m.example', app: 'x', tokenEnv: 'SECRET' }],
+    [
+      'token of a server',
+      {
+        ...{ kind: 'chat', baseUrl: 'https://m.example', model: 'm' },
+        mcpServers: { files: { url: 'http://m.example/mcp', tokenEnv: 'SECRET' } },
+      },
+    ],
+  ])('sends no %s of an agent unencrypted to another machine', (_what, agent) => {
+    const source = (more: object) => ({
+      env: { SECRET: 's' },
+      file: { agents: { a: { ...agent, ...more } } },
+    });
+    expect(() => read([], source({}))).toThrow(/agent of "a" .*https/);
+    const {
+      apiKeyEnv: _key,
+      tokenEnv: _token,
+      mcpServers: _servers,
+      ...open
+    } = { ...{ apiKeyEnv: 0, tokenEnv: 0, mcpServers: 0 }, ...agent };
+    expect(read([], { env: {}, file: { agents: { a: open } } }).config.agents.a).toHaveLength(1);
   });
 
   it('never shows a secret', () => {

@@ -187,6 +187,26 @@ describe('a fork across backends', () => {
     expect(await read(to, copy, 'f.txt', 4)).toBe('next');
   });
 
+  it('fails, and leaves nothing, when a version of an artifact cannot be read', async () => {
+    const from = await local();
+    const ref = await make(from, 's');
+    await save(from, ref, 'f.txt', 'zero');
+    await save(from, ref, 'f.txt', 'one');
+    const away: Backend = {
+      ...from,
+      artifacts: {
+        ...from.artifacts,
+        get: async (of, name, version) => {
+          if (version === 0) throw new SessionError('UNAVAILABLE', 'The service is away.');
+          return verb(from.artifacts?.get)(of, name, version);
+        },
+      },
+    };
+    const to = await local();
+    await expect(fork(away, 's', to)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect((await verb(to.sessions?.list)({ ...ada, pageSize: 10 })).items).toEqual([]);
+  });
+
   it('names artifacts that the target cannot keep', async () => {
     const from = await local();
     const ref = await make(from, 's');

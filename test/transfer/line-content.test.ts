@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lineReader } from '../../src/transfer/json-lines.ts';
-import { numberedLines } from '../../src/transfer/numbered-lines.ts';
+import { type NumberedLine, numberedLines } from '../../src/transfer/numbered-lines.ts';
 
 const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 const header = (state: string) =>
@@ -35,7 +35,11 @@ describe('the lines of a file', () => {
   async function* once(text: string): AsyncGenerator<Uint8Array, void> {
     yield Buffer.from(text);
   }
-  const read = async (text: string, most: number) => Array.fromAsync(numberedLines(once(text), most));
+  async function read(text: string, most: number): Promise<NumberedLine[]> {
+    const lines: NumberedLine[] = [];
+    for await (const line of numberedLines(once(text), most)) lines.push(line);
+    return lines;
+  }
 
   it('have at most so many bytes', async () => {
     expect(await read('1234\n5678\n', 4)).toEqual([
