@@ -97,12 +97,12 @@ const agentEngineGroup = {
     timeoutMs: setting({
       key: 'agentEngine.timeoutMs',
       kind: milliseconds,
-      help: 'milliseconds to wait for one answer',
+      help: 'milliseconds to wait for one answer; default: 60000',
     }),
     maxBytes: setting({
       key: 'agentEngine.maxBytes',
       kind: bytes,
-      help: 'largest answer to accept, in bytes',
+      help: 'largest answer to accept, in bytes; default: 33554432',
     }),
   },
 };
@@ -138,22 +138,22 @@ const adkGroup = {
     allowHttp: setting({
       key: 'adk.allowHttp',
       kind: onOff,
-      help: 'allow plain http to other machines',
+      help: 'allow plain http to other machines; default: off',
     }),
     timeoutMs: setting({
       key: 'adk.timeoutMs',
       kind: milliseconds,
-      help: 'milliseconds to wait for one answer',
+      help: 'milliseconds to wait for one answer; default: 30000',
     }),
     runIdleMs: setting({
       key: 'adk.runIdleMs',
       kind: milliseconds,
-      help: 'milliseconds for which a run may send nothing',
+      help: 'milliseconds for which a run may send nothing; default: 300000',
     }),
     maxAnswerBytes: setting({
       key: 'adk.maxAnswerBytes',
       kind: bytes,
-      help: 'largest answer to accept, in bytes',
+      help: 'largest answer to accept, in bytes; default: 67108864',
     }),
   },
 };
@@ -189,12 +189,12 @@ const vectaraGroup = {
     unmaskToolCalls: setting({
       key: 'vectara.unmaskToolCalls',
       kind: onOff,
-      help: 'show the arguments of client tool calls with their secrets',
+      help: 'show the arguments of client tool calls with their secrets; default: off',
     }),
     protectedMetadata: setting({
       key: 'vectara.protectedMetadata',
       kind: texts,
-      help: 'metadata keys that callers can read but not write',
+      help: 'metadata keys that callers can read but not write; default: none',
     }),
     idleMinutes: setting({
       key: 'vectara.idleMinutes',
@@ -204,17 +204,17 @@ const vectaraGroup = {
     maxArtifactBytes: setting({
       key: 'vectara.maxArtifactBytes',
       kind: bytes,
-      help: 'largest artifact to transfer, in bytes',
+      help: 'largest artifact to transfer, in bytes; default: 20971520',
     }),
     timeoutMs: setting({
       key: 'vectara.timeoutMs',
       kind: milliseconds,
-      help: 'milliseconds to wait for one answer',
+      help: 'milliseconds to wait for one answer; default: 30000',
     }),
     runTimeoutMs: setting({
       key: 'vectara.runTimeoutMs',
       kind: milliseconds,
-      help: 'milliseconds for which a run may send nothing',
+      help: 'milliseconds for which a run may send nothing; default: 300000',
     }),
   },
 };
