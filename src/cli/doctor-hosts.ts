@@ -56,7 +56,7 @@ export function checkHosts(machine: Machine, folder: string): Finding[] {
   if (found.length > 0) return found;
   return [
     note(
-      'No host that is looked for has an entry for this server here or in your home.',
+      'No host has an entry for this server, neither in this folder nor in your home.',
       'agent-sessions-mcp init prints one for each host.',
     ),
   ];

@@ -13,7 +13,7 @@ export function nearest(given: string, known: readonly string[]): string | undef
   return best;
 }
 
-/** ` Did you mean X?`, or nothing. */
+/** `Did you mean X? `, with a space for what follows; empty when no name is near. */
 export function didYouMean(given: string, known: readonly string[], show = (name: string) => name): string {
   const found = nearest(given, known);
   return found === undefined ? '' : `Did you mean ${show(found)}? `;

@@ -30,8 +30,8 @@ const wellKnown = '/.well-known/oauth-protected-resource';
 
 /**
  * Makes the checks before the protocol, in this order: repeated headers; health, which reveals nothing; Host; public
- * metadata; Origin; the session page, which holds no data; path; authentication; metrics; the scope that every request needs. Resolves to the caller of a
- * request to the endpoint. Every other request has then been answered.
+ * metadata; Origin; the session page, which holds no data; path; authentication; metrics; the scope that every request
+ * needs. Resolves to the caller of a request to the endpoint. Every other request has then been answered.
  *
  * The path is checked before the token. The served paths are documented, so a 404 reveals nothing, while a client with a
  * wrong address, or one that looks for missing metadata, would take a 401 for a request to log in.
