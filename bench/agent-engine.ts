@@ -1,7 +1,9 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { Agent, type Dispatcher } from 'undici';
 import { openAgentEngine } from '../src/backend/agent-engine/index.ts';
 import type { Backend, SessionRef } from '../src/backend/types.ts';
+import { sendThrough } from '../src/net/send.ts';
 
 /**
  * What the Agent Engine backend costs in CPU of this process, compared with bare `fetch` calls: the same
@@ -86,32 +88,59 @@ async function send({ url, method, headers, body }: Sent): Promise<unknown> {
   return await response.json();
 }
 
-/** What a call sends, seen at the only door. */
+/** What a call sends. */
 async function requestsOf(call: () => Promise<unknown> | undefined): Promise<Sent[]> {
-  const real = globalThis.fetch;
   const seen: Sent[] = [];
-  globalThis.fetch = async (input, init) => {
+  const end = watch((options) => {
     const request: Sent = {
-      url: String(input),
-      method: init?.method ?? 'GET',
-      headers: init?.headers as Record<string, string>,
-      body: init?.body as string | undefined,
+      url: String(options.origin) + options.path,
+      method: options.method,
+      headers: options.headers as Record<string, string>,
+      body: options.body as string | undefined,
       begun: performance.now(),
       ended: Number.POSITIVE_INFINITY,
     };
     seen.push(request);
-    try {
-      return await real(input, init);
-    } finally {
-      request.ended = performance.now();
-    }
-  };
+    return {
+      end: () => {
+        request.ended = performance.now();
+      },
+    };
+  });
   try {
     await call();
   } finally {
-    globalThis.fetch = real;
+    end();
   }
   return seen;
+}
+
+interface Watcher {
+  data?: () => void;
+  end?: () => void;
+}
+
+/** Sees every request of the backend, until the function that it returns is called. */
+function watch(begin: (options: Dispatcher.DispatchOptions) => Watcher): () => void {
+  const agent = new Agent({ allowH2: false });
+  const watched = agent.compose((dispatch) => (options, handler) => {
+    const { data, end } = begin(options);
+    return dispatch(options, {
+      onRequestStart: (...args) => handler.onRequestStart?.(...args),
+      onResponseStart: (...args) => handler.onResponseStart?.(...args),
+      onResponseData(...args) {
+        data?.();
+        handler.onResponseData?.(...args);
+      },
+      onResponseEnd(...args) {
+        end?.();
+        handler.onResponseEnd?.(...args);
+      },
+      onResponseError: (...args) => handler.onResponseError?.(...args),
+    });
+  });
+  sendThrough(watched);
+  return () => sendThrough(agent);
 }
 
 /** Requests that were under way at the same time belong together. */
@@ -136,31 +165,27 @@ async function cpuOf(call: () => Promise<unknown> | undefined): Promise<number> 
 async function firstEvent(backend: Backend, owner: { app: string; userId: string }): Promise<void> {
   const { id } = (await backend.sessions?.create?.(owner, {})) ?? { id: '' };
   const ref = { ...owner, sessionId: id };
-  const real = globalThis.fetch;
   const delays: number[] = [];
-  for (let i = 0; i < 200; i += 1) {
-    let firstByte = Number.NaN;
-    globalThis.fetch = async (input, init) => {
-      const response = await real(input, init);
-      if (!String(input).includes(':streamQuery') || response.body === null) return response;
-      const watched = response.body.pipeThrough(
-        new TransformStream<Uint8Array, Uint8Array>({
-          transform(chunk, controller) {
+  let firstByte = Number.NaN;
+  const end = watch(({ path }) =>
+    path.includes(':streamQuery')
+      ? {
+          data: () => {
             if (Number.isNaN(firstByte)) firstByte = performance.now();
-            controller.enqueue(chunk);
           },
-        }),
-      );
-      return new Response(watched, { status: response.status, headers: response.headers });
-    };
+        }
+      : {},
+  );
+  for (let i = 0; i < 200; i += 1) {
+    firstByte = Number.NaN;
     const input = { message: { parts: [{ text: 'hello there' }] }, invocationId: 'i' };
     const events = backend.query?.stream?.(ref, input, new AbortController().signal);
     for await (const _event of events ?? []) {
       delays.push(performance.now() - firstByte);
       break;
     }
-    globalThis.fetch = real;
   }
+  end();
   const sorted = delays.slice(50).toSorted((a, b) => a - b);
   print(`First upstream byte to first partial event: p50 ${at(sorted, 0.5)} ms, p99 ${at(sorted, 0.99)} ms`);
 }

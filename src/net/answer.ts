@@ -1,10 +1,11 @@
 import { SessionError } from '../errors.ts';
+import type { Answer } from './send.ts';
 import type { TimeLimit } from './time-limit.ts';
 
 /** An answer whose body is still to be read, and the clock that it is read against. */
 export interface OpenAnswer {
   service: string;
-  response: Response;
+  response: Answer;
   /** Aborting it closes the connection. */
   limit: TimeLimit;
   /** What an error of the connection means. */
@@ -16,7 +17,7 @@ export async function* chunksOf(answer: OpenAnswer, maxBytes: number): AsyncGene
   let whole = false;
   try {
     let bytes = 0;
-    for await (const chunk of answer.response.body ?? []) {
+    for await (const chunk of answer.response.body) {
       answer.limit.restart();
       bytes += chunk.byteLength;
       if (bytes > maxBytes) throw tooLong(answer, maxBytes);
@@ -32,19 +33,15 @@ export async function* chunksOf(answer: OpenAnswer, maxBytes: number): AsyncGene
   }
 }
 
-/**
- * The text of an answer. The time limit is for the whole: one that trickles in does not push it back. Most calls wait
- * for one, so it is read without the generators of a stream.
- */
+/** The text of an answer. The time limit is for the whole: one that trickles in does not push it back. */
 export async function readText(answer: OpenAnswer, maxBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   try {
-    const reader = answer.response.body?.getReader();
     let bytes = 0;
-    for (let part = await reader?.read(); part?.done === false; part = await reader?.read()) {
-      bytes += part.value.byteLength;
+    for await (const chunk of answer.response.body) {
+      bytes += chunk.byteLength;
       if (bytes > maxBytes) throw tooLong(answer, maxBytes);
-      chunks.push(part.value);
+      chunks.push(chunk);
     }
     answer.limit.end();
   } catch (error) {

@@ -13,6 +13,7 @@ import {
   pauseBefore,
   type Retry,
 } from './retry.ts';
+import { send } from './send.ts';
 import { timeLimit } from './time-limit.ts';
 import { traceHeaders } from './trace.ts';
 
@@ -76,13 +77,13 @@ export function httpClient(options: HttpClientOptions): HttpClient {
   const { service, maxBytes } = options;
 
   /** Undefined: what was to be deleted is gone, and the answer that said so was lost. */
-  async function send(request: HttpRequest): Promise<OpenAnswer | undefined> {
+  async function sendWithRetries(request: HttpRequest): Promise<OpenAnswer | undefined> {
     const until = performance.now() + totalMs;
     let fresh = false;
     let lost = false;
     for (let attempt = 1; ; attempt += 1) {
       const tried = await attemptOnce(request, fresh);
-      if ('response' in tried && tried.response.ok) return tried;
+      if ('response' in tried && isOk(tried.response.status)) return tried;
       const failed = 'response' in tried ? await refusal(tried) : tried;
       const { status, error } = failed;
       if (status === 401 && !fresh) {
@@ -139,14 +140,13 @@ export function httpClient(options: HttpClientOptions): HttpClient {
       };
       if (limit.signal.aborted) throw endedBy(limit.signal);
       sent = true;
-      const response = await fetch(options.baseUrl + request.path, {
+      const response = await send({
         method: request.method,
-        redirect: 'manual',
-        signal: limit.signal,
+        url: options.baseUrl + request.path,
         headers,
-        ...(request.body === undefined
-          ? {}
-          : { body: isForm(request.body) ? request.body : JSON.stringify(request.body) }),
+        body:
+          request.body === undefined || isForm(request.body) ? request.body : JSON.stringify(request.body),
+        signal: limit.signal,
       });
       return { service, response, limit, failure };
     } catch (error) {
@@ -158,13 +158,14 @@ export function httpClient(options: HttpClientOptions): HttpClient {
 
   return {
     async json(request) {
-      const answer = await send(request);
+      const answer = await sendWithRetries(request);
       if (answer === undefined) return undefined;
       const text = await textOf(answer, request, maxBytes).catch(async (error: unknown) => {
         if (!(error instanceof SessionError)) throw error;
         if (isWrite(request)) throw lostAnswer(error, request.lookWith);
         // Broken off under way, or empty: what may be read again is, once.
-        const again = request.retry === 'read' && isPassing(error) ? await send(request) : undefined;
+        const again =
+          request.retry === 'read' && isPassing(error) ? await sendWithRetries(request) : undefined;
         if (again === undefined) throw error;
         return textOf(again, request, maxBytes);
       });
@@ -175,7 +176,7 @@ export function httpClient(options: HttpClientOptions): HttpClient {
       throw isWrite(request) ? lostAnswer(error, request.lookWith) : error;
     },
     async stream(request) {
-      const answer = await send(request);
+      const answer = await sendWithRetries(request);
       if (answer === undefined) return { headers: new Headers(), chunks: nothing() };
       return { headers: answer.response.headers, chunks: chunksOf(answer, maxBytes) };
     },
@@ -183,6 +184,8 @@ export function httpClient(options: HttpClientOptions): HttpClient {
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array, void> {}
+
+const isOk = (status: number): boolean => status >= 200 && status < 300;
 
 const isWrite = ({ method, retry }: HttpRequest): boolean =>
   method === 'DELETE' || (method !== 'GET' && retry !== 'read');

@@ -1,4 +1,5 @@
 import { invalidArgument } from '../errors.ts';
+import { sendThrough } from './send.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -19,14 +20,16 @@ export async function useProxyFromEnvironment(env: Environment): Promise<void> {
   const noProxy = settingOf(env, 'NO_PROXY') ?? '';
   // Only who has a proxy pays for the library.
   const { EnvHttpProxyAgent, setGlobalDispatcher } = await import('undici');
-  setGlobalDispatcher(
-    new EnvHttpProxyAgent({
-      // Absent would mean: look into the environment of the process.
-      httpProxy: httpProxy ?? '',
-      httpsProxy: httpsProxy ?? '',
-      noProxy: noProxy.trim() === '*' ? '*' : [noProxy, ...loopback].filter((host) => host !== '').join(','),
-    }),
-  );
+  const agent = new EnvHttpProxyAgent({
+    // Absent would mean: look into the environment of the process.
+    httpProxy: httpProxy ?? '',
+    httpsProxy: httpsProxy ?? '',
+    allowH2: false,
+    noProxy: noProxy.trim() === '*' ? '*' : [noProxy, ...loopback].filter((host) => host !== '').join(','),
+  });
+  sendThrough(agent);
+  // Libraries use Node's fetch.
+  setGlobalDispatcher(agent);
 }
 
 /** As curl reads them: the lower-case name counts first. */

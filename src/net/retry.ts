@@ -46,10 +46,9 @@ export function isPassing(error: SessionError): boolean {
 const beforeSending =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ERR_TLS|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO)/;
 
-/** Whether fetch failed before anything of the request could reach the service: no connection was made. */
+/** Whether sending failed before anything of the request could reach the service: no connection was made. */
 export function failedToConnect(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && beforeSending.test(code);
 }
 

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { constants, createGzip, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SessionError } from '../../src/errors.ts';
 import { type HttpClientOptions, httpClient, retryAfterOf } from '../../src/net/http.ts';
@@ -194,6 +195,73 @@ describe('the HTTP client', () => {
     await expect(
       client({ baseUrl: 'http://127.0.0.1:1' }).json({ method: 'GET', path: '/x', retry: 'none' }),
     ).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('unpacks what came packed, piece by piece, within the limit', async () => {
+    handler = (req, res) => {
+      expect(req.headers['accept-encoding']).toBe('gzip');
+      res.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{"größe":1}'));
+    };
+    expect(await client().json({ method: 'GET', path: '/x', retry: 'none' })).toEqual({ größe: 1 });
+    handler = (_req, res) => {
+      res.writeHead(400, { 'content-encoding': 'gzip' }).end(gzipSync('{"why":"packed"}'));
+    };
+    const toError = (_status: number, body: unknown) =>
+      new SessionError('INVALID_ARGUMENT', JSON.stringify(body));
+    await expect(client({ toError }).json({ method: 'GET', path: '/x', retry: 'none' })).rejects.toThrow(
+      '{"why":"packed"}',
+    );
+    handler = (_req, res) => {
+      res.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(JSON.stringify('x'.repeat(200_000))));
+    };
+    await expect(client().json({ method: 'GET', path: '/x', retry: 'none' })).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+    });
+    let next: () => void = () => {};
+    handler = (_req, res) => {
+      const packed = createGzip({ flush: constants.Z_SYNC_FLUSH });
+      packed.pipe(res.writeHead(200, { 'content-encoding': 'gzip' }));
+      packed.write('one\n');
+      next = () => packed.end('two\n');
+    };
+    const { chunks } = await client().stream({ method: 'GET', path: '/x', retry: 'none' });
+    const got: string[] = [];
+    for await (const line of lines(chunks)) {
+      got.push(line);
+      next();
+    }
+    expect(got).toEqual(['one', 'two']);
+  });
+
+  it.each([
+    ['cut off', gzipSync('{"a":1}').subarray(0, 20)],
+    ['not packed at all', Buffer.from('{"a":1}')],
+  ])('an answer that is said to be packed and is %s, is none', async (_name, body) => {
+    handler = (_req, res) => res.writeHead(200, { 'content-encoding': 'gzip' }).end(body);
+    await expect(client().json({ method: 'GET', path: '/x', retry: 'none' })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
+  });
+
+  it('sends forms with their type, and says who asks', async () => {
+    const got: (string | undefined)[] = [];
+    handler = (req, res) => {
+      got.push(req.headers['content-type'], req.headers['user-agent']);
+      res.end('{}');
+    };
+    const form = new FormData();
+    form.set('file', new Blob(['data'], { type: 'text/plain' }), 'größe.txt');
+    for (const body of [form, new URLSearchParams({ a: 'b c' }), { a: 1 }, undefined])
+      await client().json({ method: 'POST', path: '/x', body, retry: 'none' });
+    expect(got.filter((_value, i) => i % 2 === 0)).toEqual([
+      expect.stringMatching(/^multipart\/form-data; boundary=/),
+      expect.stringMatching(/^application\/x-www-form-urlencoded/),
+      'application/json',
+      undefined,
+    ]);
+    expect(new Set(got.filter((_value, i) => i % 2 === 1))).toEqual(
+      new Set([expect.stringMatching(/^agent-sessions-mcp\/\d/)]),
+    );
   });
 
   it('closes the connection when the caller cancels, while waiting and while streaming', async () => {
