@@ -8,7 +8,7 @@ import { chmodSync, copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } fro
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { lazyBuiltins, sharedStartup, withoutValidator } from './scripts/startup.ts';
+import { lazyBuiltins, sharedStartup, withoutUnusedSchemas, withoutValidator } from './scripts/startup.ts';
 import { makeSchemas } from './src/server/mcp/built-schemas.ts';
 
 /** Libraries that stay in node_modules: they are large, and few servers load them. */
@@ -40,7 +40,7 @@ export async function bundle(entries: Record<string, string>, outdir: string): P
     format: 'esm',
     target: 'node22',
     external,
-    plugins: [lazyBuiltins, sharedStartup, withoutValidator],
+    plugins: [lazyBuiltins, sharedStartup, withoutUnusedSchemas, withoutValidator],
     define: { BUILT_SCHEMAS: JSON.stringify(JSON.stringify(makeSchemas())) },
   });
 }

@@ -39,6 +39,10 @@ it('loads few files, and neither cryptography nor worker threads, before its fir
   const ours = files?.filter((url) => url.includes(path.basename(path.dirname(bundle)))) ?? [];
   expect(ours.length).toBeGreaterThan(1);
   expect(ours.length).toBeLessThan(20);
+  // Schemas that the SDK has for its users.
+  const texts = ours.map((url) => readFileSync(new URL(url), 'utf8')).join('\n');
+  expect(texts).toContain('notifications/resources/updated');
+  expect(texts).not.toContain('token_endpoint_auth_methods_supported');
   expect(builtins).toContain('NativeModule sqlite');
   expect(builtins).not.toContain('NativeModule crypto');
   expect(builtins).not.toContain('NativeModule worker_threads');
