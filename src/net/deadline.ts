@@ -5,7 +5,7 @@ import { type TimeLimit, timeLimit } from './time-limit.ts';
 /** By when everything that a tool call asks of services must be done. */
 export interface Deadline {
   /** Aborted with a SessionError when the time is up, and with the caller's own signal. */
-  readonly signal: AbortSignal;
+  signal(): AbortSignal;
   /** Milliseconds until then. */
   left(): number;
 }
@@ -33,11 +33,11 @@ export async function withDeadline<T>(options: DeadlineOptions, run: () => Promi
   let limit: TimeLimit | undefined;
   const deadline: Deadline = {
     // Most calls never leave this process and need no clock.
-    get signal() {
+    signal() {
       limit ??= timeLimit({
         ms: Math.max(0, end - performance.now()),
         reason: () => tooLate(ms),
-        follow: [options.signal, outer?.signal],
+        follow: [options.signal, outer?.signal()],
       });
       return limit.signal;
     },

@@ -193,7 +193,7 @@ const isWrite = ({ method, retry }: HttpRequest): boolean =>
 const isForm = (body: unknown): body is FormData | URLSearchParams =>
   body instanceof FormData || body instanceof URLSearchParams;
 
-const endingsOf = (request: HttpRequest) => [request.signal, currentDeadline()?.signal];
+const endingsOf = (request: HttpRequest) => [request.signal, currentDeadline()?.signal()];
 
 /** A whole answer. Nothing at all is an answer only where there is nothing to say. */
 async function textOf(answer: OpenAnswer, request: HttpRequest, maxBytes: number): Promise<string> {
