@@ -8,6 +8,7 @@ import { chmodSync, copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } fro
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { failedParses } from './scripts/failed-parses.ts';
 import { lazyBuiltins, sharedStartup, withoutUnusedSchemas, withoutValidator } from './scripts/startup.ts';
 import { makeSchemas } from './src/server/mcp/built-schemas.ts';
 
@@ -22,12 +23,19 @@ export const external = [
   'redis',
 ];
 
+const plugins = [lazyBuiltins, sharedStartup, withoutUnusedSchemas, withoutValidator, failedParses];
+
 /**
  * Bundles entries, by the names of their outputs, for Node.js, minified, into a folder. What few servers need
  * is loaded when it is needed: our own rooms as chunks beside the entries, and large libraries from
- * node_modules.
+ * node_modules. `plain` leaves libraries as they are: it is for measures
+ * of what they cost.
  */
-export async function bundle(entries: Record<string, string>, outdir: string): Promise<void> {
+export async function bundle(
+  entries: Record<string, string>,
+  outdir: string,
+  { plain = false } = {},
+): Promise<void> {
   // The chunks' names change with their content; those of an earlier build would stay for ever.
   rmSync(outdir, { recursive: true, force: true });
   await build({
@@ -40,7 +48,7 @@ export async function bundle(entries: Record<string, string>, outdir: string): P
     format: 'esm',
     target: 'node22',
     external,
-    plugins: [lazyBuiltins, sharedStartup, withoutUnusedSchemas, withoutValidator],
+    plugins: plain ? [] : plugins,
     define: { BUILT_SCHEMAS: JSON.stringify(JSON.stringify(makeSchemas())) },
   });
 }

@@ -30,7 +30,7 @@ const text =
 export default async function run(): Promise<void> {
   machine();
   const server = await bundled('src/main.ts');
-  const noop = await bundled('bench/noop-server.ts');
+  const noop = await bundled('bench/noop-server.ts', { plain: true });
   await appendsBesideNoop(server, noop);
   await startUp(server, noop);
   await listing(server, noop);
@@ -43,7 +43,7 @@ export default async function run(): Promise<void> {
 async function appendsBesideNoop(server: string, noop: string): Promise<void> {
   heading('append_event over stdio beside a no-op tool of the same SDK');
   const idle = rawStdio(noop, []);
-  const byHand = await bundled('bench/by-hand-server.ts');
+  const byHand = await bundled('bench/by-hand-server.ts', { plain: true });
   const limits = Object.fromEntries(
     (['full', 'normal'] as const).map((durability) => [
       durability,

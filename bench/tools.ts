@@ -15,11 +15,11 @@ export function scratch(): string {
 }
 
 /** A minified bundle of a source file, as users get it; inside node_modules so that packages are found. */
-export async function bundled(source: string): Promise<string> {
+export async function bundled(source: string, options?: { plain?: boolean }): Promise<string> {
   const root = fileURLToPath(new URL('..', import.meta.url));
   const name = path.basename(source, '.ts');
   const outdir = path.join(root, 'node_modules/.cache/agent-sessions-mcp/bench', name);
-  await bundle({ [name]: path.join(root, source) }, outdir);
+  await bundle({ [name]: path.join(root, source) }, outdir, options);
   // As packages say it; else Node.js reads each file twice to find out what it is.
   writeFileSync(path.join(outdir, 'package.json'), '{"type":"module"}\n');
   return path.join(outdir, `${name}.js`);

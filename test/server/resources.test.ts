@@ -90,7 +90,7 @@ it('a resource of a service that hangs is given up like a call', async () => {
   const backend = await memoryBackend();
   const hangs = () =>
     new Promise<never>((_, reject) => {
-      const signal = currentDeadline()?.signal;
+      const signal = currentDeadline()?.signal();
       signal?.addEventListener('abort', () => reject(signal.reason));
     });
   const product = await startProduct({
