@@ -20,15 +20,21 @@ export interface Streams {
  * A transport for messages as lines of JSON over two streams. It replaces the SDK's transport, whose cost grows with
  * the square of a message's length and which ends at a message that is too long. Here each byte is read once. A line
  * that is not a message, or that is longer than `maxBytes`, gets an error, and the next message is served.
+ * @param answered resolves when the connection may be closed although its input has ended: whoever pipes requests in
+ * still reads the answers
  */
-export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number): Transport {
+export function openLineTransport(
+  { stdin, stdout }: Streams,
+  maxBytes: number,
+  answered: () => Promise<void> = async () => {},
+): Transport {
   let closed = false;
   const out = gatheredWrites(stdout);
   const transport: Transport = {
     async start() {
       stdin.on('data', onData);
       stdin.on('error', onError);
-      stdin.on('end', close);
+      stdin.on('end', onEnd);
       stdin.on('close', close);
       stdout.on('error', onStdoutError);
       if (stdin.readableEnded || stdin.destroyed) setImmediate(close);
@@ -36,7 +42,7 @@ export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number):
     send: (message) => write(serializeMessage(message)),
     close: async () => close(),
   };
-  const read = lineReader(maxBytes, onLine, (ends) =>
+  const lines = lineReader(maxBytes, onLine, (ends) =>
     refuse(idIn(ends), {
       code: invalidRequest,
       message: `Invalid Request: a message has at most ${maxBytes} bytes`,
@@ -44,7 +50,13 @@ export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number):
   );
 
   function onData(chunk: Buffer): void {
-    read(chunk);
+    lines.read(chunk);
+  }
+
+  function onEnd(): void {
+    stdin.off('close', close);
+    lines.end();
+    void answered().finally(close);
   }
 
   function onLine(line: Buffer): void {
@@ -88,7 +100,7 @@ export function openLineTransport({ stdin, stdout }: Streams, maxBytes: number):
     out.flush();
     stdin.off('data', onData);
     stdin.off('error', onError);
-    stdin.off('end', close);
+    stdin.off('end', onEnd);
     stdin.off('close', close);
     // The error listener of stdout stays: answers that are still being sent may fail, which must not end the process.
     if (stdin.listenerCount('data') === 0) stdin.pause();
@@ -108,7 +120,7 @@ interface Ends {
   tail: Buffer;
 }
 
-/** Returns a function that takes chunks and calls back with whole lines, or with the ends of too long ones. */
+/** Takes chunks and calls back with whole lines, or with the ends of too long ones. The last needs no line break. */
 function lineReader(maxBytes: number, onLine: (line: Buffer) => void, onTooLong: (ends: Ends) => void) {
   let pieces: Buffer[] = [];
   let bytes = 0;
@@ -136,14 +148,17 @@ function lineReader(maxBytes: number, onLine: (line: Buffer) => void, onTooLong:
     else onLine(line.length === 1 && line[0] ? line[0] : Buffer.concat(line));
   }
 
-  return (chunk: Buffer) => {
-    let from = 0;
-    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
-      take(chunk.subarray(from, at));
-      from = at + 1;
-      endLine();
-    }
-    take(chunk.subarray(from));
+  return {
+    read(chunk: Buffer): void {
+      let from = 0;
+      for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
+        take(chunk.subarray(from, at));
+        from = at + 1;
+        endLine();
+      }
+      take(chunk.subarray(from));
+    },
+    end: endLine,
   };
 }
 

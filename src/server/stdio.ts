@@ -1,4 +1,4 @@
-import type { JSONRPCMessage, McpServer, Transport } from '@modelcontextprotocol/server';
+import type { JSONRPCMessage, McpServer, RequestId, Transport } from '@modelcontextprotocol/server';
 import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import { isObject } from '../model/json.ts';
 import type { Principal } from '../model/principal.ts';
@@ -20,7 +20,7 @@ export interface StdioServer {
   close(): Promise<void>;
 }
 
-/** Milliseconds that an ending server waits for calls under way. */
+/** Milliseconds that an ending server waits for calls under way, or for the next of them where the input has ended. */
 const answerMs = 400;
 
 /** Serves one client of either protocol era over the stdin and stdout of this process. */
@@ -43,8 +43,13 @@ export async function startStdio(
       resolve();
     };
   });
-  const wire = openLineTransport(streams, maxMessageBytes);
   const unanswered = followUnanswered();
+  const refuse = (ids: readonly RequestId[], message: string) => {
+    for (const id of ids) wire.send({ jsonrpc: '2.0', id, error: { code: -32000, message } }).catch(() => {});
+  };
+  const wire = openLineTransport(streams, maxMessageBytes, async () =>
+    refuse(await unanswered.afterLast(answerMs), 'The input ended before this call did.'),
+  );
   const handle = serveStdio(
     () => {
       current = build(principal);
@@ -76,8 +81,7 @@ export async function startStdio(
     async close() {
       watch.close();
       const left = isGone ? [] : await unanswered.after(answerMs);
-      const error = { code: -32000, message: 'The server is shutting down. Call again in a moment.' };
-      for (const id of left) wire.send({ jsonrpc: '2.0', id, error }).catch(() => {});
+      refuse(left, 'The server is shutting down. Call again in a moment.');
       await handle.close();
     },
   };

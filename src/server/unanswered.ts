@@ -6,12 +6,22 @@ export interface Unanswered {
   sent(message: JSONRPCMessage): void;
   /** Resolves when there are none, or after `ms` milliseconds with those that are left. */
   after(ms: number): Promise<RequestId[]>;
+  /** The same, but each answer grants the others `ms` milliseconds more. */
+  afterLast(ms: number): Promise<RequestId[]>;
 }
 
 const pollMs = 10;
 
 export function followUnanswered(): Unanswered {
   const open = new Set<RequestId>();
+  let lastSent = 0;
+
+  async function none(before: () => number): Promise<RequestId[]> {
+    while (open.size > 0 && Date.now() < before())
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    return [...open];
+  }
+
   return {
     received(message) {
       if (!('method' in message)) return;
@@ -25,13 +35,17 @@ export function followUnanswered(): Unanswered {
       }
     },
     sent(message) {
-      if (!('method' in message) && message.id !== undefined) open.delete(message.id);
+      if ('method' in message || message.id === undefined) return;
+      open.delete(message.id);
+      lastSent = Date.now();
     },
-    async after(ms) {
+    after(ms) {
       const deadline = Date.now() + ms;
-      while (open.size > 0 && Date.now() < deadline)
-        await new Promise((resolve) => setTimeout(resolve, pollMs));
-      return [...open];
+      return none(() => deadline);
+    },
+    afterLast(ms) {
+      const began = Date.now();
+      return none(() => Math.max(began, lastSent) + ms);
     },
   };
 }

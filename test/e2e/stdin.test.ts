@@ -1,4 +1,6 @@
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { scratch } from '../scratch.ts';
 import type { Json } from './clients.ts';
 import { run } from './run.ts';
 
@@ -29,11 +31,30 @@ describe('a server on stdin', () => {
         request(200 + i, 'list_events', { sessionId: 's', pageSize: 100 }),
       ]).flat(),
     ].join('');
-    const answers = answersOf((await run(['--store', 'memory:'], { stdin, hold: 3000 })).stdout);
+    const answers = answersOf((await run(['--store', 'memory:'], { stdin })).stdout);
     for (let i = 0; i < turns; i += 1) {
       const { events } = (answers.get(200 + i)?.result?.structuredContent ?? {}) as { events?: Json[] };
       expect(events?.length).toBeGreaterThan(i);
     }
+  });
+
+  it('answers what was piped in before its input ended, as a file is: with a byte order mark, without a last line break', async () => {
+    const appends = Array.from({ length: 500 }, (_, i) =>
+      request(10 + i, 'append_event', { sessionId: 's', text: `${i}` }),
+    );
+    const stdin = [
+      `\uFEFF${request(1, 'create_session', { sessionId: 's' })}`,
+      ...appends,
+      request(4, 'create_session', { sessionId: 'silent' }),
+      request(2, 'wait_for_events', { sessionId: 'silent', timeoutSeconds: 60 }),
+      request(3, 'get_session', { sessionId: 's' }).trim(),
+    ].join('');
+    const store = ['--store', `sqlite:${path.join(scratch(), 'data.db')}`];
+    const ended = await run(store, { stdin });
+    const answers = answersOf(ended.stdout);
+    expect([ended.code, answers.size]).toEqual([0, 504]);
+    expect(answers.get(2)?.error).toMatchObject({ message: expect.stringContaining('input ended') });
+    expect(answers.get(3)?.result).toMatchObject({ structuredContent: { session: { eventCount: 500 } } });
   });
 
   it('refuses a message of 40 MB, and serves the one of 16 MB after it', async () => {
@@ -43,7 +64,7 @@ describe('a server on stdin', () => {
       request(3, 'append_event', { sessionId: 's', text: 'y'.repeat(16_000_000) }),
       request(4, 'get_session', { sessionId: 's' }),
     ].join('');
-    const ended = await run(['--store', 'memory:'], { stdin, hold: 8000 });
+    const ended = await run(['--store', 'memory:'], { stdin });
     const answers = answersOf(ended.stdout);
     expect(ended.code).toBe(0);
     expect(answers.get(2)?.error).toEqual({

@@ -57,7 +57,8 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
     if (!admitOrigin(exchange)) return undefined;
     if (page?.paths.includes(path)) return page.serve(exchange);
     if (a2a?.isCard(path)) return a2a.showCard(exchange);
-    if (!isServed(path)) return refused(exchange, 404, 'Nothing is served at this path.');
+    if (!isServed(path))
+      return refused(exchange, 404, `Nothing is served at this path. The endpoint is at ${settings.path}.`);
     const principal = await identify(exchange);
     if (principal === undefined) return undefined;
     exchange.principal = principal;

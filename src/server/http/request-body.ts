@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { decodeMessage } from '../mcp/decode.ts';
 import { type Exchange, refuse } from './exchange.ts';
 import { readBody } from './io.ts';
@@ -19,8 +20,8 @@ export async function receiveJson(
   const { headers } = exchange.req;
   const most = limits.settings.bodyBytes;
   const refused = (status: number, message: string): undefined => void refuse(exchange, status, message);
-  if (!/^application\/json\s*(;|$)/i.test(headers['content-type'] ?? ''))
-    return refused(415, 'Unsupported Media Type: Content-Type must be application/json');
+  const unsupported = faultOfMedia(headers);
+  if (unsupported !== undefined) return refused(415, `Unsupported Media Type: ${unsupported}`);
   const tooLarge = `Payload Too Large: a body has at most ${most} bytes`;
   const length = Number(headers['content-length'] ?? most);
   if (length > most) return refused(413, tooLarge);
@@ -45,4 +46,14 @@ export async function receiveJson(
   } finally {
     release();
   }
+}
+
+function faultOfMedia({
+  'content-type': type = '',
+  'content-encoding': coding = 'identity',
+}: IncomingHttpHeaders): string | undefined {
+  if (!/^application\/json\s*(;|$)/i.test(type)) return 'Content-Type must be application/json';
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(type)?.[1] ?? 'utf-8';
+  if (!/^(utf-?8|us-ascii)$/i.test(charset)) return 'the charset of a body is UTF-8';
+  return coding.toLowerCase() === 'identity' ? undefined : 'a body is sent without Content-Encoding';
 }

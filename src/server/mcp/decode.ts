@@ -23,7 +23,8 @@ export function decodeMessage(bytes: Buffer): Decoded {
   if (!isUtf8(bytes)) return unreadable('the message is not UTF-8');
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString('utf8'));
+    // Some programs write a byte order mark, which a reader may ignore (RFC 8259, section 8.1).
+    value = JSON.parse(bytes.toString('utf8', hasMark(bytes) ? 3 : 0));
   } catch {
     return unreadable('the message is not valid JSON');
   }
@@ -32,6 +33,8 @@ export function decodeMessage(bytes: Buffer): Decoded {
   if (fault === undefined) return { value };
   return { fault: { code: invalidParams, message: `INVALID_ARGUMENT: ${fault}` }, id: idOf(value) };
 }
+
+const hasMark = (bytes: Buffer): boolean => bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
 
 const unreadable = (why: string): Decoded => ({
   fault: { code: parseError, message: `Parse error: ${why}` },

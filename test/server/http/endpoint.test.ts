@@ -133,6 +133,8 @@ describe('the rules of Streamable HTTP', () => {
     ['another method than the body', { 'mcp-method': 'tools/call' }, 400, -32020],
     ['another content type', { 'content-type': 'text/plain' }, 415, -32000],
     ['a content type that only begins like JSON', { 'content-type': 'application/jsonp' }, 415, -32000],
+    ['another charset', { 'content-type': 'application/json; charset=utf-16' }, 415, -32000],
+    ['a compressed body', { 'content-encoding': 'gzip' }, 415, -32000],
   ])('refuses %s', async (_what, headers, status, expected) => {
     const kept = Object.entries({ ...list.headers, ...headers }).filter(([, value]) => value !== '');
     const answer = await ask({ ...list, headers: Object.fromEntries(kept) });
@@ -185,7 +187,11 @@ describe('the rules of Streamable HTTP', () => {
       const answer = await ask({ method, headers: { accept: 'text/event-stream' } });
       expect([answer.status, answer.headers.allow]).toEqual([405, 'POST']);
     }
-    expect((await ask({ path: '/other' })).status).toBe(404);
+    const elsewhere = await ask({ path: '/mcp/' });
+    expect([elsewhere.status, elsewhere.body]).toEqual([
+      404,
+      expect.stringContaining('endpoint is at /mcp.'),
+    ]);
   });
 
   it('refuses a body that is too large, declared or not, and goes on serving', async () => {
