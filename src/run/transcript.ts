@@ -1,6 +1,6 @@
 import { fitTo } from '../model/budget.ts';
 import { type Event, textOf } from '../model/event.ts';
-import { cutEnd } from '../model/text.ts';
+import { cutEnd, withoutHalf } from '../model/text.ts';
 
 /** What is kept of a run in memory: enough for an answer, however long the run. */
 const maxEvents = 200;
@@ -87,7 +87,7 @@ export function transcript(): Transcript {
       return count;
     },
     get unfinished() {
-      return said();
+      return withoutHalf(said()).toWellFormed();
     },
     get author() {
       return author;

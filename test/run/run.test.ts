@@ -185,6 +185,25 @@ describe('a run', () => {
     expect((await backend.sessions?.get?.(ref))?.state).toEqual({ step: 2 });
   });
 
+  it('stores nothing that strict readers of JSON refuse, whatever its agent says', async () => {
+    const deep = JSON.parse(`${'{"a":'.repeat(3000)}1${'}'.repeat(3000)}`) as Record<string, unknown>;
+    const { backend, ref } = await withSession(
+      agentOf(async function* (_turn, signal) {
+        const call = { functionCall: { id: 'c1', name: 'look', args: deep } };
+        yield { content: { role: 'model', parts: [{ text: 'half \ud83d of it' }, call] } };
+        yield said('and \ud83d', { partial: true });
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      }),
+    );
+    const run = await start(backend, ref);
+    await expect.poll(async () => (await run.wait({ ms: 10, signal: forever })).text).toContain('and');
+    await run.cancel();
+    const events = await eventsOf(backend, ref);
+    expect(events.map(({ content }) => content?.parts[0]?.text)).toEqual(['hi', 'half \ufffd of it', 'and ']);
+    expect(JSON.stringify(events)).not.toMatch(/\\ud83d/);
+    expect(JSON.stringify(events).length).toBeLessThan(5000);
+  });
+
   it('cancelled: the agent hears of it at once, what it said is kept, the session is free', async () => {
     const gate = gated();
     const { backend, ref } = await withSession(gate.agents);

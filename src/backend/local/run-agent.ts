@@ -1,5 +1,6 @@
 import type { Agent, AgentEvent, Agents, Turn } from '../../agent/types.ts';
 import { SessionError } from '../../errors.ts';
+import { fitTo } from '../../model/budget.ts';
 import type { Content, Event } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { messageIdOf } from '../../model/run.ts';
@@ -100,7 +101,9 @@ async function* runLeg(
     const stays = to !== undefined && claim === undefined && team.includes(to);
     // The run is not complete while another agent is to speak in it.
     const { turnComplete, ...rest } = piece;
-    const said = { ...(stays ? rest : piece), author: agent.name, invocationId };
+    // Models may send half characters and bottomless arguments, which no strict reader of JSON takes.
+    const { value: sound } = fitTo(stays ? rest : piece, Number.POSITIVE_INFINITY, 'nested too deep');
+    const said = { ...sound, author: agent.name, invocationId };
     const { event } = await appendEvent(
       writer,
       ref,
