@@ -1,17 +1,24 @@
 import { formatSSEErrorEvent, formatSSEEvent, SSE_HEADERS } from '@a2a-js/sdk';
 import { LegacyJsonRpcTransportHandler } from '@a2a-js/sdk/compat/v0_3/server';
-import { toJsonRpcError } from '@a2a-js/sdk/errors';
+import {
+  A2A_ERROR_CODE,
+  RequestMalformedError,
+  toJsonRpcError,
+  VersionNotSupportedError,
+} from '@a2a-js/sdk/errors';
 import { JsonRpcTransportHandler, ServerCallContext } from '@a2a-js/sdk/server';
 import type { Backend } from '../../backend/types.ts';
 import type { Log } from '../../log.ts';
+import { incomingFault } from '../../model/incoming.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
-import { type Exchange, refuse, refuseMethod } from '../http/exchange.ts';
-import { answer } from '../http/io.ts';
-import { type Limits, retryAfter } from '../http/limits.ts';
-import { receiveJson } from '../http/request-body.ts';
+import { type Exchange, refuseMethod } from '../http/exchange.ts';
+import { answer, sendTexts } from '../http/io.ts';
+import { keepAlive } from '../http/keep-alive.ts';
+import type { OpenRequest } from '../http/open-requests.ts';
+import { idOf } from '../mcp/decode.ts';
 import { cardDocument, cardOf } from './card.ts';
-import { turnRequests } from './requests.ts';
+import { turnRequests, unforeseen } from './requests.ts';
 
 /** The face that remote agents see: an agent card and an endpoint for each app with an agent. */
 export interface A2aFace {
@@ -19,7 +26,8 @@ export interface A2aFace {
   isEndpoint(path: string): boolean;
   /** Anyone may read a card: it names the agent and no data. */
   showCard(exchange: Exchange): undefined;
-  serve(exchange: Exchange, principal: Principal): Promise<void>;
+  /** Answers a request to an endpoint whose body has been read. */
+  answer(request: OpenRequest, body: unknown): Promise<void>;
 }
 
 export interface A2aOptions {
@@ -29,7 +37,6 @@ export interface A2aOptions {
   version: string;
   /** Whether callers need a token. */
   secured: boolean;
-  limits: Limits;
   log: Log;
   /** Milliseconds between two signs of life on a stream that has nothing to tell: proxies end silent connections. */
   keepAliveMs?: number;
@@ -39,7 +46,6 @@ export interface A2aOptions {
 
 const cardName = '.well-known/agent-card.json';
 const defaultKeepAliveMs = 15_000;
-const writeScope = 'sessions:write';
 
 /** Whose call it is, and when that caller has gone, in the context that the SDK passes through. */
 const principalKey = 'principal';
@@ -64,25 +70,9 @@ export function createA2aFace(options: A2aOptions): A2aFace {
       answer(res, 200, { ...headers, 'content-type': 'application/json' }, document ?? '');
       return undefined;
     },
-    async serve(exchange, principal) {
-      const app = served.get(exchange.path);
-      if (exchange.req.method !== 'POST') return refuseMethod(exchange, ['POST']);
-      if (!principal.scopes.includes(writeScope)) return refuse(exchange, 403, 'The token lacks a scope.');
-      const wait = await options.limits.spend(principal.userId, 1);
-      if (wait > 0) return exhausted(exchange, 'rate', wait);
-      const release = await options.limits.take(principal.userId, 'requests');
-      if (release === undefined) return exhausted(exchange, 'requests', retryAfter.requests);
-      if (exchange.res.closed) return release();
-      exchange.res.once('close', release);
-      const body = await receiveJson(exchange, principal.userId, options.limits, exhausted);
-      if (body === undefined || app === undefined) return;
-      await app.answer(exchange, principal, body.value);
-    },
+    answer: async (request, body) => served.get(request.exchange.path)?.answer(request, body),
   };
 }
-
-const exhausted = (exchange: Exchange, limit: string, seconds: number): void =>
-  refuse(exchange, 429, `You have reached the limit of ${limit}.`, { retryAfter: seconds });
 
 const pathOf = (app: string): string => `/a2a/${encodeURIComponent(app)}`;
 
@@ -104,39 +94,63 @@ function openApp(options: A2aOptions, app: string, agent: string) {
   const legacy = new LegacyJsonRpcTransportHandler(requests);
   return {
     document: () => cardDocument(card(), origin() + pathOf(app)),
-    async answer({ req, res, headers }: Exchange, principal: Principal, body: unknown): Promise<void> {
-      const gone = new AbortController();
-      res.once('close', () => gone.abort());
+    async answer({ exchange, principal, end }: OpenRequest, body: unknown): Promise<void> {
+      const { req, res, headers } = exchange;
+      const request: JsonObject = isObject(body) ? body : {};
       const asked = req.headers['a2a-version'];
-      const requestedVersion = typeof asked === 'string' ? asked : '0.3';
+      const requestedVersion = typeof asked === 'string' && asked !== '' ? asked : '0.3';
+      const fault = faultOf(requestedVersion, request);
       const context = new ServerCallContext({
         requestedVersion,
         user: { isAuthenticated: true, userName: principal.userId },
         state: new Map<string, unknown>([
           [principalKey, principal],
-          [signalKey, gone.signal],
+          [signalKey, end.signal],
         ]),
       });
-      const request: JsonObject = isObject(body) ? body : {};
       const handler = requestedVersion.startsWith('0.') ? legacy : current;
-      const given = await handler.handle(request, context);
-      if (!(Symbol.asyncIterator in given))
-        return answer(res, 200, { ...headers, 'content-type': 'application/json' }, JSON.stringify(given));
-      res.writeHead(200, { ...headers, ...SSE_HEADERS });
-      const beat = setInterval(() => {
-        // A client that reads nothing gets nothing more.
-        if (!res.destroyed && !res.writableNeedDrain) res.write(': keepalive\n\n');
-      }, keepAliveMs);
-      try {
-        for await (const piece of given) if (!res.destroyed) res.write(formatSSEEvent(piece));
-      } catch (error) {
-        const id = typeof request.id === 'string' || typeof request.id === 'number' ? request.id : null;
-        if (!res.destroyed)
-          res.write(formatSSEErrorEvent({ jsonrpc: '2.0', id, error: toJsonRpcError(error) }));
-      } finally {
-        clearInterval(beat);
+      const given = fault ?? (await handler.handle(request, context));
+      if (!isStream(given)) {
+        const body = JSON.stringify(withPlainFault(request, given));
+        return answer(res, 200, { ...headers, 'content-type': 'application/json' }, body);
       }
-      res.end();
+      const stop = keepAlive(res, keepAliveMs);
+      await sendTexts(res, { ...headers, ...SSE_HEADERS }, eventsOf(given, request)).finally(stop);
     },
   };
+}
+
+/** What is wrong with a request before anybody asks what it wants, as the answer to it. */
+function faultOf(version: string, request: JsonObject): object | undefined {
+  const error = /^(0\.3|1)(\.|$)/.test(version)
+    ? incomingFault(request.params)
+    : new VersionNotSupportedError('This server speaks A2A 1.0 and 0.3.');
+  if (error === undefined) return undefined;
+  const told =
+    error instanceof Error ? error : new RequestMalformedError(`${error.path} ${error.what}. ${error.hint}`);
+  return errorAnswer(request, told);
+}
+
+const isStream = (given: object): given is AsyncIterable<object> => Symbol.asyncIterator in given;
+
+/** The SDK tells of params that it cannot read in words of its own code. Errors of this server have their words already. */
+function withPlainFault(request: JsonObject, given: object): object {
+  const error = 'error' in given && isObject(given.error) ? given.error : {};
+  return error.code === A2A_ERROR_CODE.INTERNAL_ERROR && error.message !== unforeseen
+    ? errorAnswer(request, new RequestMalformedError('The params of the request are malformed.'))
+    : given;
+}
+
+const errorAnswer = (request: JsonObject, error: unknown) => ({
+  jsonrpc: '2.0' as const,
+  id: idOf(request),
+  error: toJsonRpcError(error),
+});
+
+async function* eventsOf(pieces: AsyncIterable<object>, request: JsonObject): AsyncGenerator<string, void> {
+  try {
+    for await (const piece of pieces) yield formatSSEEvent(piece);
+  } catch (error) {
+    yield formatSSEErrorEvent(errorAnswer(request, error));
+  }
 }

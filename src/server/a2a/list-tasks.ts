@@ -39,6 +39,7 @@ export async function listTasks(
     }
     if (id === pageToken) passed = true;
   }
+  if (!passed) throw new RequestMalformedError('pageToken is not one of this list; begin without one.');
   return { tasks, nextPageToken: more ? (tasks.at(-1)?.id ?? '') : '', pageSize, totalSize };
 }
 

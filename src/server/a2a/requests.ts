@@ -18,6 +18,7 @@ import type { A2ARequestHandler, ServerCallContext } from '@a2a-js/sdk/server';
 import { type Backend, type Owner, required, type SessionRef } from '../../backend/types.ts';
 import { SessionError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import { checkId } from '../../model/ids.ts';
 import type { Principal } from '../../model/principal.ts';
 import { checkSpeaker } from '../../tools/support/speaker.ts';
 import { followTask } from './follow-task.ts';
@@ -120,10 +121,13 @@ async function noPush(): Promise<never> {
 async function send(
   { backend, app, agent }: RequestsConfig,
   principal: Principal,
-  { message }: SendMessageRequest,
+  { message, configuration }: SendMessageRequest,
 ): Promise<{ task: FoundTask; sent: string }> {
   if (message === undefined || message.messageId === '')
     throw new RequestMalformedError('message.messageId is missing.');
+  if (configuration?.taskPushNotificationConfig !== undefined) await noPush();
+  const id = checkId('messageId', eventIdOf(message.messageId));
+  checkId('contextId', message.contextId || id);
   const author = principal.agents?.[0] ?? 'user';
   checkSpeaker(author, principal);
   const owner = { app, userId: principal.userId };
@@ -133,21 +137,26 @@ async function send(
     throw new RequestMalformedError('The task belongs to another context.');
   if (task !== undefined && task.open === undefined)
     throw new UnsupportedOperationError('The task has ended; send the message without its id.');
+  const said = eventOfMessage(message, task);
+  if (said.content.parts.length === 0) throw new RequestMalformedError('message.parts holds nothing.');
   const ref = task?.ref ?? { ...owner, sessionId: message.contextId || randomUUID() };
   if (task === undefined) await openSession(backend, ref);
   // To an agent at work a message is news, and no other turn.
   const handsOver = task === undefined || !isWorking(task);
   const append = required(backend.events?.append, backend, 'append an event');
+  // The same message twice is one event, and one task.
   const { event } = await append(ref, {
-    // The same message twice is one event, and one task.
-    id: eventIdOf(message.messageId),
+    id,
     author,
     writtenBy: principal.name,
-    ...eventOfMessage(message, task),
+    ...said,
     ...(handsOver ? { actions: { transferAgent: agent } } : {}),
+  }).catch((error: unknown) => {
+    if (!isTaken(error)) throw error;
+    throw new RequestMalformedError('Another message of this context has this messageId.');
   });
-  const id = task?.id ?? taskIdOf({ sessionId: ref.sessionId, eventId: event.id });
-  const found = await findTask(backend, owner, id);
+  const taskId = task?.id ?? taskIdOf({ sessionId: ref.sessionId, eventId: event.id });
+  const found = await findTask(backend, owner, taskId);
   if (found === undefined) throw new TaskNotFoundError('The task is no longer there.');
   return { task: found, sent: event.id };
 }
@@ -157,9 +166,11 @@ async function openSession(backend: Backend, ref: SessionRef): Promise<void> {
   try {
     await required(backend.sessions?.create, backend, 'create sessions')(ref, { sessionId: ref.sessionId });
   } catch (error) {
-    if (!(error instanceof SessionError && error.code === 'ALREADY_EXISTS')) throw error;
+    if (!isTaken(error)) throw error;
   }
 }
+
+const isTaken = (error: unknown): boolean => error instanceof SessionError && error.code === 'ALREADY_EXISTS';
 
 async function* stream(
   backend: Backend,
@@ -181,6 +192,9 @@ async function* stream(
   yield* followTask(backend, task, after, signal);
 }
 
+/** All that a caller is told of an error that nobody foresaw. */
+export const unforeseen = 'Something went wrong in this server.';
+
 /** Errors of a backend in words of A2A. What nobody foresaw is told to the log alone. */
 function withPlainErrors(handler: A2ARequestHandler, log: Log): A2ARequestHandler {
   const plain = (error: unknown): unknown => {
@@ -193,7 +207,7 @@ function withPlainErrors(handler: A2ARequestHandler, log: Log): A2ARequestHandle
     }
     if (error instanceof A2AError) return error;
     log.error('A request of A2A failed.', { error });
-    return new Error('Something went wrong in this server.');
+    return new Error(unforeseen);
   };
   const once =
     <A extends unknown[], T>(verb: (...args: A) => Promise<T>) =>

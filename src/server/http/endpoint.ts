@@ -3,6 +3,7 @@ import type { AuthInfo } from '@modelcontextprotocol/server';
 import type { Log } from '../../log.ts';
 import { isObject } from '../../model/json.ts';
 import type { Principal } from '../../model/principal.ts';
+import type { A2aFace } from '../a2a/index.ts';
 import { challengeHeader } from '../auth/challenge.ts';
 import { type Authenticate, entryScope } from '../auth/index.ts';
 import type { ServedApp } from '../mcp/served-app.ts';
@@ -27,6 +28,8 @@ export interface EndpointOptions {
     admissionQueue?: boolean | undefined;
   };
   served: ServedApp;
+  /** Answers remote agents, below /a2a. */
+  a2a?: A2aFace | undefined;
   log: Log;
   limits: Limits;
   authenticate?: Authenticate | undefined;
@@ -38,7 +41,7 @@ export interface EndpointOptions {
 
 const defaultKeepAliveMs = 10_000;
 
-/** The endpoint of the protocol, for callers that the gate has identified. */
+/** The endpoints of the protocols, for callers that the gate has identified. */
 export interface Endpoint {
   serve(exchange: Exchange, principal: Principal): Promise<void>;
   /** Ends protocol sessions that are idle for too long. */
@@ -50,7 +53,8 @@ export interface Endpoint {
 }
 
 export function createEndpoint(options: EndpointOptions): Endpoint {
-  const { settings, served, log, limits, authenticate, metrics, keepAliveMs = defaultKeepAliveMs } = options;
+  const { settings, served, log, limits, authenticate, a2a, metrics } = options;
+  const { keepAliveMs = defaultKeepAliveMs } = options;
   const sessionful = settings.legacy === 'sessions';
   const methods = sessionful ? ['POST', 'GET', 'DELETE'] : ['POST'];
   const sessions = hostSessions(served, limits, { ...settings.sessions, keepAliveMs });
@@ -66,7 +70,9 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   async function serve(exchange: Exchange, principal: Principal): Promise<void> {
     const { req, res } = exchange;
     const { method = '' } = req;
-    if (!methods.includes(method)) return refuseMethod(exchange, methods);
+    const isA2a = a2a?.isEndpoint(exchange.path) === true;
+    const allowed = isA2a ? ['POST'] : methods;
+    if (!allowed.includes(method)) return refuseMethod(exchange, allowed);
     const { userId } = principal;
     const wait = await limits.spend(userId, 1);
     if (wait > 0) return exhausted(exchange, 'rate', wait);
@@ -86,15 +92,17 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
     if (method !== 'POST') return dispatch(request, undefined);
     const body = await receiveJson(exchange, userId, limits, exhausted);
     if (body === undefined) return;
+    const rpc = rpcOf(body.value);
+    if (rpc !== undefined) exchange.rpc = rpc;
     await admitted();
-    if (!end.signal.aborted) await dispatch(request, body.value);
+    if (end.signal.aborted) return;
+    if (isA2a) await a2a.answer(request, body.value);
+    else await dispatch(request, body.value);
   }
 
   async function dispatch(open: OpenRequest, body: unknown): Promise<void> {
     const { exchange, principal, end } = open;
-    const { req, res } = exchange;
-    const rpc = rpcOf(body);
-    if (rpc !== undefined) exchange.rpc = rpc;
+    const { req, res, rpc } = exchange;
     const request = toRequest(req, exchange.id, end.signal);
     const authInfo = authenticate && authInfoOf(principal, options.metadata?.url);
     const call = { principal, authInfo, body, tool: rpc?.tool };

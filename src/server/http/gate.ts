@@ -64,8 +64,9 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
     exchange.principal = principal;
     if (path !== settings.path && !isA2a(path) && metricsText !== undefined)
       return showMetrics(exchange, principal, metricsText);
-    if (!principal.scopes.includes(entryScope)) return lacksScope(exchange, entryScope);
-    return principal;
+    // What a remote agent asks for is nearly always a turn.
+    const scope = isA2a(path) ? 'sessions:write' : entryScope;
+    return principal.scopes.includes(scope) ? principal : lacksScope(exchange, scope);
   }
 
   async function health(exchange: Exchange): Promise<undefined> {

@@ -43,7 +43,7 @@ export async function startHttp(
   const telemetry = await openTelemetry(prometheus === undefined ? [] : [prometheus.meter]);
   const metrics = createMetrics(telemetry.meters, limits);
   const around = limitCalls(limits, metrics, telemetry.around);
-  const a2a = settings.a2a ? await openA2a(deps, settings, limits, !isOpen, () => server.url) : undefined;
+  const a2a = settings.a2a ? await openA2a(deps, settings, !isOpen, () => server.url) : undefined;
   const server: HttpServer = await startTransport({
     a2a,
     settings,
@@ -70,7 +70,6 @@ export async function startHttp(
 async function openA2a(
   { backends, agents = [], version, log }: ServerDeps,
   { publicUrl }: HttpSettings,
-  limits: Limits,
   secured: boolean,
   url: () => string,
 ): Promise<A2aFace> {
@@ -81,7 +80,7 @@ async function openA2a(
     });
   const { createA2aFace } = await import('../a2a/index.ts');
   const origin = () => new URL(publicUrl ?? url()).origin;
-  return createA2aFace({ backend, agents, version, secured, limits, origin, log });
+  return createA2aFace({ backend, agents, version, secured, origin, log });
 }
 
 /** @throws SessionError FAILED_PRECONDITION for a server that others could reach without proving who they are */

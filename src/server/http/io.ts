@@ -92,19 +92,49 @@ export async function send(
   if (body === null || !response.headers.get('content-type')?.startsWith('text/event-stream'))
     return answer(res, response.status, headers, body === null ? '' : await response.text(), patienceMs);
   if (!res.headersSent) res.writeHead(response.status, headers);
+  const reader = body.getReader();
+  await pump(
+    res,
+    () => reader.read(),
+    () => reader.cancel(),
+    patienceMs,
+  );
+}
+
+/** Sends a stream of texts. Resolves when all is written or the client has left. */
+export async function sendTexts(
+  res: ServerResponse,
+  headers: HeaderBag,
+  texts: AsyncGenerator<string, void>,
+): Promise<void> {
+  res.writeHead(200, headers);
+  await pump(
+    res,
+    () => texts.next(),
+    () => texts.return(),
+    stallMs,
+  );
+}
+
+/** Writes what comes, as fast as the client reads it, and cancels the rest when the client leaves. */
+async function pump(
+  res: ServerResponse,
+  next: () => Promise<{ done?: boolean | undefined; value?: unknown }>,
+  cancel: () => Promise<unknown>,
+  patienceMs: number,
+): Promise<void> {
   // The client waits for the headers, also while the stream has no event yet.
   res.flushHeaders();
-  const reader = body.getReader();
   const onClose = () => {
-    reader.cancel().catch(() => {});
+    cancel().catch(() => {});
   };
   res.once('close', onClose);
   if (res.destroyed) onClose();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await next();
       if (done || res.destroyed || res.writableEnded) break;
-      if (!res.write(value)) await drained(res, patienceMs);
+      if (!res.write(value as string | Uint8Array)) await drained(res, patienceMs);
     }
   } finally {
     res.off('close', onClose);

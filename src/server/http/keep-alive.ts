@@ -18,20 +18,28 @@ export async function sendWhenReady(
   everyMs: number,
 ): Promise<void> {
   if (!/text\/event-stream/i.test(req.headers.accept ?? '')) return send(res, await answer, headers);
-  const beat = setInterval(() => {
-    if (res.writableEnded || res.destroyed) return;
+  const stop = keepAlive(res, everyMs, () => {
     if (!res.headersSent) res.writeHead(200, { ...headers, ...streamHeaders });
-    // A client that reads nothing gets nothing more.
-    if (!res.writableNeedDrain) res.write(': keepalive\n\n');
-  }, everyMs);
+  });
   try {
     const response = await answer;
-    clearInterval(beat);
+    stop();
     if (!res.headersSent) return await send(res, response, headers);
     await sendAsEvents(res, response);
   } finally {
-    clearInterval(beat);
+    stop();
   }
+}
+
+/** Sends comments on a stream, after `begin` where that is needed, until the function that it returns is called. */
+export function keepAlive(res: ServerResponse, everyMs: number, begin: () => void = () => {}): () => void {
+  const beat = setInterval(() => {
+    if (res.writableEnded || res.destroyed) return;
+    begin();
+    // A client that reads nothing gets nothing more.
+    if (!res.writableNeedDrain) res.write(': keepalive\n\n');
+  }, everyMs);
+  return () => clearInterval(beat);
 }
 
 /** Sends an answer on a stream that has begun. */

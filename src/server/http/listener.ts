@@ -67,8 +67,6 @@ export async function startTransport(options: TransportOptions): Promise<HttpSer
       if (draining) exchange.headers.connection = 'close';
       const principal = await answers?.gate(exchange);
       if (principal === undefined) return;
-      if (!draining && options.a2a?.isEndpoint(exchange.path))
-        return await options.a2a.serve(exchange, principal);
       if (!draining) return await answers?.endpoint.serve(exchange, principal);
       await skipBody(req, restMs);
       refuse(exchange, 503, 'The server is shutting down. Call again in a moment.', {

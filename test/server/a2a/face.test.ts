@@ -50,6 +50,7 @@ describe('the A2A face', () => {
     expect((await fetch(`${origin}/a2a/default`, { method: 'POST', body: '{}' })).status).toBe(401);
     const eve = await authorized('eve')(`${origin}/a2a/default`, { method: 'POST', body: '{}' });
     expect(eve.status).toBe(403);
+    expect(eve.headers.get('www-authenticate')).toContain('scope="sessions:write"');
   });
 
   it('makes an event of a message, a turn of a task, and a session of a context', async () => {
@@ -134,6 +135,41 @@ describe('the A2A face', () => {
         status: { state: 'completed' },
         artifacts: [{ parts: [{ kind: 'text', text: 'Echo agent (no model): Old' }] }],
       },
+    });
+  });
+
+  it('refuses what it cannot store or does not do, in words, and stores nothing of it', async () => {
+    const { origin, backend } = await open();
+    const good = { messageId: 'm', role: 'ROLE_USER', parts: [{ text: 'hi' }] };
+    const ask = async (params: unknown, version = '1.0') => {
+      const answer = await authorized('ann')(`${origin}/a2a/default`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'a2a-version': version },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'SendMessage', params }),
+      });
+      return ((await answer.json()) as { error?: { code: number; message: string } }).error;
+    };
+    const push = { taskPushNotificationConfig: { url: 'https://elsewhere.example' } };
+    const deep = JSON.parse(`${'['.repeat(200)}${']'.repeat(200)}`) as unknown;
+    for (const [params, code, words] of [
+      [{ message: { ...good, parts: [] } }, -32602, /parts holds nothing/],
+      [{ message: { ...good, parts: [{}] } }, -32602, /parts holds nothing/],
+      [{ message: { ...good, parts: [null] } }, -32602, /params of the request are malformed/],
+      [{ message: { ...good, parts: [{ text: '\ud83d' }] } }, -32602, /parts\[0\]\.text.*broken Unicode/],
+      [{ message: { ...good, parts: [{ data: deep }] } }, -32602, /nested more than/],
+      [{ message: { ...good, messageId: 'm'.repeat(300) } }, -32602, /^messageId is longer/],
+      [{ message: { ...good, contextId: 'c'.repeat(300) } }, -32602, /^contextId is longer/],
+      [{ message: good, configuration: push }, -32003, /no push notifications/],
+    ] as const)
+      expect(await ask(params)).toMatchObject({ code, message: expect.stringMatching(words) });
+    expect(await ask({ message: good }, '2.0')).toMatchObject({ code: -32009 });
+    const sessions = await backend.sessions?.list?.({ app: 'default', userId: 'ann', pageSize: 1 });
+    expect(sessions?.items).toEqual([]);
+    expect(await ask({ message: { ...good, contextId: 'c' } })).toBeUndefined();
+    const other = { ...good, contextId: 'c', parts: [{ text: 'other' }] };
+    expect(await ask({ message: other })).toMatchObject({
+      code: -32602,
+      message: expect.stringContaining('messageId'),
     });
   });
 });

@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { afterEach, expect, it } from 'vitest';
 import type { Backend } from '../../../src/backend/types.ts';
 import { createA2aFace } from '../../../src/server/a2a/index.ts';
 import { principalOf } from '../../../src/server/auth/scopes.ts';
 import { openExchange } from '../../../src/server/http/exchange.ts';
-import { createLimits, defaultLimits } from '../../../src/server/http/limits.ts';
 import { memoryBackend } from '../../tools/harness.ts';
 
 const ends: (() => Promise<unknown>)[] = [];
@@ -37,13 +37,15 @@ async function open() {
     agents: [{ app: 'default', agent: 'parrot' }],
     version: '1',
     secured: false,
-    limits: createLimits(defaultLimits),
     log: { info: () => {}, warn: () => {}, error: () => {} },
     keepAliveMs: 20,
     origin: () => 'http://127.0.0.1',
   });
-  const server = createServer((req, res) => {
-    void face.serve(openExchange(req, res), principalOf('ann', ['sessions:write']));
+  const server = createServer(async (req, res) => {
+    const end = new AbortController();
+    res.once('close', () => end.abort());
+    const principal = principalOf('ann', ['sessions:write']);
+    void face.answer({ exchange: openExchange(req, res), principal, end }, await json(req));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   ends.push(async () => {
