@@ -92,8 +92,11 @@ export const withoutUnusedSchemas: Plugin = {
   },
 };
 
+/** Node.js's own modules that a server needs after its start, if ever: their functions load them. */
+const loadedLate = ['node:crypto', 'node:fs/promises', 'node:timers/promises', 'node:zlib'];
+
 /**
- * Takes from Node.js's own modules only what is used, and `node:crypto` only when it is. An import of `node:util` reads
+ * Takes from Node.js's own modules only what is used, and some of them only when it is. An import of `node:util` reads
  * everything that it exports, and so loads what it would load when asked for, such as worker threads; together they are
  * several milliseconds of every start.
  */
@@ -111,7 +114,7 @@ export const lazyBuiltins: Plugin = {
         /^[a-zA-Z]\w*$/.test(key),
       );
       const isLazy = (key: string, value: unknown) =>
-        name === 'node:crypto' && typeof value === 'function' && /^[a-z]/.test(key);
+        loadedLate.includes(name) && typeof value === 'function' && /^[a-z]/.test(key);
       const lines = [
         `const builtin = () => process.getBuiltinModule(${JSON.stringify(name)});`,
         'const of = (name) => builtin()[name];',

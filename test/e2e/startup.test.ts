@@ -15,7 +15,7 @@ const meta = {
 };
 const listTools = `${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: meta } })}\n`;
 
-it('loads few files, and neither cryptography nor worker threads, before its first answer', async () => {
+it('loads few files, and of Node.js only what it needs, before its first answer', async () => {
   const folder = scratch();
   const seen = path.join(folder, 'seen.json');
   const store = ['--store', `sqlite:${folder}/s.db`];
@@ -44,8 +44,8 @@ it('loads few files, and neither cryptography nor worker threads, before its fir
   expect(texts).toContain('notifications/resources/updated');
   expect(texts).not.toContain('token_endpoint_auth_methods_supported');
   expect(builtins).toContain('NativeModule sqlite');
-  expect(builtins).not.toContain('NativeModule crypto');
-  expect(builtins).not.toContain('NativeModule worker_threads');
+  for (const late of ['crypto', 'fs/promises', 'timers/promises', 'worker_threads', 'zlib'])
+    expect(builtins).not.toContain(`NativeModule ${late}`);
 });
 
 it('publishes the schemas that its sources make', async () => {
