@@ -1,3 +1,5 @@
+import { once } from '../model/once.ts';
+
 /**
  * Words that carry grammar and no subject, by language: closed classes (articles, pronouns, conjunctions,
  * auxiliaries, question words, the shortest prepositions) as they look after `fold` of words.ts. What is also the
@@ -59,7 +61,7 @@ const lists: readonly string[] = [
    对 从 到 给 想 要 会 能`,
 ];
 
-const languages = lists.map((list) => new Set(list.split(/\s+/)));
+const languages = once(() => lists.map((list) => new Set(list.split(/\s+/))));
 
 /**
  * The words of a query that only hold its sentence together. One language is taken for that of the query, the one
@@ -68,7 +70,7 @@ const languages = lists.map((list) => new Set(list.split(/\s+/)));
 export function functionWords(words: readonly string[]): ReadonlySet<string> {
   let most = 0;
   let language: ReadonlySet<string> = new Set();
-  for (const candidate of languages) {
+  for (const candidate of languages()) {
     const known = words.filter((word) => candidate.has(word)).length;
     if (known > most) [most, language] = [known, candidate];
   }
@@ -76,4 +78,4 @@ export function functionWords(words: readonly string[]): ReadonlySet<string> {
 }
 
 /** English words that say nothing by being repeated. */
-export const isFunctionWord = (word: string): boolean => languages[0]?.has(word) === true;
+export const isFunctionWord = (word: string): boolean => languages()[0]?.has(word) === true;

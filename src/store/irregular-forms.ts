@@ -1,3 +1,5 @@
+import { once } from '../model/once.ts';
+
 /**
  * English words whose forms no stemmer brings together. A query for one finds them all; what is indexed stays as
  * it was written.
@@ -125,12 +127,15 @@ shelf shelves
 good better best
 bad worse worst`;
 
-const forms = new Map(
-  lists.split('\n').flatMap((line) => {
-    const all = line.split(' ');
-    return all.map((word): [string, readonly string[]] => [word, all]);
-  }),
+const forms = once(
+  () =>
+    new Map(
+      lists.split('\n').flatMap((line) => {
+        const all = line.split(' ');
+        return all.map((word): [string, readonly string[]] => [word, all]);
+      }),
+    ),
 );
 
 /** The word and its irregular forms; most words have none. */
-export const formsOf = (word: string): readonly string[] => forms.get(word) ?? [word];
+export const formsOf = (word: string): readonly string[] => forms().get(word) ?? [word];

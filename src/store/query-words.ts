@@ -12,8 +12,6 @@ export interface QueryWord {
 /** A query of more words keeps the longest: they say most. */
 const maxQueryWords = 32;
 
-const hangul = /^\p{scx=Hangul}/u;
-
 /**
  * The words of a query, each once. Function words are left out, unless there are no others. A name such as
  * getUserById is also looked for by its parts.
@@ -66,7 +64,8 @@ function denseWords(text: string): { word: string; groups: string[][] }[] {
     const chars = Array.from(segment);
     if (chars.length < 2) return [{ word: segment, groups: [chars] }];
     // Of a Korean word any pair may match, since its ending may differ.
-    if (hangul.test(segment)) return pairs(chars).map((pair) => ({ word: segment, groups: [[pair]] }));
+    if (/^\p{scx=Hangul}/u.test(segment))
+      return pairs(chars).map((pair) => ({ word: segment, groups: [[pair]] }));
     return [{ word: segment, groups: pairs(chars).map((pair) => [pair]) }];
   });
 }

@@ -13,9 +13,10 @@ import { isFunctionWord } from './function-words.ts';
 /** Longer words are cut, on both sides alike. */
 const maxWord = 40;
 
-const word = /[\p{L}\p{N}\p{M}\p{Co}]+|\p{Extended_Pictographic}/gu;
+// Made when they are used: to gather the classes of Unicode takes a millisecond of the start.
+const word = () => /[\p{L}\p{N}\p{M}\p{Co}]+|\p{Extended_Pictographic}/gu;
 /** Scripts that put no spaces between words, and Korean, which glues particles to them. */
-const dense =
+const dense = () =>
   /[\p{scx=Han}\p{scx=Hiragana}\p{scx=Katakana}\p{scx=Bopomofo}\p{scx=Hangul}\p{scx=Thai}\p{scx=Lao}\p{scx=Khmer}\p{scx=Myanmar}]+/gu;
 /** Accents (Latin, Greek, Cyrillic), Hebrew points, Arabic vowel signs and stretching: often left out. */
 const accents = /[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0640]/g;
@@ -121,15 +122,15 @@ export const tagTerm = cached(
 
 /** "getUserById" → get, user, by, id. What is joined by anything but capitals is words of its own anyway. */
 export function identifierParts(text: string): string[] {
-  if (!joined.test(text)) return [];
+  if (!isJoined(text)) return [];
   return (text.match(/[\p{L}\p{N}\p{M}]+/gu) ?? []).flatMap((word) => {
-    if (!joined.test(word)) return [];
+    if (!isJoined(word)) return [];
     const parts = word.split(/(?<=[\p{Ll}\p{N}])(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u);
     return parts.length === 1 ? [] : parts.map((part) => fold(part).slice(0, maxWord));
   });
 }
 
-const joined = /\p{Ll}\p{Lu}|\p{Lu}\p{Lu}\p{Ll}/u;
+const isJoined = (text: string): boolean => /\p{Ll}\p{Lu}|\p{Lu}\p{Lu}\p{Ll}/u.test(text);
 
 /**
  * Small letters, compatibility forms (full width, ligatures) replaced, accents removed. Upper case first:
@@ -162,12 +163,12 @@ export interface Run {
 export function runs(text: string): Run[] {
   const sparse = (found: string): Run => ({ dense: false, text: found.slice(0, maxWord) });
   if (isAscii(text)) return (text.match(/[a-z0-9]+/g) ?? []).map(sparse);
-  const words = text.match(word) ?? [];
-  if (text.search(dense) < 0) return words.map(sparse);
+  const words = text.match(word()) ?? [];
+  if (text.search(dense()) < 0) return words.map(sparse);
   return words.flatMap((found) => {
     const parts: Run[] = [];
     let rest = 0;
-    for (const match of found.matchAll(dense)) {
+    for (const match of found.matchAll(dense())) {
       if (match.index > rest) parts.push(sparse(found.slice(rest, match.index)));
       parts.push({ dense: true, text: match[0] });
       rest = match.index + match[0].length;

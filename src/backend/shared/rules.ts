@@ -12,8 +12,8 @@ import { standardBase64 } from './wire.ts';
 
 const mostLabels = 64;
 /** Keys are names in filters, which are written in ASCII. */
-const labelKey = /^[a-z0-9_-]{1,64}$/;
-const labelValue = /^[\p{Ll}\p{Lo}\p{N}_-]{0,64}$/u;
+const isLabelKey = (text: string): boolean => /^[a-z0-9_-]{1,64}$/.test(text);
+const isLabelValue = (text: string): boolean => /^[\p{Ll}\p{Lo}\p{N}_-]{0,64}$/u.test(text);
 
 /**
  * The rule that Google documents for `Session.labels`: 64 characters for a key and for a value, lowercase
@@ -30,7 +30,7 @@ export function checkLabels(labels: Record<string, string> | undefined): void {
       `A session has more than ${mostLabels} labels.`,
       'Keep in labels only what filters use, and the rest in the state.',
     );
-  if (entries.some(([key, value]) => !labelKey.test(key) || !labelValue.test(value)))
+  if (entries.some(([key, value]) => !isLabelKey(key) || !isLabelValue(value)))
     throw invalidArgument(
       'A label has a key or value that is not allowed.',
       'Use up to 64 lowercase letters, digits, "_" and "-".',
