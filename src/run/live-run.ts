@@ -195,8 +195,8 @@ export function startLive(config: LiveConfig): LiveRun {
 }
 
 /**
- * Renews a run's lease until it is released, with what the agent has said since its last event, and tells when the run is no longer ours: somebody cancelled it
- * from elsewhere, its session is gone, or we were asleep for too long.
+ * Renews a run's lease until it is released, with what the agent has said since its last event. Tells when the run is
+ * no longer ours: somebody cancelled it from elsewhere, its session is gone, or we were asleep for too long.
  */
 function keepLease(
   { backend, ledger, ref, input }: LiveConfig,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Backend, type RunLedger, required, type SessionRef } from '../backend/types.ts';
 import { invalidArgument, SessionError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { type BoundedMap, boundedMap } from '../model/bounded-map.ts';
 import type { Content } from '../model/event.ts';
 import { newId } from '../model/ids.ts';
 import { canonicalJson, type JsonObject } from '../model/json.ts';
@@ -57,7 +58,7 @@ export interface RunManager {
 interface BackendRuns {
   ledger: RunLedger;
   live: Map<string, LiveRun>;
-  past: Map<string, LiveRun>;
+  past: BoundedMap<LiveRun>;
   /** Calls that may still begin a run. */
   starting: Set<Promise<StartedRun>>;
   closing: boolean;
@@ -76,7 +77,7 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     const fresh: BackendRuns = {
       ledger: backend.runs ?? memoryLedger(backend.runMarks),
       live: new Map(),
-      past: new Map(),
+      past: boundedMap(maxPast),
       starting: new Set(),
       closing: false,
     };
@@ -173,7 +174,7 @@ export function openRunManager({ log }: { log: Log }): RunManager {
     void started.ended.then(() => {
       release();
       live.delete(name);
-      if (backend.runs === undefined) remember(past, name, started);
+      if (backend.runs === undefined) past.set(name, started);
     });
     if (known.closing) await started.interrupt();
     return { ...started, begun: true };
@@ -197,12 +198,4 @@ export function runNotFound(): SessionError {
   return new SessionError('NOT_FOUND', 'This session has no run with this invocationId.', {
     hint: 'Check the id; list_events shows what past runs said. Leave invocationId out to begin a new run.',
   });
-}
-
-function remember(past: Map<string, LiveRun>, name: string, run: LiveRun): void {
-  past.set(name, run);
-  for (const oldest of past.keys()) {
-    if (past.size <= maxPast) break;
-    past.delete(oldest);
-  }
 }

@@ -165,6 +165,12 @@ describe('init', () => {
     expect(existsSync(other)).toBe(false);
     expect(readFileSync(path.join(folder, 'other.tokens.json'), 'utf8')).toBe('[]');
 
+    // A name that has no room for the longer one of the tokens.
+    const long = path.join(folder, `${'x'.repeat(245)}.json`);
+    const failed = await run(['init', '--yes', '--transport', 'http', long]);
+    expect(failed.stderr).toMatch(/^The token file cannot be read\./);
+    expect(existsSync(long)).toBe(false);
+
     const nowhere = await run(['init', '--yes', path.join(folder, 'no', 'where.json')]);
     expect(nowhere.stderr).toMatch(/^The configuration cannot be written\./);
   });

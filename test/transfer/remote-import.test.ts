@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { openAdk } from '../../src/backend/adk/index.ts';
 import { openAgentEngine } from '../../src/backend/agent-engine/index.ts';
 import type { Backend } from '../../src/backend/types.ts';
+import { withDeadline } from '../../src/net/deadline.ts';
 import { exportSession } from '../../src/transfer/export.ts';
 import { type ImportOptions, importSession } from '../../src/transfer/import.ts';
 import { startFake } from '../fake/adk/server.ts';
@@ -107,6 +108,17 @@ describe('an import into Agent Engine', () => {
     expect(fake.engine.sessions.size).toBe(0);
     fake.heal();
     expect((await take(backend, lines)).session.id).toBe('s');
+  });
+
+  it('is deleted again when the call that it runs for is cancelled, whose requests end with it', async () => {
+    const { fake, backend } = await engine();
+    const lines = await exported(150);
+    const cancel = new AbortController();
+    const { signal } = cancel;
+    const work = () => take(backend, lines, { signal, progress: () => cancel.abort() });
+    await expect(withDeadline({ ms: 60_000, signal }, work)).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(fake.requests.some((request) => request.rpc?.endsWith('CreateSession'))).toBe(true);
+    expect(fake.engine.sessions.size).toBe(0);
   });
 
   it('is deleted again when the file is cut off, and named when that fails', async () => {
