@@ -6,6 +6,8 @@ export interface MovingProxy {
   moveTo(port: number): void;
   /** What is open stays open, and nothing passes any more, as when a machine is gone without a word. */
   freeze(): void;
+  /** What is open stays open, and nobody is let in any more. */
+  refuse(): void;
   close(): Promise<void>;
 }
 
@@ -48,9 +50,12 @@ export async function startMovingProxy(target: number): Promise<MovingProxy> {
         upstream.pause();
       }
     },
+    refuse() {
+      server.close();
+    },
     async close() {
       cut();
-      await new Promise((resolve) => server.close(resolve));
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
     },
   };
 }

@@ -72,6 +72,17 @@ test('a replica takes over behind an address that moves: what it has is there, a
   expect(await store.search({ scope: 's', text: '20', limit: 5 })).toMatchObject([{ key: 'k/20' }]);
 });
 
+test('a primary that becomes a replica and lets nobody in again: calls are answered when their patience ends', async () => {
+  const primary = await started();
+  const proxy = await startMovingProxy(portOf(primary));
+  onTestFinished(proxy.close);
+  const store = await opened(`redis://127.0.0.1:${proxy.port}`);
+  expect(await add(store)).toBe(1);
+  await command(primary, 'REPLICAOF', '127.0.0.1', String(await freePort()));
+  proxy.refuse();
+  await expect(add(store)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+});
+
 test('a replica that lacks the last writes takes over: what is left is whole, and the server goes on from there', async () => {
   const { primary, replica, proxy, store } = await pair();
   for (let i = 1; i <= 10; i++) await add(store);

@@ -85,23 +85,18 @@ export async function connectRedis(address: RedisAddress): Promise<Connection> {
         if (!isPassing(error)) throw redisError(error, location);
         deadline ??= performance.now() + reconnectPatience;
         if (closed || performance.now() > deadline) throw unreachable(location, error);
-        // After a failover the name may lead to another server.
-        if (isReadOnly(error) && client.isReady) await reconnect();
+        if (isReadOnly(error) && client.isReady) reconnect();
       }
       await new Promise((resolve) => setTimeout(resolve, 10 + Math.random() * 40));
     }
   }
 
-  let reconnecting: Promise<unknown> | undefined;
-  function reconnect(): Promise<unknown> {
-    reconnecting ??= (async () => {
-      client.destroy();
-      await client.connect().catch((error: unknown) => {
-        lastError = error;
-      });
-      reconnecting = undefined;
-    })();
-    return reconnecting;
+  /** After a failover the name may lead to another server. Nobody waits for it: it may take as long as that is away. */
+  function reconnect(): void {
+    client.destroy();
+    client.connect().catch((error: unknown) => {
+      lastError = error;
+    });
   }
 
   const send = (args: readonly string[]) => attempt(() => client.sendCommand<Reply>([...args]));
