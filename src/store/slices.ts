@@ -1,6 +1,6 @@
 /** Milliseconds that a slice of background work should take. No other process can write meanwhile. */
 const target = 20;
-const first = 64;
+const first = 8;
 const largest = 4096;
 
 /** The size of the next slice of background work, learned from how long the last one took. */

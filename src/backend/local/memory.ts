@@ -5,6 +5,7 @@ import { canonicalJson } from '../../model/json.ts';
 import type { Memory, MemoryScope } from '../../model/memory.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
 import { toTime } from '../../model/time.ts';
+import { slices } from '../../store/slices.ts';
 import type { Put, Write } from '../../store/types.ts';
 import { memoryNotFound } from '../shared/errors.ts';
 import { checkFact, checkScope } from '../shared/rules.ts';
@@ -22,7 +23,7 @@ const scanLimit = 2000;
 const leastFused = 50;
 /** Of the memories that hold words of a query, so many lend each other of their scores. */
 const candidates = 200;
-/** Memories that one update deletes. */
+/** Memories that are looked through at once. */
 const slice = 200;
 
 /** The scope of a memory that names none: the pair that ADK uses with Memory Bank. */
@@ -183,11 +184,17 @@ export async function countMemories(local: Local, owner: Owner, which: MemoryCho
 /** Deletes those memories, slice by slice; how many there were. */
 export async function deleteMemories(local: Local, owner: Owner, which: MemoryChoice): Promise<number> {
   checkScope(which.scope);
+  const pace = slices();
   let count = 0;
-  for await (const chosen of chosenMemories(local, owner, which)) {
-    await local.store.update([], () => ({ result: undefined, writes: dropMemories(owner, chosen) }));
-    count += chosen.length;
-  }
+  for await (const chosen of chosenMemories(local, owner, which))
+    for (let i = 0; i < chosen.length; ) {
+      const some = chosen.slice(i, i + pace.size());
+      const start = performance.now();
+      await local.store.update([], () => ({ result: undefined, writes: dropMemories(owner, some) }));
+      pace.took(performance.now() - start);
+      i += some.length;
+      count += some.length;
+    }
   return count;
 }
 

@@ -163,6 +163,12 @@ export function deleteDamaged(key: string, value: string, now: number): Write[] 
   ];
 }
 
+/**
+ * Of a session with more events than this, a delete drops the head alone, and maintenance the rest in slices: all at once
+ * would keep every other writer waiting, since each word of an event leaves the index singly.
+ */
+const mostDroppedAtOnce = 16;
+
 /** The writes that delete a session. What lies under its uid is dropped at once if there is little of it. */
 export function deleteWrites(head: Head, now: number): Write[] {
   const inside = keys.insideOf(head.uid);
@@ -170,7 +176,7 @@ export function deleteWrites(head: Head, now: number): Write[] {
     { drop: keys.headKey(refOf(head)) },
     ...placesOf(head).map((drop) => ({ drop })),
     { drop: keys.vectorMarkKey(head, head.uid) },
-    head.next <= 200 ? { dropPrefix: inside } : { key: keys.trashKey(now, head.uid), value: inside },
+    head.next <= mostDroppedAtOnce ? { dropPrefix: inside } : { key: keys.trashKey(now, head.uid), value: inside },
   ];
 }
 
