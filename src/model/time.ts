@@ -9,14 +9,15 @@ export function toTime(ms: number): string {
   return last.text;
 }
 
-const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})[Tt]([01]\d|2[0-3]):\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
 /**
  * Milliseconds since the epoch of an RFC 3339 time with a zone. Finer digits are cut.
  * @throws SessionError INVALID_ARGUMENT
  */
 export function parseTime(name: string, value: string): number {
-  const ms = rfc3339.test(value) ? Date.parse(value) : Number.NaN;
+  const [, year, month, day] = rfc3339.exec(value) ?? [];
+  const ms = Number(day) <= daysOf(Number(year), Number(month)) ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(ms))
     throw invalidArgument(
       `${name} ${quote(value)} is not a time.`,
@@ -24,3 +25,6 @@ export function parseTime(name: string, value: string): number {
     );
   return ms;
 }
+
+/** Date.parse takes the 30th of February for a day in March. */
+const daysOf = (year: number, month: number): number => new Date(Date.UTC(year, month, 0)).getUTCDate();

@@ -287,6 +287,14 @@ describe('small things', () => {
 
   it('times need a zone and a date that exists', () => {
     expect(parseTime('t', '2026-11-21T10:00:00+01:00')).toBe(Date.parse('2026-11-21T09:00:00Z'));
+    expect(parseTime('t', '2028-02-29t23:59:59z')).toBe(Date.parse('2028-02-29T23:59:59Z'));
+    for (const none of [
+      '2026-02-29T00:00:00Z',
+      '2026-04-31T00:00:00Z',
+      '2026-01-00T00:00:00Z',
+      '2026-01-01T24:00:00Z',
+    ])
+      expect(() => parseTime('t', none)).toThrow(SessionError);
     for (const bad of ['2026-11-21', '2026-11-21T10:00:00', '21.11.2026', '', '2026-13-01T00:00:00Z', 'now'])
       expect(() => parseTime('t', bad)).toThrow(SessionError);
   });
