@@ -85,16 +85,13 @@ export async function deleteApp(local: Local, name: string, options: { force: bo
         hint: 'Delete them first, or call delete_app with force: true to delete all of them.',
       });
     for (const row of rows) {
-      const now = local.now();
       await store.update([row.key], ([value]) => {
         const stays = value === undefined || (!options.force && isLive(value));
         if (stays) return { result: undefined, writes: [] };
         const head = tryHead(value);
         // Where a damaged head kept its contents may not be known any more; its app goes all the same.
         const gone =
-          head === undefined
-            ? (deleteDamaged(row.key, value, now) ?? [{ drop: row.key }])
-            : deleteWrites(head, now);
+          head === undefined ? (deleteDamaged(row.key, value) ?? [{ drop: row.key }]) : deleteWrites(head);
         return { result: undefined, writes: gone };
       });
     }

@@ -109,7 +109,7 @@ export function insertWrites(
   const old = found.taken === undefined ? undefined : storedHead(found.taken);
   if (old !== undefined && !isExpired(old, now)) throw sessionExists();
   return [
-    ...(old === undefined ? [] : deleteWrites(old, head.created)),
+    ...(old === undefined ? [] : deleteWrites(old)),
     ...headWrites(undefined, head),
     sessionIdWrite(head),
     ...(found.app === undefined

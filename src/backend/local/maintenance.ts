@@ -72,7 +72,7 @@ async function expire(local: Local, entry: string): Promise<void> {
     if (value !== undefined && head === undefined) return { result: value, writes: [] };
     const due = head !== undefined && head.expires === keys.unfixed(at);
     if (due && !isExpired(head, now)) return { result: undefined, writes: [] };
-    return { result: undefined, writes: [...(due ? deleteWrites(head, now) : []), { drop: entry }] };
+    return { result: undefined, writes: [...(due ? deleteWrites(head) : []), { drop: entry }] };
   });
   if (unread !== undefined) await noteDamage(local.store, headKey, unread);
 }

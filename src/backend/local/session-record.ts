@@ -152,14 +152,14 @@ export function headWrites(before: Head | undefined, after: Head): Write[] {
 }
 
 /** The writes that delete a session whose head is damaged. Undefined when it no longer tells where its contents are. */
-export function deleteDamaged(key: string, value: string, now: number): Write[] | undefined {
+export function deleteDamaged(key: string, value: string): Write[] | undefined {
   const uid = /"uid":"(x[0-9a-z]{34})"/.exec(value)?.[1];
   if (uid === undefined) return undefined;
   const [, app = '', userId = ''] = keys.partsOf(key);
   return [
     { drop: key },
     { drop: keys.vectorMarkKey({ app, userId }, uid) },
-    { key: keys.trashKey(now, uid), value: keys.insideOf(uid) },
+    { key: keys.trashKey(0, uid), value: keys.insideOf(uid) },
   ];
 }
 
@@ -170,13 +170,15 @@ export function deleteDamaged(key: string, value: string, now: number): Write[] 
 const mostDroppedAtOnce = 16;
 
 /** The writes that delete a session. What lies under its uid is dropped at once if there is little of it. */
-export function deleteWrites(head: Head, now: number): Write[] {
+export function deleteWrites(head: Head): Write[] {
   const inside = keys.insideOf(head.uid);
   return [
     { drop: keys.headKey(refOf(head)) },
     ...placesOf(head).map((drop) => ({ drop })),
     { drop: keys.vectorMarkKey(head, head.uid) },
-    head.next <= mostDroppedAtOnce ? { dropPrefix: inside } : { key: keys.trashKey(now, head.uid), value: inside },
+    head.next <= mostDroppedAtOnce
+      ? { dropPrefix: inside }
+      : { key: keys.trashKey(0, head.uid), value: inside },
   ];
 }
 

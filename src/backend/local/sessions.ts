@@ -147,12 +147,12 @@ export async function deleteSession(local: Local, ref: SessionRef, guard: Guard 
   await local.store.update([keys.headKey(ref)], ([value]) => {
     const salvaged =
       value !== undefined && tryHead(value) === undefined
-        ? deleteDamaged(keys.headKey(ref), value, now)
+        ? deleteDamaged(keys.headKey(ref), value)
         : undefined;
     if (salvaged !== undefined) return { result: undefined, writes: salvaged };
     const head = parseHead(value, now);
     checkGuard(head, guard, now);
-    return { result: undefined, writes: deleteWrites(head, now) };
+    return { result: undefined, writes: deleteWrites(head) };
   });
 }
 

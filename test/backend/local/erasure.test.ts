@@ -70,6 +70,16 @@ test.each([10, 300])('a deleted session of %i events is gone from the bytes', as
   await gone();
 });
 
+test('a session that was deleted while the clock was ahead is gone with the next round', async () => {
+  for (let i = 0; i < 40; i++) await say('s', `SECRET ${i}`);
+  clock += 3 * 3_600_000;
+  const ahead = openLocal({ store, now: () => clock, maintains: false });
+  await ahead.sessions?.delete?.(ref, {});
+  clock -= 3 * 3_600_000;
+  await maintain({ store, now: () => clock });
+  await gone();
+});
+
 test('a session that expired is gone from the bytes with the next round of maintenance', async () => {
   await local.sessions.update?.(ref, { expireTime: '2026-01-02T00:00:00Z' }, {});
   for (let i = 0; i < 20; i++) await say('s', `SECRET ${i}`);
