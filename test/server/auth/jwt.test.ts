@@ -197,6 +197,10 @@ describe('JWTs', () => {
       expect(answer.status).toBe(403);
       expect(answer.headers['www-authenticate']).toMatch(/error="insufficient_scope".*scope="sessions:read"/);
     }
+    const list = modernRequest('tools/list');
+    const authorization = `Bearer ${await sign({ scope: 'openid' })}`;
+    const listed = await send(product.port, { ...list, headers: { ...list.headers, authorization } });
+    expect(listed.status).toBe(403);
     const step = await ask(await sign(), 'create_session');
     expect(step.status).toBe(403);
     expect(step.headers['www-authenticate']).toMatch(/insufficient_scope/);

@@ -163,6 +163,21 @@ describe('the record of a user', () => {
     expect(settle(second.record, pool, more, 1000).answer.held.calls).toBe(5);
   });
 
+  it('lends what a server had that writes no more, while others keep the record', () => {
+    const lot = ask('a', { most: { ...zero, calls: 8 } });
+    const gone = settle(undefined, pool, lot, 1000);
+    const other = (record: string | undefined, now: number) =>
+      settle(
+        record,
+        pool,
+        ask('b', { least: { ...zero, calls: 1 }, most: { ...zero, calls: pool.held.calls } }),
+        now,
+      );
+    const early = other(gone.record, 10_000);
+    expect(early.answer.held.calls).toBe(pool.held.calls - 8);
+    expect(other(early.record, 20_000).answer.held.calls).toBe(pool.held.calls);
+  });
+
   it('saves requests up by the clock, and one clock that is ahead keeps nobody waiting', () => {
     const first = settle(undefined, pool, ask('a', { needed: 100 }), 1000);
     expect(first.answer).toMatchObject({ requests: 100, wait: 0 });
