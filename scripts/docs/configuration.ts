@@ -41,7 +41,7 @@ const samples: JsonObject = {
   'vectara.unmaskToolCalls': false,
   'vectara.protectedMetadata': ['customer_id'],
   'vectara.idleMinutes': 1440,
-  'vectara.maxArtifactBytes': 8_388_608,
+  'vectara.maxArtifactBytes': 20_971_520,
   'vectara.timeoutMs': 30_000,
   'vectara.runTimeoutMs': 300_000,
 };

@@ -12,9 +12,9 @@ import { repeated, tagTerm } from './words.ts';
  * const hits = rankSync(query, now, reader);        // within one synchronous transaction
  * ```
  *
- * The score is BM25 with the frequencies once and more than once, times the coordination: an entry that holds all words of a query
- * comes before one that repeats a part of them. Lists are bounded, so that a word of a million entries costs
- * as much as one of some thousands.
+ * The score is BM25 with the frequencies once and more than once, times the coordination: an entry that holds
+ * all words of a query comes before one that repeats a part of them. Lists are bounded, so that a word of a
+ * million entries costs as much as one of some thousands.
  */
 
 /** Asks for the entries of the scope that hold, of each group, at least one term. No groups: all entries. */

@@ -146,7 +146,10 @@ function jobOf(
   const logId = newLongId('x', local.now());
   return {
     texts: texts.map(({ text }) => text),
-    /** Nothing is written where the session is gone or another process has done this; no vector of an event that has changed. */
+    /**
+     * Nothing is written where the session is gone or another process has done this; no vector of an event that has
+     * changed.
+     */
     write: (directions: readonly (Direction | undefined)[]) =>
       local.store.update(
         [keys.headKey(owner), markKey, logKey, ...texts.map(({ row }) => row.key)],

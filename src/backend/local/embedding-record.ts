@@ -106,7 +106,10 @@ export function takeLease(
   });
 }
 
-/** Ends a round that began at `since`, with the time up to which all sessions are done. True when another process has seen more work meanwhile. */
+/**
+ * Ends a round that began at `since`, with the time up to which all sessions are done. True when another process has
+ * seen more work meanwhile.
+ */
 export function endRound(
   local: Local,
   { tag, worker }: Lease,

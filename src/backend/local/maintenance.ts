@@ -37,8 +37,9 @@ export async function dropSlices(
 }
 
 /**
- * One round: deletes sessions that have expired, returns turns that nobody finished, then what deleted sessions and copies that were given up left
- * behind; then indexes what an earlier version stored. A row that cannot be read is noted for `damagedRecords` and passed over.
+ * One round: deletes sessions that have expired, returns turns that nobody finished, deletes what deleted sessions and
+ * given-up copies left behind, then indexes what an earlier version stored. A row that cannot be read is noted for
+ * `damagedRecords` and passed over.
  */
 export async function maintain(local: Local, stopped: () => boolean = () => false): Promise<void> {
   const { store } = local;

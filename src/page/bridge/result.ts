@@ -3,7 +3,8 @@ import { CallFailure } from './types.ts';
 
 /** The structured result of a tools/call. @throws CallFailure when the tool says that it failed */
 export function resultOf(result: unknown): JsonObject {
-  if (!isObject(result)) throw new CallFailure('INTERNAL', 'The server gave an answer that is none.');
+  if (!isObject(result))
+    throw new CallFailure('INTERNAL', 'The server’s answer is not the result of a tool.');
   if (result.isError !== true) return structuredOf(result) ?? {};
   const { error } = jsonOf(result) ?? {};
   if (!isObject(error)) throw new CallFailure('INTERNAL', textOf(result) || 'The call failed.');

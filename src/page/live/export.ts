@@ -1,6 +1,7 @@
 import type { Artifact } from '../../model/artifact.ts';
 import type { Event } from '../../model/event.ts';
 import type { Session } from '../../model/session.ts';
+import { splitState } from '../../model/state.ts';
 import { CallFailure } from '../bridge/types.ts';
 import { base64Of } from '../model/base64.ts';
 import { readArtifact } from './artifacts.ts';
@@ -25,9 +26,7 @@ export async function exportSession(calls: Calls, ref: Ref): Promise<Uint8Array<
     : [];
   // Files and state that sessions share stay behind, as in every export.
   const own = files.filter(({ name }) => !name.startsWith('user:'));
-  const state = Object.fromEntries(
-    Object.entries(session.state ?? {}).filter(([key]) => !/^(user|app):/.test(key)),
-  );
+  const { session: state } = splitState(session.state ?? {});
   const lines: object[] = [
     {
       kind: 'session',

@@ -84,7 +84,10 @@ export async function openIssuerKeys(
   return { get, areStale: () => failure !== undefined, retryMs: timing.retryMs };
 }
 
-/** The address of an issuer's keys, from the first of its metadata documents that can be fetched: RFC 8414, OpenID Discovery. */
+/**
+ * The address of an issuer's keys, from the first of its metadata documents that can be fetched: RFC 8414, OpenID
+ * Discovery.
+ */
 async function findKeys(issuer: string, fetchMs: number): Promise<string | undefined> {
   const { origin, pathname } = new URL(issuer);
   const path = pathname.replace(/\/$/, '');

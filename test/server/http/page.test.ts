@@ -21,6 +21,13 @@ describe('the session page', () => {
   it('is given to everybody, with a policy under which only its own script runs', async () => {
     const { status, headers, body } = await get();
     expect([status, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    for (const rule of [
+      "default-src 'none'",
+      "connect-src 'self'",
+      "frame-ancestors 'none'",
+      "require-trusted-types-for 'script'",
+    ])
+      expect(headers['content-security-policy']).toContain(rule);
     expect(headers['content-security-policy']).toContain(
       `script-src ${hashOf('run()')}; style-src ${hashOf('p{}')};`,
     );
