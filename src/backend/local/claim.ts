@@ -1,8 +1,16 @@
 import { SessionError } from '../../errors.ts';
+import { leaseHolds } from '../../store/clocks.ts';
 import type { Claim, TurnRecord } from './turn-index.ts';
 
 export const isClaimed = (turn: TurnRecord, now: number): turn is TurnRecord & { claim: Claim } =>
-  turn.claim !== undefined && turn.claim.until > now;
+  turn.claim !== undefined && leaseHolds(turn.claim.until, now);
+
+/**
+ * Whether a turn is to be offered now. One that was never claimed is, even where the clock of whoever handed it over is
+ * ahead of ours.
+ */
+export const isDue = ({ due, since }: Pick<TurnRecord, 'due' | 'since'>, now: number): boolean =>
+  due === since || !leaseHolds(due, now);
 
 export const renewed = (turn: TurnRecord, claim: Claim, now: number): TurnRecord & { claim: Claim } => ({
   ...turn,

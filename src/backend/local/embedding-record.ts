@@ -1,5 +1,6 @@
 import type { TextEmbedder } from '../../embeddings/embedder.ts';
 import { isObject } from '../../model/json.ts';
+import { leaseHolds } from '../../store/clocks.ts';
 import type { Decision } from '../../store/types.ts';
 import * as keys from './keys.ts';
 import type { Local } from './session-record.ts';
@@ -99,7 +100,7 @@ export function takeLease(
   const now = local.now();
   return changeEmbedding(local, (record) => {
     if (record?.tag !== tag) return { result: false };
-    if (record.worker !== undefined && record.worker !== worker && (record.until ?? 0) > now)
+    if (record.worker !== undefined && record.worker !== worker && leaseHolds(record.until ?? 0, now))
       return { result: false, record: record.again === true ? undefined : { ...record, again: true } };
     const again = record.worker === worker ? record.again : undefined;
     return { result: true, record: { ...record, ...progress, worker, until: now + ms, again } };

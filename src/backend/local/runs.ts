@@ -1,6 +1,7 @@
 import type { Content } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
 import type { RunRecord } from '../../model/run.ts';
+import { leaseHolds } from '../../store/clocks.ts';
 import type { BegunRun, RunEnding, RunLedger, SessionRef } from '../types.ts';
 import { parseStored } from './damage.ts';
 import { draft, type EventRecord, toEvent } from './event-record.ts';
@@ -74,7 +75,7 @@ export function openRuns(config: RunsConfig): LocalRuns {
     JSON.stringify([ref.app, ref.userId, ref.sessionId, invocationId]);
 
   const isDead = (row: RunRow): boolean => {
-    if (row.expires <= local.now()) return true;
+    if (!leaseHolds(row.expires, local.now())) return true;
     const { process } = config;
     if (process === undefined || row.machine !== process.machine || row.pid === undefined) return false;
     return row.pid !== process.pid && !process.isAlive(row.pid);

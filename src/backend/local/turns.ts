@@ -1,7 +1,7 @@
 import { checkId } from '../../model/ids.ts';
 import { handOverOf } from '../../model/turn.ts';
 import type { SessionRef, TakenTurn, TurnRequest, TurnScope } from '../types.ts';
-import { isClaimed, renewed } from './claim.ts';
+import { isClaimed, isDue, renewed } from './claim.ts';
 import { readEvent } from './events.ts';
 import * as keys from './keys.ts';
 import {
@@ -140,13 +140,6 @@ async function dueTurns(
   const isWhole = later !== undefined || rows.length < pageSize;
   return { heads, due: later?.due, next: isWhole ? undefined : rows.at(-1)?.key };
 }
-
-/**
- * Whether a turn is to be offered now. One that was never claimed is, even where the clock of whoever handed it over is
- * ahead of ours.
- */
-const isDue = ({ due, since }: Pick<TurnRecord, 'due' | 'since'>, now: number): boolean =>
-  due <= now || due === since;
 
 interface Place {
   key: string;

@@ -3,7 +3,7 @@ import { preview } from '../../model/text.ts';
 import { toTime } from '../../model/time.ts';
 import type { GiveBack, SessionRef, TakenTurn, WithdrawnBy } from '../types.ts';
 import { noCalls } from './call-record.ts';
-import { isClaimed } from './claim.ts';
+import { isClaimed, isDue } from './claim.ts';
 import { eventIdAt, invocationIdAt } from './event-id.ts';
 import { addEvent } from './event-record.ts';
 import * as keys from './keys.ts';
@@ -90,9 +90,9 @@ export async function returnTurns(local: Local, stopped: () => boolean): Promise
   for (let after: string | undefined; !stopped(); ) {
     const rows = await local.store.range({ prefix: keys.allTurns, after, limit: 200 });
     for (const { key } of rows) {
-      const [, app = '', , due = '', , userId = '', sessionId = ''] = keys.partsOf(key);
+      const [, app = '', , due = '', since = '', userId = '', sessionId = ''] = keys.partsOf(key);
       const now = local.now();
-      if (keys.unfixed(due) > now || stopped()) continue;
+      if (!isDue({ due: keys.unfixed(due), since: keys.unfixed(since) }, now) || stopped()) continue;
       await local.store.update([keys.headKey({ app, userId, sessionId })], ([value]) => {
         const head = value === undefined ? undefined : tryHead(value);
         const turn = head?.turn;

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { SessionError } from '../../errors.ts';
+import { leaseHolds } from '../clocks.ts';
 import { readUnsure, type Slots } from './slots.ts';
 
 /** Who has the store open. A Keyv cannot say who wrote last, so that two would overwrite each other. */
@@ -67,16 +68,21 @@ export async function takeOwnership(slots: Slots, id: string): Promise<Ownership
 }
 
 function isThere({ id, host, pid, seen }: Owner): boolean {
-  if (host !== hostname()) return Date.now() - seen < gone;
+  if (host !== hostname()) return leaseHolds(seen + gone, Date.now());
   if (pid === process.pid) return ours.has(id);
   try {
     process.kill(pid, 0);
   } catch (error) {
     // It is there, but somebody else's.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM' && Date.now() - seen < gone;
+    return (
+      error instanceof Error &&
+      'code' in error &&
+      error.code === 'EPERM' &&
+      leaseHolds(seen + gone, Date.now())
+    );
   }
   // Another program may have the number by now.
-  return Date.now() - seen < gone;
+  return leaseHolds(seen + gone, Date.now());
 }
 
 function parse(text: string | undefined): Owner | undefined {

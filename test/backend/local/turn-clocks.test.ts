@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openLocal } from '../../../src/backend/local/index.ts';
-import type { Backend, TurnRequest } from '../../../src/backend/types.ts';
+import { maintain } from '../../../src/backend/local/maintenance.ts';
+import type { Backend, TakenTurn, TurnRequest } from '../../../src/backend/types.ts';
 import type { Store } from '../../../src/store/types.ts';
 import { memoryStore } from '../../run/support.ts';
 
@@ -83,6 +84,52 @@ it('a lease ends when the clock says so, wherever the clock was before', async (
     { claim: first?.claim },
   );
   await expect(late).rejects.toMatchObject({ code: 'ABORTED' });
+});
+
+const day = 86_400_000;
+
+it('a lease that a clock made which was a day ahead holds no longer than a lease can', async () => {
+  await create('s');
+  await handOver('s');
+  clock += day;
+  const first = await take({ worker: 'w', leaseMs: 3_600_000 });
+  clock -= day;
+  const second = await take({ sessionId: 's' });
+  expect(second?.turn.tries).toBe(2);
+  await backend.turns.giveBack?.(second as TakenTurn, { how: 'offer' });
+  expect((await take({ worker: 'w' }))?.claim).not.toBe(first?.claim);
+});
+
+it('a turn that failed while the clock was ahead is tried again, and given up after all its tries', async () => {
+  await create('s');
+  await handOver('s');
+  clock += day;
+  for (let i = 0; i < 4; i += 1) {
+    const failed = await take();
+    await backend.turns.giveBack?.(failed as TakenTurn, {
+      how: 'retry',
+      afterMs: 2000,
+      failure: { code: 'UNAVAILABLE', message: 'No model.' },
+    });
+    if (i === 0) clock -= day;
+    clock += 2001;
+  }
+  clock += day;
+  expect((await take({ leaseMs: 3_600_000 }))?.turn.tries).toBe(5);
+  clock -= day;
+  await maintain({ store, now: () => clock });
+  expect((await backend.sessions.get?.(refOf('s')))?.turn).toMatchObject({ agent: 'planner' });
+});
+
+it('a run that died while the clock was ahead keeps nobody from the session', async () => {
+  await create('s');
+  const begin = (invocationId: string) =>
+    backend.runs.begin(refOf('s'), { invocationId, digest: '', message: { parts: [{ text: 'hi' }] } });
+  clock += day;
+  await begin('i1');
+  clock -= day;
+  await begin('i2');
+  expect((await backend.runs.get(refOf('s'), 'i1'))?.status).toBe('interrupted');
 });
 
 it('what a machine hands over whose clock is ahead is offered at once', async () => {

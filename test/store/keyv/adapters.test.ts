@@ -129,6 +129,7 @@ test('a second server is refused, until the first has closed', async () => {
 test.each([
   ['on another host, just now', { host: 'elsewhere', pid: 1, ago: 1000 }, 'refused'],
   ['on another host, long ago', { host: 'elsewhere', pid: 1, ago: 60_000 }, 'opened'],
+  ['on another host, tomorrow by a wrong clock', { host: 'elsewhere', pid: 1, ago: -86_400_000 }, 'opened'],
   ['on this host, a process that is gone', { host: hostname(), pid: 999_999_999, ago: 0 }, 'opened'],
   ['on this host, a process that is there', { host: hostname(), pid: process.ppid, ago: 1000 }, 'refused'],
   ['with the number of this process, before it', { host: hostname(), pid: process.pid, ago: 0 }, 'opened'],
