@@ -77,12 +77,9 @@ async function* answer(
   turn: Turn,
   signal: AbortSignal,
 ): AsyncGenerator<AgentEvent, void> {
+  const { material, team, offered, tools } = await prepared(config, host, turn, signal);
   const watch = timeLimit({ ms: config.timeoutMs, follow: [signal] });
   try {
-    const material = await readMaterial(config, turn);
-    const team = [...new Set([...turn.team, ...(config.handOverTo ?? [])])];
-    const offered = host === undefined ? [] : await abortable(host.list(), watch.signal);
-    const tools = [...functionsOf([...config.tools, ...offered]), ...handOverFunctions(team)];
     const calls = ownCalls(host, offered, config.timeoutMs);
     /** What this agent said and was answered since the history was read. */
     const own: Event[] = [];
@@ -123,6 +120,20 @@ async function* answer(
   } finally {
     watch.end();
   }
+}
+
+/** What comes before the first request to the endpoint, and is none of its time. */
+async function prepared(config: ChatConfig, host: ToolHost | undefined, turn: Turn, signal: AbortSignal) {
+  const team = [...new Set([...turn.team, ...(config.handOverTo ?? [])])];
+  const handOvers = handOverFunctions(team);
+  const [material, hosted] = await Promise.all([
+    readMaterial(config, turn),
+    host === undefined ? [] : abortable(host.list(), signal),
+  ]);
+  // Endpoints refuse two functions of one name.
+  const taken = new Set([...config.tools, ...handOvers].map(({ name }) => name));
+  const offered = hosted.filter(({ name }) => !taken.has(name));
+  return { material, team, offered, tools: [...functionsOf([...config.tools, ...offered]), ...handOvers] };
 }
 
 /** What an answer is made from, read once. */

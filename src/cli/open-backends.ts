@@ -75,7 +75,7 @@ export async function openBackends(config: Config, log: Log): Promise<OpenBacken
   // The client library is loaded by the first agent that has servers.
   function openTools(servers: Readonly<Record<string, ToolServer>>): ToolHost {
     const opening = import('../server/mcp/tool-host.ts').then(({ openToolHost }) => {
-      const host = openToolHost(servers);
+      const host = openToolHost(servers, { log });
       hosts.push(host);
       return host;
     });
