@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TaskState } from '@a2a-js/sdk';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -286,6 +288,21 @@ describe('a remote agent', () => {
   it('that is not there is an error, and is found when it is there again', async () => {
     await open(answering, { url: 'http://127.0.0.1:9' });
     expect((await ask('hi')).error).toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('whose card hangs once is found by the next turn', async () => {
+    let asked = 0;
+    const front = createServer(async (req, res) => {
+      asked += 1;
+      if (asked > 1) res.end(await (await fetch(new URL(req.url ?? '', remote.url))).text());
+    });
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+    const { port } = front.address() as AddressInfo;
+    await open(answering, { url: `http://127.0.0.1:${port}`, timeoutMs: 1000 });
+    expect((await ask('hi')).error).toMatchObject({ code: 'UNAVAILABLE' });
+    expect((await ask('hi again')).text).toBe('Two flights.');
+    front.closeAllConnections();
+    front.close();
   });
 
   it('gets the token, but no other address does', async () => {

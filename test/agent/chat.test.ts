@@ -432,6 +432,8 @@ describe('faults', () => {
     [{ status: 503 }, 'UNAVAILABLE', 3],
     [{ status: 400 }, 'FAILED_PRECONDITION', 1],
     [{ status: 404 }, 'FAILED_PRECONDITION', 1],
+    // A web page, at an address that is not the endpoint's.
+    [{ status: 200, headers: { 'content-type': 'text/html' } }, 'FAILED_PRECONDITION', 1],
   ] as const)('%j is %s after %d requests', async (step, code, requests) => {
     chat.script(step, step, step, step);
     const view = await ask('hi');
