@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionError } from '../errors.ts';
+import { abortable } from './abortable.ts';
 import { chunksOf, type OpenAnswer, parseJson, readText } from './answer.ts';
 import { currentDeadline } from './deadline.ts';
 import {
@@ -17,13 +18,19 @@ import { send } from './send.ts';
 import { timeLimit } from './time-limit.ts';
 import { traceHeaders } from './trace.ts';
 
+/** Headers that identify this server to a service. */
+export type Credentials = Record<string, string>;
+
 export interface HttpClientOptions {
   /** Of the service, for messages: "The Vectara service …". */
   service: string;
   /** Without a trailing slash; every request stays below it. */
   baseUrl: string;
-  /** Credentials and the like, asked for before every attempt; `fresh` after a 401 refused the last ones. */
-  headers(fresh: boolean): Promise<Record<string, string>>;
+  /**
+   * Credentials and the like, asked for before every attempt. After a 401 `refused` holds those that were refused: several
+   * requests may have been refused with the same ones, and one renewal serves them all.
+   */
+  headers(refused?: Credentials): Promise<Credentials>;
   /**
    * What a refusal means. `body` is the parsed JSON, or undefined when it was none; `text` is the answer as it
    * came, for services that say what is wrong only there.
@@ -63,7 +70,7 @@ export interface HttpRequest {
  * call that it is made for, retries and waits included.
  */
 export interface HttpClient {
-  /** The answer's JSON; undefined where there is nothing to answer: 204, or the end of a DELETE. */
+  /** The answer's JSON; undefined for a write that is answered with nothing: 204, or the end of a DELETE. */
   json(request: HttpRequest): Promise<unknown>;
   /** The answer's bytes as they come. Leaving the loop or the signal closes the connection. */
   stream(request: HttpRequest): Promise<{ headers: Headers; chunks: AsyncGenerator<Uint8Array, void> }>;
@@ -72,6 +79,9 @@ export interface HttpClient {
 /** Milliseconds for all attempts of a request outside of a call with a deadline. */
 const totalMs = 30_000;
 
+/** Milliseconds that a service may ask for before the next attempt. Whether to wait for longer is the caller's affair. */
+const longestPauseMs = 60_000;
+
 /** An HTTP client for one service: time-outs, bounded retries with jitter, capped answers, no redirects. */
 export function httpClient(options: HttpClientOptions): HttpClient {
   const { service, maxBytes } = options;
@@ -79,21 +89,21 @@ export function httpClient(options: HttpClientOptions): HttpClient {
   /** Undefined: what was to be deleted is gone, and the answer that said so was lost. */
   async function sendWithRetries(request: HttpRequest): Promise<OpenAnswer | undefined> {
     const until = performance.now() + totalMs;
-    let fresh = false;
+    let refused: Credentials | undefined;
     let lost = false;
     for (let attempt = 1; ; attempt += 1) {
-      const tried = await attemptOnce(request, fresh);
+      const tried = await attemptOnce(request, refused);
       if ('response' in tried && isOk(tried.response.status)) return tried;
       const failed = 'response' in tried ? await refusal(tried) : tried;
       const { status, error } = failed;
-      if (status === 401 && !fresh) {
-        fresh = true;
+      if (status === 401 && refused === undefined && 'credentials' in tried) {
+        refused = tried.credentials;
         continue;
       }
       if (request.method === 'DELETE' && lost && error.code === 'NOT_FOUND') return undefined;
       lost ||= isWrite(request) && mayHaveRun(failed);
       const pause = pauseBefore(attempt, error);
-      const left = currentDeadline()?.left() ?? until - performance.now();
+      const left = Math.min(currentDeadline()?.left() ?? until - performance.now(), longestPauseMs);
       if (attempt >= (options.attempts ?? 4) || !mayRetry(request.retry, failed) || pause > left)
         throw lost && !isRefusal(error) ? lostAnswer(error, request.lookWith) : error;
       await wait(pause, request);
@@ -118,7 +128,10 @@ export function httpClient(options: HttpClientOptions): HttpClient {
     return { status, error: options.toError(status, parseJson(text), headers, text), sent: true };
   }
 
-  async function attemptOnce(request: HttpRequest, fresh: boolean): Promise<OpenAnswer | Failure> {
+  async function attemptOnce(
+    request: HttpRequest,
+    refused: Credentials | undefined,
+  ): Promise<(OpenAnswer & { credentials: Credentials }) | Failure> {
     const ms = request.timeoutMs ?? options.timeoutMs;
     const limit = timeLimit({ ms, reason: () => late(service, ms), follow: endingsOf(request) });
     const failure = (error: unknown) => failureOf(service, error, limit.signal);
@@ -129,7 +142,7 @@ export function httpClient(options: HttpClientOptions): HttpClient {
       await options.admit?.(request.method, request.path, limit.signal);
       // Whoever gets credentials has tried as often as makes sense.
       final = true;
-      const credentials = await options.headers(fresh);
+      const credentials = await abortable(options.headers(refused), limit.signal);
       final = false;
       const headers = {
         accept: 'application/json',
@@ -148,7 +161,7 @@ export function httpClient(options: HttpClientOptions): HttpClient {
           request.body === undefined || isForm(request.body) ? request.body : JSON.stringify(request.body),
         signal: limit.signal,
       });
-      return { service, response, limit, failure };
+      return { service, response, limit, failure, credentials };
     } catch (error) {
       const failed = failure(error);
       limit.abort();
@@ -199,7 +212,8 @@ const endingsOf = (request: HttpRequest) => [request.signal, currentDeadline()?.
 async function textOf(answer: OpenAnswer, request: HttpRequest, maxBytes: number): Promise<string> {
   const text = await readText(answer, maxBytes);
   const { status } = answer.response;
-  if (text !== '' || request.method === 'DELETE' || status === 204 || status === 205) return text;
+  const saysNothing = request.method === 'DELETE' || (isWrite(request) && (status === 204 || status === 205));
+  if (text !== '' || saysNothing) return text;
   throw new SessionError('UNAVAILABLE', `The ${answer.service} sent an empty answer.`, {
     hint: 'Try again later; if it stays so, check that the configured address is that of the service itself.',
   });

@@ -70,6 +70,18 @@ export const isRefusal = (error: SessionError): boolean => refused.includes(erro
 export const mayHaveRun = ({ status, error, sent }: Failure): boolean =>
   sent && (status === 0 || status === 408 || status >= 500) && !isRefusal(error);
 
+/**
+ * What `read` makes of the answer to a write.
+ * @throws SessionError when the answer is not what it should be; it says that the change may have been made
+ */
+export function readWritten<T>(lookWith: string | undefined, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof SessionError ? lostAnswer(error, lookWith) : error;
+  }
+}
+
 /** The error of a write whose answer was lost. Repeating it blindly could do it twice. */
 export function lostAnswer(error: SessionError, lookWith: string | undefined): SessionError {
   return new SessionError(error.code, `${error.message} The change may have been made anyway.`, {

@@ -54,7 +54,7 @@ export async function send({ method, url, headers, body, signal }: Message): Pro
     get headers() {
       return headersOf(answer.headers);
     },
-    body: unpacked(answer.body, answer.headers['content-encoding']),
+    body: isPacked(answer) ? unpacked(answer.body) : quiet(answer.body),
   };
 }
 
@@ -73,8 +73,14 @@ function headersOf(fields: Record<string, string | string[] | undefined>): Heade
   return headers;
 }
 
-function unpacked(body: Readable, encoding: string | string[] | undefined): Readable {
-  if (encoding === 'gzip' || encoding === 'x-gzip') return pipeline(body, createGunzip(), () => {});
-  // Whoever reads sees the error; one that comes when nobody reads any more is of no interest.
-  return body.on('error', () => {});
+/** Whether the body is gzip. Some servers say so of answers that have no body, too. */
+function isPacked({ statusCode, headers }: Dispatcher.ResponseData): boolean {
+  const encoding = headers['content-encoding'];
+  if (statusCode === 204 || headers['content-length'] === '0') return false;
+  return encoding === 'gzip' || encoding === 'x-gzip';
 }
+
+const unpacked = (body: Readable): Readable => pipeline(body, createGunzip(), () => {});
+
+/** Whoever reads sees an error; one that comes when nobody reads any more is of no interest. */
+const quiet = (body: Readable): Readable => body.on('error', () => {});

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { constants, createGzip, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SessionError } from '../../src/errors.ts';
+import { withDeadline } from '../../src/net/deadline.ts';
 import { type HttpClientOptions, httpClient, retryAfterOf } from '../../src/net/http.ts';
 import { lines } from '../../src/net/lines.ts';
 import { ndjson } from '../../src/net/ndjson.ts';
@@ -231,6 +232,25 @@ describe('the HTTP client', () => {
       next();
     }
     expect(got).toEqual(['one', 'two']);
+  });
+
+  it('takes an answer without a body as such, also when it is said to be packed', async () => {
+    handler = answer(204, '', { 'content-encoding': 'gzip' });
+    expect(await client().json({ method: 'DELETE', path: '/x', retry: 'none' })).toBeUndefined();
+    expect(await client().json({ method: 'POST', path: '/x', retry: 'none' })).toBeUndefined();
+    // Whoever asks for something is not answered by nothing.
+    await expect(client().json({ method: 'GET', path: '/x', retry: 'none' })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
+  });
+
+  it('waits for nothing that a service wants to have in an hour, however long the caller may wait', async () => {
+    handler = answer(503, '{}', { 'retry-after': '3600' });
+    const waiting = withDeadline({ ms: Number.POSITIVE_INFINITY }, () =>
+      client().json({ method: 'GET', path: '/x', retry: 'read' }),
+    );
+    await expect(waiting).rejects.toMatchObject({ retryAfter: 3600 });
+    expect(seen).toHaveLength(1);
   });
 
   it.each([

@@ -2,6 +2,7 @@ import { SessionError } from '../../errors.ts';
 import type { Artifact } from '../../model/artifact.ts';
 import { checkId } from '../../model/ids.ts';
 import type { Page, PageQuery } from '../../model/page.ts';
+import { lostAnswer } from '../../net/retry.ts';
 import { path } from '../../net/url.ts';
 import { artifactNotFound } from '../shared/errors.ts';
 import type { ArtifactContent, NewArtifact, SessionRef } from '../types.ts';
@@ -145,6 +146,6 @@ export async function saveArtifact(adk: Adk, ref: SessionRef, input: NewArtifact
     sizeBytes: input.data.length,
     sha256: sha256Of(input.data),
   });
-  if (saved === undefined) throw notAdk();
+  if (saved === undefined) throw lostAnswer(notAdk(), 'list_artifacts');
   return saved;
 }

@@ -35,6 +35,8 @@ export interface Dialect {
   deleteSaysMissing: boolean;
   /** Whether a run on a missing session is refused before it starts. */
   runSaysMissing: boolean;
+  /** Whether every refusal is a JSON object. If not, some are plain texts. */
+  refusesInJson: boolean;
   /** Texts of a 500 answer that mean "not found" and "already exists". */
   missingText?: RegExp;
   existsText?: RegExp;
@@ -61,6 +63,7 @@ const common = {
   firstVersion: 0,
   deleteSaysMissing: false,
   runSaysMissing: true,
+  refusesInJson: true,
   slashInIds: false,
   slashInArtifacts: false,
   nullInState: true,
@@ -98,6 +101,7 @@ export const dialects: Record<DialectName, Dialect> = {
     label: 'Go',
     listsVersions: false,
     firstVersion: 1,
+    refusesInJson: false,
     missingText: /\b(not found|not exist)\s*$/,
     existsText: /\balready exists\s*$/,
     timesEvents: false,
@@ -122,6 +126,7 @@ export const unknownDialect: Dialect = {
   name: 'unknown',
   label: 'unknown',
   runSaysMissing: false,
+  refusesInJson: false,
   nullInState: true,
   disconnectEndsRun: undefined,
   splitsArtifactFrames: true,

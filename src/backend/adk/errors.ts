@@ -58,7 +58,7 @@ export function toError(
   text: string,
 ): SessionError {
   const cause = new Error(`HTTP ${status}: ${text.slice(0, 500)}`);
-  if (status === 404) return isOtherServer(body, headers, text) ? notAdk(cause) : sessionNotFound();
+  if (status === 404) return isOtherServer(dialect, body, headers, text) ? notAdk(cause) : sessionNotFound();
   if (status >= 500 && dialect.existsText?.test(text)) return sessionExists();
   if (status >= 500 && dialect.missingText?.test(text)) return sessionNotFound();
   if (status >= 300 && status < 400) return notAdk(cause);
@@ -124,9 +124,10 @@ const refusals: Record<number, Refusal> = {
   504: overloaded,
 };
 
-/** Whether a 404 comes from no ADK handler: a web page, or the framework's answer to an unknown path. */
-function isOtherServer(body: unknown, headers: Headers, text: string): boolean {
+/** Whether a 404 comes from no ADK handler: a proxy's page, or the framework's answer to an unknown path. */
+function isOtherServer(dialect: Dialect, body: unknown, headers: Headers, text: string): boolean {
   return (
+    (dialect.refusesInJson && !isObject(body)) ||
     (headers.get('content-type') ?? '').startsWith('text/html') ||
     text.startsWith('404 page not found') ||
     (isObject(body) && body.detail === 'Not Found')

@@ -3,6 +3,7 @@ import type { Event } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
 import { withoutDeadline } from '../../net/deadline.ts';
+import { lostAnswer } from '../../net/retry.ts';
 import { sse } from '../../net/sse.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import type { Adk } from './client.ts';
@@ -109,7 +110,8 @@ async function* streamedEvents(
     headers: { accept: 'text/event-stream, application/json' },
     body,
   });
-  if (!(headers.get('content-type') ?? '').startsWith('text/event-stream')) throw notAdk();
+  if (!(headers.get('content-type') ?? '').startsWith('text/event-stream'))
+    throw lostAnswer(notAdk(), 'list_events');
   const events = eventsOf(chunks);
   yield* dialect.splitsArtifactFrames ? mergeArtifactFrames(events, connection) : events;
 }

@@ -4,6 +4,7 @@ import { contentSchema, type Event, textOf } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
 import { withoutDeadline } from '../../net/deadline.ts';
+import { lostAnswer } from '../../net/retry.ts';
 import type { Owner } from '../types.ts';
 import type { Adk } from './client.ts';
 import { notAdk } from './errors.ts';
@@ -68,7 +69,7 @@ export async function callMethod(
     );
   });
   const wires = Array.isArray(answer) ? answer.filter(isObject) : undefined;
-  if (wires === undefined) throw notAdk();
+  if (wires === undefined) throw lostAnswer(notAdk(), 'list_events');
   if (wires.length === 0) throw noEvents();
   const events = wires.map((wire, i) => toEvent(wire, { id: `#${i}`, timestamp: toTime(Date.now()) }));
   return { sessionId, text: textOf(events.at(-1) ?? {}), events };

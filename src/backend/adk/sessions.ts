@@ -4,6 +4,7 @@ import type { Page } from '../../model/page.ts';
 import type { Session, SessionOrder } from '../../model/session.ts';
 import { splitState } from '../../model/state.ts';
 import { readAfterWrite } from '../../net/deadline.ts';
+import { readWritten } from '../../net/retry.ts';
 import { sessionExists } from '../shared/errors.ts';
 import { refuseGuard } from '../shared/rules.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionQuery, SessionRef } from '../types.ts';
@@ -62,7 +63,7 @@ export async function createSession(adk: Adk, owner: Owner, input: NewSession): 
   const parent = await sessionsPath(adk, owner);
   await checkApp(adk, owner.app);
   if (sessionId === undefined) {
-    const made = toWireSession(await post(adk, parent, { state }));
+    const made = await post(adk, parent, { state });
     if (belongsTo(made, owner) && shows(made, state)) return toSession(made, owner);
     await dropStray(adk, owner, made);
     throw madeWrong();
@@ -71,18 +72,20 @@ export async function createSession(adk: Adk, owner: Owner, input: NewSession): 
   const own = await sessionPath(adk, ref);
   for (const way of dialect.createWays) {
     const { ownPath, body } = requests[way](sessionId, state);
-    const answer = await post(adk, ownPath ? own : parent, body).catch(async (error: unknown) => {
+    const made = await post(adk, ownPath ? own : parent, body).catch(async (error: unknown) => {
       throw (await isTaken(adk, ref, error)) ? sessionExists() : error;
     });
-    const made = toWireSession(answer);
     if (made.id === sessionId && belongsTo(made, owner) && shows(made, state)) return toSession(made, owner);
     await dropStray(adk, owner, made);
   }
   throw madeWrong();
 }
 
-const post = (adk: Adk, path: string, body: JsonObject): Promise<unknown> =>
-  adk.http.json({ method: 'POST', path, body, retry: 'quota', lookWith: 'list_sessions' });
+async function post(adk: Adk, path: string, body: JsonObject): Promise<WireSession> {
+  const lookWith = 'list_sessions';
+  const answer = await adk.http.json({ method: 'POST', path, body, retry: 'quota', lookWith });
+  return readWritten(lookWith, () => toWireSession(answer));
+}
 
 /** Whether creating failed because the id is taken. Servers answer that with various errors, so the id is read. */
 async function isTaken(adk: Adk, ref: SessionRef, error: unknown): Promise<boolean> {
@@ -165,7 +168,7 @@ export async function updateSession(
     lookWith: 'get_session',
   });
   // The change is stored, so a failed read must not make it look like a failed change.
-  const answered = toWireSession(answer);
+  const answered = readWritten('get_session', () => toWireSession(answer));
   // The answer of a PATCH is the session, but other releases may leave out some of its state.
   const isWhole = answered.id === ref.sessionId && belongsTo(answered, ref) && shows(answered, delta);
   const after = isWhole ? answered : ((await readAfterWrite(() => readSession(adk, ref))) ?? answered);

@@ -1,5 +1,6 @@
 import { SessionError } from '../../errors.ts';
 import { isObject } from '../../model/json.ts';
+import type { HttpClientOptions } from '../../net/http.ts';
 
 /** The part of google-auth-library's GoogleAuth that this backend uses. */
 export interface HeaderSource {
@@ -24,7 +25,7 @@ const loadGoogleAuth: LoadHeaderSource = async (projectId) => {
 };
 
 export interface Credentials {
-  headers(fresh: boolean): Promise<Record<string, string>>;
+  headers: HttpClientOptions['headers'];
   projectId(): Promise<string>;
   /** As one line, for whoever checks the configuration: kind, account, project, quota project. */
   describe(): Promise<string>;
@@ -34,8 +35,8 @@ const waitMs = 20_000;
 
 /**
  * Application Default Credentials (https://cloud.google.com/docs/authentication/application-default-credentials).
- * The library caches and renews tokens. After a failure, or when the service refused a token (`fresh`), the
- * credentials are read again, so that a new login takes effect without a restart.
+ * The library caches and renews tokens. After a failure, or when the service refused a token, the credentials are read
+ * again, so that a new login takes effect without a restart.
  */
 export function defaultCredentials(
   url: string,
@@ -53,8 +54,15 @@ export function defaultCredentials(
       throw isPassing(cause) ? tokenServiceFailed(cause) : noCredentials(cause);
     }
   }
-  async function headers(fresh: boolean): Promise<Record<string, string>> {
-    if (fresh) source = undefined;
+  async function headers(refused?: Record<string, string>): Promise<Record<string, string>> {
+    const current = source;
+    const given = await present();
+    if (refused === undefined || refused.authorization !== given.authorization) return given;
+    // Unless another request, refused with the same token, has done so already.
+    if (source === current) source = undefined;
+    return present();
+  }
+  async function present(): Promise<Record<string, string>> {
     const given = await use((auth) => auth.getRequestHeaders(url));
     const authorization = given.get('authorization');
     if (authorization === null) throw noCredentials(undefined);
@@ -66,7 +74,7 @@ export function defaultCredentials(
     projectId: () => use((auth) => auth.getProjectId()),
     async describe() {
       // A token shows that they are good, and carries the quota project.
-      const { 'x-goog-user-project': quota } = await headers(false);
+      const { 'x-goog-user-project': quota } = await headers();
       const origin = await use(originOf);
       const parts = [origin, projects.own && `project ${projects.own}`, quota && `quota project ${quota}`];
       return parts.filter((part) => part !== undefined && part !== '').join(', ');

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionError } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { type HttpClient, type HttpRequest, httpClient } from '../../net/http.ts';
-import { lostAnswer } from '../../net/retry.ts';
+import { readWritten } from '../../net/retry.ts';
 import { sessionNotFound } from '../shared/errors.ts';
 import type { SessionRef } from '../types.ts';
 import { apiKeyCredentials, defaultCredentials, noneNeeded } from './auth.ts';
@@ -110,11 +110,7 @@ export async function write<Message extends JsonObject = JsonObject>(
   http: HttpClient = client.http,
 ): Promise<Message> {
   const body = await http.json(request);
-  try {
-    return objectOf<Message>(body);
-  } catch (error) {
-    throw error instanceof SessionError ? lostAnswer(error, request.lookWith) : error;
-  }
+  return readWritten(request.lookWith, () => objectOf<Message>(body));
 }
 
 /** The items and the token of one page of a list; an empty list is an empty object. */
@@ -122,10 +118,12 @@ export function pageOf<Item extends JsonObject>(
   body: unknown,
   field: string,
 ): { items: Item[]; token: string | undefined } {
-  const page = objectOf(body);
-  const items = Array.isArray(page[field]) ? (page[field] as Item[]).filter(isObject) : [];
-  const token = page.nextPageToken;
-  return { items, token: typeof token === 'string' && token !== '' ? token : undefined };
+  const { [field]: listed = [], nextPageToken: token, error } = objectOf(body);
+  if (!Array.isArray(listed) || error !== undefined) throw notAnObject();
+  return {
+    items: (listed as Item[]).filter(isObject),
+    token: typeof token === 'string' && token !== '' ? token : undefined,
+  };
 }
 
 /** Runs work on one object after all earlier work on it, so that a read before a write sees the earlier writes. */

@@ -1,4 +1,5 @@
 import { type BoundedMap, boundedMap } from '../../model/bounded-map.ts';
+import { msOfText } from '../shared/wire.ts';
 
 /**
  * Timestamps for new events. The service orders events by timestamp only, so the appends of one process to one
@@ -55,7 +56,7 @@ const utc =
 export function instant(timestamp: string): string {
   // Nearly all have this form, which only lacks digits.
   if (utc.test(timestamp)) return `${timestamp.slice(0, 19)}.${timestamp.slice(20, -1).padEnd(9, '0')}Z`;
-  const ms = Date.parse(timestamp);
+  const ms = msOfText(timestamp);
   if (Number.isNaN(ms)) return '';
   const fraction = /\.(\d+)/.exec(timestamp)?.[1] ?? '';
   return `${new Date(ms).toISOString().slice(0, 19)}.${fraction.slice(0, 9).padEnd(9, '0')}Z`;

@@ -7,7 +7,7 @@ import { parseTime, toTime } from '../../model/time.ts';
 import type { EventQuery, SessionRef } from '../types.ts';
 import { type AgentEngineClient, ownedWith } from './client.ts';
 import { instant } from './event-timestamps.ts';
-import { eventPages, findEvent, type ListedEvent, listed, shownEvents } from './find-event.ts';
+import { eventPages, findEvent, instantOf, type ListedEvent, listed, shownEvents } from './find-event.ts';
 import { type AfterCursor, listAfter } from './list-after.ts';
 import { idsOf, toEvent } from './map-event.ts';
 import { sessionPath } from './paths.ts';
@@ -67,7 +67,7 @@ async function startOf(
   const later = afterMs === undefined ? undefined : toTime(afterMs + 1);
   if (afterEventId === undefined) return { from: later };
   const remembered = client.eventTimes.get(sessionPath(client.endpoint, ref), afterEventId);
-  const time = remembered ?? String((await findEvent(client, ref, afterEventId, signal)).timestamp);
+  const time = remembered ?? instantOf(await findEvent(client, ref, afterEventId, signal));
   if (later !== undefined && instant(later) > instant(time)) return { from: later };
   return order === 'desc'
     ? { from: time, anchor: afterEventId }

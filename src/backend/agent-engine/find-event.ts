@@ -1,4 +1,3 @@
-import { SessionError } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
 import { timeOfId } from '../../model/ids.ts';
 import { toTime } from '../../model/time.ts';
@@ -57,14 +56,16 @@ export async function* eventPages(
   }
 }
 
-/** @throws SessionError UNAVAILABLE for an event without a time, since the list could not go on after it */
-export function listed(wire: SessionEvent): ListedEvent {
-  const time = instant(String(wire.timestamp));
-  if (time !== '') return { wire, id: idOf(wire), instant: time };
-  throw new SessionError('UNAVAILABLE', 'Agent Engine returned an event without a time.', {
-    hint: 'Ask the operator to check that AGENT_ENGINE_BASE_URL, if it is set, is the address of the service itself.',
-  });
-}
+export const listed = (wire: SessionEvent): ListedEvent => ({
+  wire,
+  id: idOf(wire),
+  instant: instantOf(wire),
+});
+
+const epoch = instant(toTime(0));
+
+/** An event's time as `instant` writes it; the epoch for an event without a time, as `toEvent` shows it. */
+export const instantOf = (wire: SessionEvent): string => instant(String(wire.timestamp)) || epoch;
 
 /** The events as callers see them. Caches their times under the ids that callers see. */
 export function shownEvents(
@@ -74,7 +75,7 @@ export function shownEvents(
 ): Event[] {
   const session = sessionPath(client.endpoint, ref);
   return events.map(({ wire, id }) => {
-    if (id !== '') client.eventTimes.set(session, id, String(wire.timestamp));
+    if (id !== '' && typeof wire.timestamp === 'string') client.eventTimes.set(session, id, wire.timestamp);
     return toEvent(wire, id);
   });
 }

@@ -1,7 +1,7 @@
 import { compact, type Event, type EventMetadata, type NewEvent, type Part } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
-import { filledOrAbsent as filled } from '../shared/wire.ts';
+import { filledOrAbsent as filled, msOfText } from '../shared/wire.ts';
 import { lastSegment } from './paths.ts';
 import { fieldOf, readFields, textOf } from './wire.ts';
 import type {
@@ -77,7 +77,7 @@ export function timeOf(value: unknown): string {
   if (typeof value === 'string' && serviceTime.test(value)) return `${value.slice(0, 23)}Z`;
   // Python and Go write seconds, JavaScript milliseconds. 1e11 seconds is the year 5138, 1e11 milliseconds 1973.
   const number = typeof value === 'number' ? Math.round(value > 1e11 ? value : value * 1000) : Number.NaN;
-  const ms = typeof value === 'string' ? Date.parse(value) : number;
+  const ms = typeof value === 'string' ? msOfText(value) : number;
   // A Date can hold no later time.
   return toTime(Math.abs(ms) <= 8.64e15 ? ms : 0);
 }

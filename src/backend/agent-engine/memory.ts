@@ -7,7 +7,7 @@ import { memoryNotFound } from '../shared/errors.ts';
 import { checkFact, checkScope } from '../shared/rules.ts';
 import type { MemoryAddition, Owner, SessionRef } from '../types.ts';
 import { classMethodsOf } from './apps.ts';
-import { type AgentEngineClient, isCode, objectOf, ownedSession, write } from './client.ts';
+import { type AgentEngineClient, isCode, objectOf, ownedSession, pageOf, write } from './client.ts';
 import { eventPages } from './find-event.ts';
 import { listPages } from './list-pages.ts';
 import { idsOf, toEvent } from './map-event.ts';
@@ -84,7 +84,8 @@ export async function searchMemory(
     retry: 'read',
   });
   // Checked here again, so that another user's memory is never shown, however the service matches scopes.
-  return toRetrieved(objectOf(body)).filter((memory) => isOwn(memory.scope, owner));
+  const { items: retrievedMemories } = pageOf(body, 'retrievedMemories');
+  return toRetrieved({ retrievedMemories }).filter((memory) => isOwn(memory.scope, owner));
 }
 
 const isOwn = (scope: MemoryScope | undefined, owner: Owner): boolean => scope?.user_id === owner.userId;

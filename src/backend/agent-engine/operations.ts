@@ -32,8 +32,8 @@ const tellingMs = 1000;
  */
 export async function runOperation(client: AgentEngineClient, request: OperationRequest): Promise<Outcome> {
   const body = await client.http.json(request);
-  // An empty answer to a deletion: an attempt whose answer was lost has deleted the object.
-  if (body === undefined) return { done: true, name: '', response: undefined };
+  // An attempt whose answer was lost has deleted the object.
+  if (body === undefined && request.method === 'DELETE') return { done: true, name: '', response: undefined };
   const { done, operation } = await follow(client, body, request.waitMs ?? 30_000).catch((error: unknown) => {
     throw error instanceof SessionError ? lostAnswer(error, request.lookWith) : error;
   });

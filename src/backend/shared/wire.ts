@@ -39,6 +39,14 @@ export function versionsOrAbsent(value: unknown): Record<string, number> | undef
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
+/**
+ * Milliseconds since the epoch of a time that a service wrote; NaN for what is none. A time without a zone is UTC, as
+ * Python's `isoformat` writes it; JavaScript would take it for the time of this machine.
+ */
+export function msOfText(time: string): number {
+  return Date.parse(/T[\d:.,]+$/.test(time) ? `${time}Z` : time);
+}
+
 /** Base64 in the standard alphabet with padding; Python's services write the URL-safe one. */
 export function standardBase64(data: string): string {
   if (!/[-_]/.test(data) && data.length % 4 === 0) return data;

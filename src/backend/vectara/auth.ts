@@ -1,6 +1,7 @@
 import { SessionError } from '../../errors.ts';
 import { isObject } from '../../model/json.ts';
-import { httpClient, retryAfterOf } from '../../net/http.ts';
+import { withoutDeadline } from '../../net/deadline.ts';
+import { type Credentials, type HttpClientOptions, httpClient, retryAfterOf } from '../../net/http.ts';
 import type { VectaraSettings } from './config.ts';
 
 /** Milliseconds before a token expires at which the next one is fetched. */
@@ -14,7 +15,7 @@ const earlyMs = 60_000;
 export function credentialHeaders(
   settings: VectaraSettings,
   now: () => number,
-): (fresh: boolean) => Promise<Record<string, string>> {
+): HttpClientOptions['headers'] {
   const { credentials } = settings;
   if ('apiKey' in credentials) return async () => ({ 'x-api-key': credentials.apiKey });
   const { clientId, clientSecret } = credentials;
@@ -26,10 +27,10 @@ export function credentialHeaders(
     timeoutMs: settings.timeoutMs,
     maxBytes: 64 * 1024,
   });
-  let current: { token: string; renewAt: number; madeAt: number } | undefined;
-  let pending: Promise<string> | undefined;
+  let current: { headers: Credentials; renewAt: number } | undefined;
+  let pending: Promise<Credentials> | undefined;
 
-  async function fetchToken(): Promise<string> {
+  async function fetchToken(): Promise<Credentials> {
     const answer = await http.json({
       method: 'POST',
       path: '',
@@ -47,20 +48,19 @@ export function credentialHeaders(
         hint: 'Check that the token address is right.',
       });
     const lifeMs = (typeof answer.expires_in === 'number' ? answer.expires_in : 1800) * 1000;
-    const madeAt = now();
-    current = { token, madeAt, renewAt: madeAt + Math.max(lifeMs / 2, lifeMs - earlyMs) };
-    return token;
+    const headers = { authorization: `Bearer ${token}` };
+    current = { headers, renewAt: now() + Math.max(lifeMs / 2, lifeMs - earlyMs) };
+    return headers;
   }
 
-  return async (fresh) => {
-    // Several requests may be refused with the same old token; a token fetched since then serves them all.
-    const usable =
-      current !== undefined && now() < current.renewAt && !(fresh && now() - current.madeAt > 1000);
-    if (usable && current !== undefined) return bearer(current.token);
-    pending ??= fetchToken().finally(() => {
+  return async (refused) => {
+    const isRefused = refused !== undefined && refused.authorization === current?.headers.authorization;
+    if (current !== undefined && now() < current.renewAt && !isRefused) return current.headers;
+    // All waiting calls share it, so the deadline of the call that came first must not end it.
+    pending ??= withoutDeadline(fetchToken).finally(() => {
       pending = undefined;
     });
-    return bearer(await pending);
+    return pending;
   };
 }
 
@@ -68,11 +68,9 @@ export function credentialHeaders(
 export async function describeCredentials(settings: VectaraSettings): Promise<string> {
   const { credentials } = settings;
   if ('apiKey' in credentials) return 'API key (VECTARA_API_KEY)';
-  await credentialHeaders(settings, Date.now)(false);
+  await credentialHeaders(settings, Date.now)();
   return `OAuth client ${credentials.clientId} (VECTARA_CLIENT_ID); ${new URL(credentials.tokenUrl).host} gave a token`;
 }
-
-const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 function tokenError(status: number, _body: unknown, headers: Headers): SessionError {
   if (status === 400 || status === 401 || status === 403)

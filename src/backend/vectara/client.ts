@@ -2,6 +2,7 @@ import { SessionError } from '../../errors.ts';
 import { type BoundedMap, boundedMap } from '../../model/bounded-map.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { type HttpClient, type HttpRequest, httpClient } from '../../net/http.ts';
+import { readWritten } from '../../net/retry.ts';
 import { sessionKey } from '../shared/session-key.ts';
 import type { ArtifactContent, SessionRef } from '../types.ts';
 import { credentialHeaders } from './auth.ts';
@@ -135,6 +136,10 @@ function rethrow(name: OperationName): (error: unknown) => never {
     throw error instanceof SessionError ? forOperation(error, name) : error;
   };
 }
+
+/** The object that answers a write. @throws SessionError after another answer: the change may have been made */
+export const writtenObject = (name: OperationName, answer: unknown): JsonObject =>
+  readWritten(lookWith(name), () => objectOf(answer));
 
 /** An answer that must be one object. */
 export function objectOf(answer: unknown): JsonObject {

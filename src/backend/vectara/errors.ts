@@ -79,7 +79,7 @@ const missing: Record<Operation['missing'], () => SessionError> = {
  * an id and like names.
  */
 export function toError(status: number, body: unknown, headers: Headers): SessionError {
-  const known = byStatus[status] ?? (status < 400 ? redirected : status < 500 ? refused : failed);
+  const known = knownOf(status, body);
   const fields = fieldNames(body);
   const requestId = isObject(body) ? plainName(body.request_id) : undefined;
   return new SessionError(known.code, known.message, {
@@ -92,6 +92,12 @@ export function toError(status: number, body: unknown, headers: Headers): Sessio
     },
     cause: body,
   });
+}
+
+function knownOf(status: number, body: unknown): Known {
+  // Vectara's own 404 is an object. A proxy or another server answers a web page, which says nothing of the session.
+  if (status === 404 && !isObject(body)) return otherServer;
+  return byStatus[status] ?? (status < 400 ? redirected : status < 500 ? refused : failed);
 }
 
 type Known = { code: SessionError['code']; message: string; hint: string };
@@ -150,6 +156,11 @@ const byStatus: Record<number, Known> = {
   },
 };
 
+const otherServer: Known = {
+  code: 'UNAVAILABLE',
+  message: 'The address for Vectara answers as something other than Vectara’s API.',
+  hint: 'Ask the operator to set the address of the API itself.',
+};
 const redirected: Known = {
   code: 'UNAVAILABLE',
   message: 'The address for Vectara answers with a redirect, which this server does not follow.',

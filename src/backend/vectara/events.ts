@@ -5,7 +5,7 @@ import type { Page } from '../../model/page.ts';
 import { parseTime } from '../../model/time.ts';
 import { refuseGuard } from '../shared/rules.ts';
 import type { EventQuery, Guard, SessionRef } from '../types.ts';
-import { objectOf, type Vectara } from './client.ts';
+import { objectOf, type Vectara, writtenObject } from './client.ts';
 import { notFound } from './errors.ts';
 import { eventsInOrder, type WireEventQuery, type WireEvents } from './event-order.ts';
 import type { OpenOptions } from './event-pages.ts';
@@ -182,7 +182,10 @@ export async function setVisibility(
   checkEventId('eventId', eventId);
   const { wire: session, at } = await ownSession(vectara, ref);
   const path = eventPath(at, eventId) + (hidden ? '/hide' : '/unhide');
-  const wire = objectOf(await vectara.json('hideEvent', { method: 'POST', path, retry: 'idempotent' }));
+  const wire = writtenObject(
+    'hideEvent',
+    await vectara.json('hideEvent', { method: 'POST', path, retry: 'idempotent' }),
+  );
   vectara.eventPages.forget(sessionPath(at));
   if (textField(wire, 'id') !== eventId || !isOf(wire, at)) throw notFound('event');
   const { hidden: _hidden, hideReason, ...event } = toEvent(wire, contextOf(vectara, session, ref));

@@ -65,7 +65,11 @@ const placesOf = (ref: SessionRef): SessionRef[] => [
 
 async function read(vectara: Vectara, at: SessionRef, signal?: AbortSignal): Promise<JsonObject> {
   const path = sessionPath(at);
-  return objectOf(await vectara.json('getSession', { method: 'GET', path, retry: 'read', signal }));
+  const wire = objectOf(await vectara.json('getSession', { method: 'GET', path, retry: 'read', signal }));
+  if (textField(wire, 'key') !== undefined) return wire;
+  throw new SessionError('UNAVAILABLE', 'The answer of Vectara is not a session.', {
+    hint: 'Try again later; if it stays so, check the address of the service.',
+  });
 }
 
 function absentIfNotFound(error: unknown): undefined {

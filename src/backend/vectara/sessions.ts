@@ -2,10 +2,11 @@ import { SessionError } from '../../errors.ts';
 import { compact } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Session } from '../../model/session.ts';
+import { lostAnswer } from '../../net/retry.ts';
 import { refuseGuard } from '../shared/rules.ts';
 import type { ForkOptions, Guard, NewSession, Owner, SessionChange, SessionRef } from '../types.ts';
-import { objectOf, type Vectara } from './client.ts';
-import { notFound } from './errors.ts';
+import { type Vectara, writtenObject } from './client.ts';
+import { lookWith, notFound } from './errors.ts';
 import { idField } from './filter.ts';
 import { fieldsOf, labelsOf } from './labels.ts';
 import { stateOf, toSession } from './map-session.ts';
@@ -87,7 +88,8 @@ const keyed = (body: JsonObject & { metadata: JsonObject }, key: string, session
 
 async function postSession(vectara: Vectara, owner: Owner, body: JsonObject): Promise<Session> {
   const { settings } = vectara;
-  const wire = objectOf(
+  const wire = writtenObject(
+    'createSession',
     await vectara.json('createSession', {
       method: 'POST',
       path: `${treeOf(owner.app).base}/sessions`,
@@ -101,9 +103,10 @@ async function postSession(vectara: Vectara, owner: Owner, body: JsonObject): Pr
   );
   const at = { ...owner, sessionId: textField(body, 'key') ?? textField(wire, 'key') ?? '' };
   if (!isOwn(wire, at))
-    throw new SessionError('UNAVAILABLE', 'Vectara answered with another session than the one to create.', {
-      hint: 'Check with list_sessions whether the session exists before you create it again.',
-    });
+    throw lostAnswer(
+      new SessionError('UNAVAILABLE', 'Vectara answered with another session than the one to create.'),
+      lookWith('createSession'),
+    );
   vectara.created(sessionPath(at));
   return mapped(wire, at);
 }
@@ -143,7 +146,8 @@ export async function applyStateDelta(
 }
 
 async function patch(vectara: Vectara, at: SessionRef, body: JsonObject, signal?: AbortSignal) {
-  return objectOf(
+  return writtenObject(
+    'updateSession',
     await vectara.json('updateSession', {
       method: 'PATCH',
       path: sessionPath(at),

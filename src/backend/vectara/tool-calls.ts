@@ -5,7 +5,7 @@ import { isObject, type JsonObject } from '../../model/json.ts';
 import type { ToolCall, ToolOutput } from '../../model/tool-call.ts';
 import { toolCallNotOpen } from '../shared/errors.ts';
 import type { Appended, SessionRef } from '../types.ts';
-import { objectOf, type Vectara } from './client.ts';
+import { objectOf, type Vectara, writtenObject } from './client.ts';
 import { contextOf, latestEvents, readEvent } from './events.ts';
 import { servicePageSize } from './list-pages.ts';
 import { shownArguments, toEvent } from './map-event.ts';
@@ -105,7 +105,7 @@ export async function submitToolOutputs(
       timeoutMs: vectara.settings.runTimeoutMs,
       body: outputBody(answered, false),
     })
-    .then((answer) => listField(objectOf(answer), 'events').filter(isObject));
+    .then((answer) => listField(writtenObject('interact', answer), 'events').filter(isObject));
   // The caller waits for the stored outputs, not for the run: a later failure of the run is not reported here.
   posted.catch(() => {});
   const wait = new AbortController();

@@ -1,5 +1,6 @@
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { toTime } from '../../model/time.ts';
+import { msOfText } from '../shared/wire.ts';
 import type { SessionRef } from '../types.ts';
 
 /** A session that was found to be its owner's. */
@@ -35,14 +36,14 @@ export function listField(wire: JsonObject, name: string): unknown[] {
 
 /** A time in this server's format; `otherwise`, in milliseconds, when the field is missing or not a time. */
 export function timeField(wire: JsonObject, name: string, otherwise = 0): string {
-  const ms = Date.parse(textField(wire, name) ?? '');
+  const ms = msOfText(textField(wire, name) ?? '');
   return toTime(Number.isNaN(ms) ? otherwise : ms);
 }
 
 /** A time in microseconds since the epoch, for sorting; 0 when the field is missing or not a time. */
 export function microsField(wire: JsonObject, name: string): number {
   const text = textField(wire, name) ?? '';
-  const ms = Date.parse(text);
+  const ms = msOfText(text);
   if (Number.isNaN(ms)) return 0;
   const finer = /\.\d{3}(\d{1,3})/.exec(text)?.[1] ?? '';
   return ms * 1000 + Number(finer.padEnd(3, '0'));

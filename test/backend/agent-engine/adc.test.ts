@@ -87,7 +87,7 @@ it('a token service in trouble is no lack of credentials', async () => {
   const failing = (error: object) => async () => {
     throw Object.assign(new Error('Request failed'), error);
   };
-  const headers = (error: object) => defaultCredentials('https://x', {}, failing(error)).headers(false);
+  const headers = (error: object) => defaultCredentials('https://x', {}, failing(error)).headers();
   const broken = await fails(headers({ status: 500, code: 'ERR_BAD_RESPONSE' }), 'UNAVAILABLE');
   expect(broken.message).toBe('Google’s token service failed to answer.');
   expect(broken.hint).not.toContain('gcloud');
@@ -116,6 +116,6 @@ it('the library reaches the token service through the proxy of the environment',
   process.env.HTTPS_PROXY = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
   workloadIdentity('https://sts.example.invalid/token').login('first');
   process.env.METADATA_SERVER_DETECTION = 'none';
-  await fails(defaultCredentials('https://x', { own: 'my-proj' }).headers(false), 'UNAUTHENTICATED');
+  await fails(defaultCredentials('https://x', { own: 'my-proj' }).headers(), 'UNAUTHENTICATED');
   expect(asked).toEqual(['sts.example.invalid:443']);
 });

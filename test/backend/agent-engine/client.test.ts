@@ -305,12 +305,12 @@ describe('credentials', () => {
 
   it('come with the quota project that they or the operator name', async () => {
     const given = { authorization: 'Bearer t', 'x-goog-user-project': 'theirs', other: 'x' };
-    expect(await defaultCredentials('https://x', {}, async () => source(given)).headers(false)).toEqual({
+    expect(await defaultCredentials('https://x', {}, async () => source(given)).headers()).toEqual({
       authorization: 'Bearer t',
       'x-goog-user-project': 'theirs',
     });
     expect(
-      await defaultCredentials('https://x', { quota: 'mine' }, async () => source(given)).headers(false),
+      await defaultCredentials('https://x', { quota: 'mine' }, async () => source(given)).headers(),
     ).toMatchObject({ 'x-goog-user-project': 'mine' });
   });
 
@@ -321,12 +321,12 @@ describe('credentials', () => {
       if (loads === 1) throw new Error('invalid_grant: reauth related error (invalid_rapt)');
       return source({ authorization: `Bearer ${loads}` });
     });
-    const error = await fails(credentials.headers(false), 'UNAUTHENTICATED');
+    const error = await fails(credentials.headers(), 'UNAUTHENTICATED');
     expect(error.message).toContain('expired');
     expect(error.hint).toContain('gcloud auth application-default login');
-    expect((await credentials.headers(false)).authorization).toBe('Bearer 2');
-    expect((await credentials.headers(false)).authorization).toBe('Bearer 2');
-    expect((await credentials.headers(true)).authorization).toBe('Bearer 3');
+    expect((await credentials.headers()).authorization).toBe('Bearer 2');
+    expect((await credentials.headers()).authorization).toBe('Bearer 2');
+    expect((await credentials.headers({ authorization: 'Bearer 2' })).authorization).toBe('Bearer 3');
   });
 
   it('an expired token is renewed once in a running process', async () => {
@@ -341,7 +341,10 @@ describe('credentials', () => {
     fake.token = 'token-1';
     const { id } = await backend.sessions.create({ app: fake.engine.id, userId: 'ada' }, {});
     fake.token = 'token-2';
-    expect((await backend.sessions.get({ app: fake.engine.id, userId: 'ada', sessionId: id })).id).toBe(id);
+    const ref = { app: fake.engine.id, userId: 'ada', sessionId: id };
+    const lists = [1, 2, 3].map(() => backend.events.list(ref, { pageSize: 5 }));
+    for (const { items } of await Promise.all(lists)) expect(items).toEqual([]);
+    expect(loads).toBe(2);
     fake.token = 'token-9';
     await fails(
       backend.sessions.get({ app: fake.engine.id, userId: 'ada', sessionId: id }),
