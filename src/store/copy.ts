@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { SessionError } from '../errors.ts';
 import { compareKeys, copyKey } from './keys.ts';
 import { storeSecret } from './secret.ts';
@@ -23,6 +23,8 @@ export interface CopyResult {
 interface Mark {
   /** Which store it is a copy of. */
   of: string;
+  /** The run that copies now. One that was begun later takes the copy over. */
+  run?: string | undefined;
   /** The last key of those without a text that was copied; the others come after them all. */
   after?: string | undefined;
   /** The place of the last text that was copied. */
@@ -50,12 +52,14 @@ export async function copyStore(
   const of = createHash('sha256')
     .update(await storeSecret(from))
     .digest('hex');
-  const start = await claim(to, of);
+  const run = randomUUID();
+  const start = await claim(to, { of, run });
+  const put = writerOf(to, run);
   let { entries } = start;
   const copy = async (slice: readonly WholeEntry[], done: Pick<Mark, 'after' | 'place'>) => {
     entries += slice.length;
-    const mark: Mark = { of, ...done, entries };
-    await put(to, [...slice, { key: copyKey, value: JSON.stringify(mark) }]);
+    const mark: Mark = { of, run, ...done, entries };
+    await put([...slice, { key: copyKey, value: JSON.stringify(mark) }]);
     onProgress({ phase: 'copying', entries });
   };
   if (start.place === undefined)
@@ -67,9 +71,9 @@ export async function copyStore(
   for await (const slice of textSlicesOf(from, start.place ?? 0))
     await copy(slice, { place: slice.at(-1)?.place });
   for (let round = 0; round < rounds; round++) {
-    const { differences, ...result } = await compare(from, to, onProgress);
+    const { differences, ...result } = await compare(from, to, put, onProgress);
     if (differences === 0) {
-      await put(to, [{ drop: copyKey }]);
+      await put([{ drop: copyKey }]);
       return { ...result, found: start.entries };
     }
   }
@@ -91,29 +95,57 @@ export const halfCopy = (location: string): SessionError =>
     hint: 'Run agent-sessions-mcp copy-store again with the same two stores: it goes on where it stopped.',
   });
 
-/** Makes the target ours, in one transaction: two copies to one target do not both begin. */
-async function claim(to: Store, of: string): Promise<Mark> {
-  const [[text], [first]] = await Promise.all([to.get([copyKey]), to.range({ prefix: '', limit: 1 })]);
-  const before = text === undefined ? undefined : (JSON.parse(text) as Mark);
-  if (before?.of === of) return before;
-  if (first !== undefined)
-    throw new SessionError('FAILED_PRECONDITION', `The store at ${to.location} is not empty.`, {
-      hint: 'Name a new, empty store as the target. Nothing was changed.',
-    });
-  const mark: Mark = { of, entries: 0 };
-  return to.update([copyKey], ([value]) => {
-    if (value !== undefined)
-      throw new SessionError('FAILED_PRECONDITION', 'Another copy to this store has begun.', {
-        hint: 'Wait for it, or name another target.',
-      });
-    return { result: mark, writes: [{ key: copyKey, value: JSON.stringify(mark) }] };
+/**
+ * Makes the target ours, with the mark that keeps servers and other copies out, and only then trusts that it is empty.
+ * A half-done copy of the same source is taken over.
+ */
+async function claim(to: Store, ours: Pick<Mark, 'of' | 'run'>): Promise<Mark> {
+  const wasEmpty = await isEmpty(to);
+  const mark = await to.update([copyKey], ([value]) => {
+    const before = markOf(value);
+    if (before === undefined ? !wasEmpty : before.of !== ours.of) throw notEmpty(to);
+    const after: Mark = { entries: 0, ...before, ...ours };
+    return { result: after, writes: [{ key: copyKey, value: JSON.stringify(after) }] };
   });
+  if (mark.entries === 0 && !(await isEmpty(to))) {
+    await writerOf(to, ours.run ?? '')([{ drop: copyKey }]);
+    throw notEmpty(to);
+  }
+  return mark;
 }
+
+async function isEmpty(store: Store): Promise<boolean> {
+  const entries = await store.range({ prefix: '', limit: 2 });
+  return entries.every(({ key }) => key === copyKey);
+}
+
+const markOf = (value: string | undefined): Mark | undefined =>
+  value === undefined ? undefined : (JSON.parse(value) as Mark);
+
+const notEmpty = (store: Store): SessionError =>
+  new SessionError('FAILED_PRECONDITION', `The store at ${store.location} is not empty.`, {
+    hint: 'Name a new, empty store as the target. Nothing was changed.',
+  });
+
+type Put = (writes: readonly Write[]) => Promise<void>;
+
+/** Writes while the copy is this run's: a server may have opened the store that another run has completed. */
+const writerOf =
+  (to: Store, run: string): Put =>
+  (writes) =>
+    to.update([copyKey], ([value]) => {
+      if (markOf(value)?.run !== run)
+        throw new SessionError('ABORTED', `Another run of the same copy writes to ${to.location} now.`, {
+          hint: 'Wait for that one; this one has ended and loses nothing.',
+        });
+      return { result: undefined, writes };
+    });
 
 /** Reads both in step, and mends what differs in the target. */
 async function compare(
   from: Store,
   to: Store,
+  put: Put,
   onProgress: (progress: CopyProgress) => void,
 ): Promise<{ entries: number; digest: string; differences: number }> {
   const hash = createHash('sha256');
@@ -138,21 +170,19 @@ async function compare(
       if (!isThere || canonical(their.value as WholeEntry) !== text) mend.push(entry);
       if (isThere) their = await theirs.next();
     }
-    differences += await mendBy(to, mend);
+    differences += await mendBy(put, mend);
     onProgress({ phase: 'comparing', entries });
   }
   const rest: Write[] = [];
   await skipGreaterThan(undefined, rest);
-  differences += await mendBy(to, rest);
+  differences += await mendBy(put, rest);
   return { entries, digest: hash.digest('hex'), differences };
 }
 
-async function mendBy(to: Store, writes: readonly Write[]): Promise<number> {
-  if (writes.length > 0) await put(to, writes);
+async function mendBy(put: Put, writes: readonly Write[]): Promise<number> {
+  if (writes.length > 0) await put(writes);
   return writes.length;
 }
-
-const put = (to: Store, writes: readonly Write[]) => to.update([], () => ({ result: undefined, writes }));
 
 const canonical = ({ key, value, expires, text }: WholeEntry): string =>
   `${JSON.stringify([key, value, expires ?? null, text && [text.scope, text.words, text.terms]])}\n`;

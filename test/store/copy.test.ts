@@ -108,6 +108,46 @@ test('a target that is not empty, or the copy of another store, is left as it is
   expect(await copyStore(from, half, nothing)).toMatchObject({ entries: 11 });
 });
 
+test('what comes into the target before it is marked is left as it is', async () => {
+  const [from, to] = [await file(), await file()];
+  await fill(from, 10);
+  let looks = 0;
+  const racing: Store = {
+    ...to,
+    async range(range) {
+      const found = await to.range(range);
+      if (++looks === 1) await to.update([], () => ({ result: 0, writes: [{ key: 'mine', value: '1' }] }));
+      return found;
+    },
+  };
+  await expect(copyStore(from, racing, nothing)).rejects.toMatchObject({
+    code: 'FAILED_PRECONDITION',
+    message: expect.stringContaining('is not empty'),
+  });
+  expect(await everything(to)).toMatchObject([{ key: 'mine' }]);
+});
+
+test('of two runs of a copy the later goes on, and the other writes nothing any more', async () => {
+  const [from, to] = [await file(), await file()];
+  await fill(from);
+  let updates = 0;
+  const overtaken: Store = {
+    ...to,
+    async update(keys, decide) {
+      // The other run copies the rest, and a server begins to use the store.
+      if (++updates === 3) {
+        await copyStore(from, to, nothing);
+        await to.update([], () => ({ result: 0, writes: [{ key: 'mine', value: '1' }] }));
+      }
+      return to.update(keys, decide);
+    },
+  };
+  await expect(copyStore(from, overtaken, nothing)).rejects.toMatchObject({ code: 'ABORTED' });
+  expect(await to.get(['mine'])).toEqual(['1']);
+  expect(await everything(to)).toHaveLength((await everything(from)).length + 1);
+  await refuseHalfCopy(to);
+});
+
 test('what changes in the source meanwhile is found by the comparison and mended', async () => {
   const [from, to] = [await file(), await file()];
   await fill(from);
