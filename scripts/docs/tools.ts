@@ -105,7 +105,7 @@ function supportOf(tool: Tool, variants: Variants): string {
 const routing = ['app', 'userId', 'backend'];
 
 function sectionOf({ tool, input }: ListedTool, opened: Map<string, Variants>): string[] {
-  const schema = z.toJSONSchema(input, { io: 'input' }) as JsonObject;
+  const schema = z.toJSONSchema(input(), { io: 'input' }) as JsonObject;
   const required = Array.isArray(schema.required) ? schema.required : [];
   const all = membersOf(schema);
   const own = all.filter(([name]) => !routing.includes(name));
@@ -167,7 +167,7 @@ const ofRuns =
   ', and when they are known `sessionId`, `invocationId`, `text` (what the agent answered), `events` (the last ones of the run, without what `text` holds), `note` and `truncated`';
 
 function answerOf({ name: tool, output }: Tool): string {
-  const schema = z.toJSONSchema(output, { io: 'input' }) as JsonObject;
+  const schema = z.toJSONSchema(output(), { io: 'input' }) as JsonObject;
   const required = Array.isArray(schema.required) ? schema.required : [];
   const fields = membersOf(schema).map(([name, node]) => {
     const described = isObject(node.items) ? (node.description ?? node.items.description) : node.description;

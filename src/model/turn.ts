@@ -12,24 +12,25 @@ export const mostHandOvers = 10;
 export const maxNoteLength = 4000;
 
 /** The open turn of a session: which agent is to act, and who has claimed it. */
-export const turnSchema = z.object({
-  agent: z.string(),
-  /** The beginning of what whoever handed over asks for. */
-  note: z.string().optional(),
-  handedOverBy: z.string(),
-  /** The event that handed it over, and its RFC 3339 time of acceptance. */
-  eventId: z.string(),
-  since: z.string(),
-  /** How often it was claimed. */
-  tries: z.int(),
-  /** Why the last try failed, and the RFC 3339 time at which it is offered again. */
-  failure: z.string().optional(),
-  retryTime: z.string().optional(),
-  /** The copy of the agent that has claimed it, should it have given a name, and the RFC 3339 end of its lease. */
-  worker: z.string().optional(),
-  claimedUntil: z.string().optional(),
-});
-export type Turn = z.infer<typeof turnSchema>;
+export const turnSchema = () =>
+  z.object({
+    agent: z.string(),
+    /** The beginning of what whoever handed over asks for. */
+    note: z.string().optional(),
+    handedOverBy: z.string(),
+    /** The event that handed it over, and its RFC 3339 time of acceptance. */
+    eventId: z.string(),
+    since: z.string(),
+    /** How often it was claimed. */
+    tries: z.int(),
+    /** Why the last try failed, and the RFC 3339 time at which it is offered again. */
+    failure: z.string().optional(),
+    retryTime: z.string().optional(),
+    /** The copy of the agent that has claimed it, should it have given a name, and the RFC 3339 end of its lease. */
+    worker: z.string().optional(),
+    claimedUntil: z.string().optional(),
+  });
+export type Turn = z.infer<ReturnType<typeof turnSchema>>;
 
 /** An event hands its session over by naming the next agent, as in ADK. The note travels in its metadata. */
 export interface HandOver {

@@ -60,7 +60,7 @@ export async function runCall<Q>(
   caller: Caller,
   settleConfirmation: SettleConfirmation<Q>,
 ): Promise<CallOutcome<Q>> {
-  const args = parseArgs(input, raw);
+  const args = parseArgs(input(), raw);
   checkAppState(args, caller.principal, environment.appStateWriters);
   checkSpeaker(tool.speaksAs?.(args), caller.principal);
   const context = contextOf(environment, tool, args, caller);

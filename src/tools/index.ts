@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { type Backend, supports } from '../backend/types.ts';
+import { once } from '../model/once.ts';
 import { addSessionToMemory } from './catalog/add-session-to-memory.ts';
 import { appendEvent } from './catalog/append-event.ts';
 import { createApp } from './catalog/create-app.ts';
@@ -84,33 +85,39 @@ export interface Surface {
 /** A tool with the arguments that this surface publishes. */
 export interface ListedTool {
   tool: Tool;
-  /** The arguments by their names. */
-  members: z.core.$ZodShape;
-  /** The schema of a call's arguments, made for the first call: most tools are listed and never called. */
-  readonly input: z.ZodObject;
+  /** Names of arguments that this surface does not publish. */
+  hidden: readonly string[];
+  /** Arguments that it adds. */
+  added: Readonly<Record<string, () => z.core.$ZodType>>;
+  /** The schema of a call's arguments, made for the first call. */
+  input(): z.ZodObject;
 }
 
 export function catalogue(surface: Surface): ListedTool[] {
-  const { backends } = surface;
-  const backend = z
-    .enum(backends.map(({ name }) => name))
-    .optional()
-    .describe(`Default: ${backends[0]?.name}`);
+  const hidden = hiddenIn(surface);
+  const names = surface.backends.map(({ name }) => name);
+  const backend = () => z.enum(names).optional().describe(`Default: ${names[0]}`);
   return allTools
     .filter((tool) => isListed(tool, surface))
     .map((tool) => {
-      const members = membersOf(tool, surface, backends.length > 1 ? { backend } : {});
-      let input: z.ZodObject | undefined;
-      return {
-        tool,
-        members,
-        get input() {
-          // Unknown arguments are refused, so that a misspelt one is corrected and not passed over.
-          input ??= z.strictObject(members);
-          return input;
-        },
-      };
+      const added = tool.reach === 'server' || names.length < 2 ? {} : { backend };
+      return { tool, hidden, added, input: once(() => inputOf({ tool, hidden, added })) };
     });
+}
+
+function inputOf({ tool, hidden, added }: Pick<ListedTool, 'tool' | 'hidden' | 'added'>): z.ZodObject {
+  const members = [
+    ...Object.entries(argumentsOf(tool)).filter(([name]) => !hidden.includes(name)),
+    ...Object.entries(added).map(([name, make]) => [name, make()] as const),
+  ];
+  // Unknown arguments are refused, so that a misspelt one is corrected and not passed over.
+  return z.strictObject(Object.fromEntries(members));
+}
+
+/** All arguments of a tool, with those that say whom it is for. */
+export function argumentsOf(tool: Tool): z.core.$ZodShape {
+  const own = tool.input();
+  return tool.reach === 'user' ? { ...own, app: own.app ?? app(), userId: userId() } : own;
 }
 
 function isListed(tool: Tool, surface: Surface): boolean {
@@ -125,26 +132,21 @@ function isListed(tool: Tool, surface: Surface): boolean {
 }
 
 /**
- * Arguments that only make sense with several backends, with one whose agents have methods of their own, or with one
- * that hands out turns.
+ * Arguments that only make sense with several backends, with one whose agents have methods of their own, with one that
+ * hands out turns, or for who may name other users.
  */
 const betweenBackends = ['toBackend', 'toApp'];
 const ofClasses = ['classMethod', 'input'];
 const ofTurns = ['claim', 'parentSessionId', 'agent'];
+const ofAdmins = ['userId'];
 
-/** The arguments of a tool, with those that say whom and which backend it is for. */
-function membersOf(tool: Tool, { backends, admin }: Surface, choice: z.core.$ZodShape): z.core.$ZodShape {
+function hiddenIn({ backends, admin }: Surface): string[] {
   const classes = backends.some((backend) => supports(backend, 'query.call'));
   const turns = backends.some((backend) => supports(backend, 'turns.take'));
-  const hidden = [
+  return [
     ...(backends.length > 1 ? [] : betweenBackends),
     ...(classes ? [] : ofClasses),
     ...(turns ? [] : ofTurns),
+    ...(admin ? [] : ofAdmins),
   ];
-  const own = Object.entries(tool.input).filter(([name]) => !hidden.includes(name));
-  return {
-    ...Object.fromEntries(own),
-    ...(tool.reach === 'user' ? { app: tool.input.app ?? app, ...(admin ? { userId } : {}) } : {}),
-    ...(tool.reach === 'server' ? {} : choice),
-  };
 }

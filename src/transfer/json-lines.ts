@@ -6,39 +6,44 @@ import { artifactSchema } from '../model/artifact.ts';
 import { type Event, eventSchema } from '../model/event.ts';
 import { idFault } from '../model/ids.ts';
 import { incomingFault } from '../model/incoming.ts';
+import { once } from '../model/once.ts';
 import { type Session, sessionSchema } from '../model/session.ts';
 import { cutEnd } from '../model/text.ts';
 import { parseTime, toTime } from '../model/time.ts';
 import { badLine, type NumberedLine } from './numbered-lines.ts';
 
 /** What follows the first line, so that an import knows before it begins whether its backend can hold it. */
-const contentsSchema = z.object({
-  events: z.int().min(0),
-  /** The number of names, not of versions. */
-  artifacts: z.int().min(0),
-});
-export type Contents = z.infer<typeof contentsSchema>;
+const contentsSchema = () =>
+  z.object({
+    events: z.int().min(0),
+    /** The number of names, not of versions. */
+    artifacts: z.int().min(0),
+  });
+export type Contents = z.infer<ReturnType<typeof contentsSchema>>;
 
 /** The number of lines of each kind before the last line. */
-const countsSchema = z.object({ session: z.literal(1), event: z.int().min(0), artifact: z.int().min(0) });
+const countsSchema = () =>
+  z.object({ session: z.literal(1), event: z.int().min(0), artifact: z.int().min(0) });
 
 /**
  * A line of an export. An export has the session, its events in order of acceptance with the hidden ones, all versions
  * of its artifacts, and the end. The older format 1 has neither `contents` nor an end. docs/export-import.md describes
  * both.
  */
-const lineSchema = z.discriminatedUnion('kind', [
-  z.object({
-    kind: z.literal('session'),
-    format: z.literal([1, 2]),
-    contents: contentsSchema.optional(),
-    session: sessionSchema,
-  }),
-  z.object({ kind: z.literal('event'), event: eventSchema }),
-  z.object({ kind: z.literal('artifact'), artifact: artifactSchema, data: z.string() }),
-  z.object({ kind: z.literal('end'), counts: countsSchema, sha256: z.string() }),
-]);
-type Line = z.infer<typeof lineSchema>;
+const lineSchema = once(() =>
+  z.discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('session'),
+      format: z.literal([1, 2]),
+      contents: contentsSchema().optional(),
+      session: sessionSchema(),
+    }),
+    z.object({ kind: z.literal('event'), event: eventSchema() }),
+    z.object({ kind: z.literal('artifact'), artifact: artifactSchema(), data: z.string() }),
+    z.object({ kind: z.literal('end'), counts: countsSchema(), sha256: z.string() }),
+  ]),
+);
+type Line = z.infer<ReturnType<typeof lineSchema>>;
 
 /** Writes an export, and counts and hashes its lines for the last one. */
 export function lineWriter(write: (text: string) => Promise<void>) {
@@ -149,7 +154,7 @@ function parseLine({ number, text }: NumberedLine): Line {
   }
   const fault = incomingFault(json, lineNesting);
   if (fault !== undefined) throw badLine(number, `cannot be imported: ${fault.path} ${fault.what}`);
-  const parsed = lineSchema.safeParse(json);
+  const parsed = lineSchema().safeParse(json);
   if (parsed.success) return parsed.data;
   const where = parsed.error.issues[0]?.path.filter((part) => typeof part === 'string').join('.');
   throw badLine(

@@ -21,7 +21,11 @@ describe.each(folders)('the skill %s', (skill) => {
 
   it('names tools and arguments that there are', () => {
     const known = new Set(
-      allTools.flatMap((tool) => [tool.name, ...Object.keys(tool.input), ...Object.keys(tool.output.shape)]),
+      allTools.flatMap((tool) => [
+        tool.name,
+        ...Object.keys(tool.input()),
+        ...Object.keys(tool.output().shape),
+      ]),
     );
     const named = [...text.matchAll(/`([a-z]+(?:_[a-z]+)+|[a-z]+[A-Z]\w*)/g)].map(([, word = '']) => word);
     expect(named.length).toBeGreaterThan(15);

@@ -58,10 +58,10 @@ it('publishes the schemas that its sources make', async () => {
   expect(
     result.tools.map(({ name, inputSchema, outputSchema }) => [name, inputSchema, outputSchema]),
   ).toEqual(
-    listed.map(({ tool, members }) => [
+    listed.map(({ tool, input }) => [
       tool.name,
-      published(members, 'input'),
-      published(tool.output.shape, 'output'),
+      published(input().shape, 'input'),
+      published(tool.output().shape, 'output'),
     ]),
   );
   await backend.close();

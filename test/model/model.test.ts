@@ -254,14 +254,14 @@ describe('content', () => {
       codeExecutionResult: { outcome: 'OUTCOME_OK', output: '1' },
     };
     for (const kind of partKinds) {
-      const content = contentSchema.parse({ role: 'model', parts: [{ [kind]: one[kind] }] });
+      const content = contentSchema().parse({ role: 'model', parts: [{ [kind]: one[kind] }] });
       expect(content.parts[0]?.[kind]).toEqual(one[kind]);
       expect(contentFault(content)).toBeUndefined();
       const other = kind === 'text' ? 'fileData' : 'text';
       expect(contentFault({ parts: [{ [kind]: one[kind], [other]: one[other] }] })).toContain('at once');
     }
     expect(contentFault({ parts: [{ thought: true }] })).toContain('none of');
-    expect(contentSchema.safeParse({ parts: [{ txt: 'x' }] }).success).toBe(false);
+    expect(contentSchema().safeParse({ parts: [{ txt: 'x' }] }).success).toBe(false);
   });
 
   it('reads as its text without its thoughts', () => {

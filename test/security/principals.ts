@@ -114,10 +114,10 @@ export const strangerIds = (ids: Ids): Ids => {
 
 /** Names of arguments that take an id. */
 export function idArgs(tool: Tool): string[] {
-  const own = Object.keys(tool.input).filter(
+  const own = Object.keys(tool.input()).filter(
     (name) => /Ids?$/.test(name) || (name === 'name' && tool.toolset === 'artifacts'),
   );
-  return 'outputs' in tool.input ? [...own, 'toolCallId'] : own;
+  return 'outputs' in tool.input() ? [...own, 'toolCallId'] : own;
 }
 
 /** Values for arguments that are not ids, so that a call does something. */
@@ -147,7 +147,7 @@ const chosen: Record<string, readonly string[]> = {
 /** Arguments for a call with these ids: all that refer to an object, and those that are tested. */
 export function argsFor(tool: Tool, ids: Ids, under: readonly string[]): Json {
   const args: Json = {};
-  for (const [name, schema] of Object.entries(tool.input)) {
+  for (const [name, schema] of Object.entries(tool.input())) {
     const isOptional = z.safeParse(schema, undefined).success;
     if (name === 'sessionIds') {
       // Ids that are not there are passed over; they are tested alone.

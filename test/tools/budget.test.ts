@@ -137,7 +137,10 @@ describe('every answer keeps the budget, whatever is stored', () => {
     const bytes = text?.type === 'text' ? Buffer.byteLength(text.text) : Number.NaN;
     expect(bytes).toBeLessThanOrEqual(answerBytes);
     expect(
-      allTools.find(({ name: one }) => one === tool)?.output.safeParse(answer.structuredContent).error,
+      allTools
+        .find(({ name: one }) => one === tool)
+        ?.output()
+        .safeParse(answer.structuredContent).error,
     ).toBeUndefined();
   });
 

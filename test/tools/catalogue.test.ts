@@ -48,7 +48,7 @@ describe('the catalogue', () => {
     for (const tool of allTools.filter((t) => t.name.startsWith('delete_'))) {
       expect(tool.confirm, tool.name).toBeDefined();
       expect(tool.annotations.destructiveHint, tool.name).toBe(true);
-      expect(Object.keys(tool.input)).toContain('confirm');
+      expect(Object.keys(tool.input())).toContain('confirm');
     }
     for (const tool of allTools) {
       if (tool.annotations.readOnlyHint) expect(tool.annotations.destructiveHint, tool.name).toBe(false);
@@ -251,7 +251,7 @@ describe('what a surface leaves of the catalogue', () => {
       admin: true,
       ...surface,
     });
-    return Object.keys(listed.find(({ tool }) => tool.name === name)?.input.shape ?? {});
+    return Object.keys(listed.find(({ tool }) => tool.name === name)?.input().shape ?? {});
   };
 
   it('read-only wins over every toolset', () => {

@@ -297,7 +297,9 @@ describe('methods of an agent', () => {
   const surface = { toolsets: undefined, readOnly: false, admin: true };
   const argsOf = (backends: Backend[], name: string) =>
     Object.keys(
-      catalogue({ ...surface, backends }).find(({ tool }) => tool.name === name)?.input.shape ?? {},
+      catalogue({ ...surface, backends })
+        .find(({ tool }) => tool.name === name)
+        ?.input().shape ?? {},
     );
 
   it('are offered only where a backend has them', async () => {

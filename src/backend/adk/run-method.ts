@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { invalidArgument } from '../../errors.ts';
 import { contentSchema, type Event, textOf } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
+import { once } from '../../model/once.ts';
 import { toTime } from '../../model/time.ts';
 import { withoutDeadline } from '../../net/deadline.ts';
 import { lostAnswer } from '../../net/retry.ts';
@@ -12,14 +13,16 @@ import { toEvent } from './map-event.ts';
 import { refuseMark } from './run-mark.ts';
 import { cancelled, giveUp, noEvents, runBody, startable } from './run-request.ts';
 
-const runInput = z
-  .strictObject({
-    sessionId: z.string(),
-    message: z.string().min(1).optional(),
-    newMessage: contentSchema.optional(),
-    stateDelta: z.record(z.string(), z.unknown()).optional(),
-  })
-  .refine((input) => (input.message === undefined) !== (input.newMessage === undefined));
+const runInput = once(() =>
+  z
+    .strictObject({
+      sessionId: z.string(),
+      message: z.string().min(1).optional(),
+      newMessage: contentSchema().optional(),
+      stateDelta: z.record(z.string(), z.unknown()).optional(),
+    })
+    .refine((input) => (input.message === undefined) !== (input.newMessage === undefined)),
+);
 
 /**
  * Calls the class method `run`, which answers all events of a run at once, by POST /run:
@@ -31,7 +34,7 @@ export async function callMethod(
   call: { classMethod: string; input: JsonObject },
   signal: AbortSignal,
 ): Promise<{ sessionId: string; text: string; events: Event[] }> {
-  const given = runInput.safeParse(call.input);
+  const given = runInput().safeParse(call.input);
   if (call.classMethod !== 'run' || !given.success)
     throw invalidArgument(
       call.classMethod === 'run'

@@ -2,7 +2,7 @@ import type { Tool as ListedTool, StandardSchemaWithJSON } from '@modelcontextpr
 import * as z from 'zod';
 import { isObject, type JsonObject } from '../../model/json.ts';
 
-type PublishedSchema = ListedTool['inputSchema'];
+export type PublishedSchema = ListedTool['inputSchema'];
 
 /** The arguments or the result of a tool, by name. */
 type Members = Readonly<Record<string, z.core.$ZodType>>;
@@ -40,26 +40,9 @@ export const anyArguments: StandardSchemaWithJSON<JsonObject> = {
 };
 
 /** The JSON Schema of a member; null for one that is not published. */
-export type MemberSchema = JsonObject | null;
-
-const known = new WeakMap<z.core.$ZodType, MemberSchema>();
-
-/** Takes over schemas that have been made before. */
-export function learnSchemas(members: readonly z.core.$ZodType[], schemas: readonly MemberSchema[]): void {
-  members.forEach((member, i) => {
-    const schema = schemas[i];
-    if (schema !== undefined) known.set(member, schema);
-  });
-}
-
-/** Many members are shared by tools, and each is converted once. */
-export function memberSchema(member: z.core.$ZodType): MemberSchema {
-  const made = known.get(member);
-  if (made !== undefined) return made;
+export function memberSchema(member: z.core.$ZodType): JsonObject | null {
   const json = briefSchema(member) ?? z.toJSONSchema(member, { io: 'input' });
-  const schema = isObject(json) && json.unpublished !== true ? (portable(json) as JsonObject) : null;
-  known.set(member, schema);
-  return schema;
+  return isObject(json) && json.unpublished !== true ? (portable(json) as JsonObject) : null;
 }
 
 /** The schema of an object that is marked `brief`, or of a list of such: its members need not be made to be dropped. */

@@ -8,11 +8,12 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { logWith } from '../../log.ts';
+import { once } from '../../model/once.ts';
 import type { Principal } from '../../model/principal.ts';
 import { type Caller, runCall } from '../../tools/call.ts';
 import { catalogue, type ListedTool } from '../../tools/index.ts';
 import type { Tool } from '../../tools/support/define.ts';
-import { learnBuiltSchemas } from './built-schemas.ts';
+import { listedSchemas } from './built-schemas.ts';
 import { wasCancelled } from './cancelled.ts';
 import { confirmationCodec, settleConfirmation } from './confirm.ts';
 import type { Around, ServerDeps, ToolCall } from './deps.ts';
@@ -22,7 +23,7 @@ import { pageExtension, pageMark, registerPage } from './page.ts';
 import { registerPrompts } from './prompts.ts';
 import { registerResources } from './resources.ts';
 import { toErrorResult, toResult } from './results.ts';
-import { anyArguments, published } from './schema.ts';
+import { anyArguments } from './schema.ts';
 import { skillsExtension } from './skills.ts';
 
 /** `only`: registers only this tool, for a single request that calls it. */
@@ -32,8 +33,8 @@ export type BuildServer = (principal: Principal, only?: string) => McpServer;
 interface Surface {
   tools: readonly PreparedTool[];
   names: readonly string[];
-  /** The answer to tools/list. */
-  listed: ListToolsResult['tools'];
+  /** The answer to tools/list, made for the first. */
+  listed(): ListToolsResult['tools'];
   instructions: string;
 }
 
@@ -52,7 +53,6 @@ const hour = 3_600_000;
  * that servers can share is made once.
  */
 export function serverBuilder(deps: ServerDeps): BuildServer {
-  learnBuiltSchemas();
   const surfaces = new Map<boolean, Surface>();
   const growing = openGrowingServers(deps.backends, () => surfaces.clear());
   const surfaceFor = (admin: boolean): Surface => {
@@ -66,7 +66,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
       ),
     }));
     const names = tools.map(({ tool }) => tool.name);
-    const listed = tools.map((prepared) => listingOf(prepared.listed, deps.page !== undefined));
+    const listed = once(() => tools.map((prepared) => listingOf(prepared.listed, deps.page !== undefined)));
     const surface = { tools, names, listed, instructions: instructionsFor(names) };
     surfaces.set(admin, surface);
     return surface;
@@ -144,7 +144,7 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
     });
     const register = registrar(server, principal, codec, surface);
     for (const tool of tools) register(tool);
-    server.server.setRequestHandler('tools/list', () => ({ tools: surfaceFor(principal.admin).listed }));
+    server.server.setRequestHandler('tools/list', () => ({ tools: surfaceFor(principal.admin).listed() }));
     registerResources(server, deps, principal);
     registerPrompts(server, deps, principal, names);
     if (deps.page !== undefined) registerPage(server, deps.page);
@@ -160,14 +160,15 @@ export function serverBuilder(deps: ServerDeps): BuildServer {
 }
 
 /** A tool as clients see it. */
-function listingOf({ tool, members }: ListedTool, hasPage: boolean): ListToolsResult['tools'][number] {
-  const { name, title, description, annotations, output } = tool;
+function listingOf(listed: ListedTool, hasPage: boolean): ListToolsResult['tools'][number] {
+  const { name, title, description, annotations } = listed.tool;
+  const { input, output } = listedSchemas(listed);
   return {
     ...{ name, title, description },
-    inputSchema: published(members, 'input'),
+    inputSchema: input,
     annotations,
     ...(hasPage ? pageMark(name) : {}),
-    outputSchema: published(output.shape, 'output'),
+    outputSchema: output,
   };
 }
 

@@ -4,7 +4,7 @@ import { answerBytes, fitTo } from '../../model/budget.ts';
 import { scope, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { range, rangeOf } from '../support/range.ts';
-import { memoryBrief, pageResult, withoutDefaults } from '../support/results.ts';
+import { memoryBrief, truncated, withoutDefaults } from '../support/results.ts';
 
 export const addSessionToMemory = defineTool({
   name: 'add_session_to_memory',
@@ -14,18 +14,19 @@ export const addSessionToMemory = defineTool({
   toolset: 'memory',
   needs: ['memory.addSession'],
   reach: 'user',
-  input: {
-    sessionId,
-    range,
+  input: () => ({
+    sessionId: sessionId(),
+    range: range(),
     preview: z.boolean().optional().describe('true: only count the facts'),
-    scope,
-  },
-  output: z.object({
-    memories: z.array(memoryBrief),
-    count: z.int().describe('Facts made'),
-    note: z.string(),
-    truncated: pageResult.truncated,
+    scope: scope(),
   }),
+  output: () =>
+    z.object({
+      memories: z.array(memoryBrief()),
+      count: z.int().describe('Facts made'),
+      note: z.string(),
+      truncated: truncated(),
+    }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const add = required(ctx.backend.memory?.addSession, ctx.backend, 'add a session to memory');

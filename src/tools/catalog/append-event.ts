@@ -18,15 +18,15 @@ export const appendEvent = defineTool({
   instead: 'To give the agent there a message, use query.',
   reach: 'user',
   speaksAs: asNamed('author'),
-  input: {
-    sessionId,
+  input: () => ({
+    sessionId: sessionId(),
     author: idText().default('user').describe('"user" or the name of the agent that speaks'),
     text: z.string().optional().describe('The message; short for content with one text part'),
-    content: contentSchema.optional().describe('Content with parts, each with one kind of data'),
-    stateDelta: state.optional().describe('State keys to set; prefixes user:, app:, temp: as in ADK'),
+    content: contentSchema().optional().describe('Content with parts, each with one kind of data'),
+    stateDelta: state().optional().describe('State keys to set; prefixes user:, app:, temp: as in ADK'),
     invocationId: idText().optional().describe('Turn that the event belongs to; default: the running one'),
     eventId: idText().optional().describe('Your own id; makes the call safe to repeat'),
-    expectedRevision,
+    expectedRevision: expectedRevision(),
     handOver: z
       .strictObject({ agent: idText(), note: z.string().max(maxNoteLength).optional() })
       .optional()
@@ -35,10 +35,10 @@ export const appendEvent = defineTool({
       .string()
       .optional()
       .describe('From take_turn; a text then ends the turn unless fields.turnComplete is false'),
-    fields: metadataSchema
+    fields: metadataSchema()
       .extend({
         timestamp: z.string().optional().describe('RFC 3339; default: now'),
-        actions: actionsSchema.omit({ stateDelta: true }).optional(),
+        actions: actionsSchema().omit({ stateDelta: true }).optional(),
       })
       .meta({
         brief: true,
@@ -46,7 +46,7 @@ export const appendEvent = defineTool({
           'Further event fields: timestamp (RFC 3339; default: now), actions {transferAgent, escalate, skipSummarization, artifactDelta, requestedAuthConfigs}, partial, turnComplete, interrupted, branch, longRunningToolIds, errorCode, errorMessage, customMetadata, groundingMetadata, usageMetadata',
       })
       .optional(),
-  },
+  }),
   output: appendedResult,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {

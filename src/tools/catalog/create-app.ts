@@ -12,12 +12,12 @@ export const createApp = defineTool({
   toolset: 'apps',
   needs: ['apps.create'],
   reach: 'backend',
-  input: {
+  input: () => ({
     name: idText().describe('Name of the app'),
     displayName: z.string().max(500).optional().describe('Name for people'),
     description: z.string().max(2000).optional().describe('What the app is for'),
-  },
-  output: z.object({ app: appResult }),
+  }),
+  output: () => z.object({ app: appResult() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
     const create = required(ctx.backend.apps?.create, ctx.backend, 'create apps');

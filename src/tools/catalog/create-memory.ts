@@ -3,7 +3,7 @@ import { required } from '../../backend/types.ts';
 import { answerBytes, fitTo } from '../../model/budget.ts';
 import { scope } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
-import { memoryBrief, pageResult } from '../support/results.ts';
+import { memoryBrief, truncated } from '../support/results.ts';
 
 export const createMemory = defineTool({
   name: 'create_memory',
@@ -12,8 +12,11 @@ export const createMemory = defineTool({
   toolset: 'memory',
   needs: ['memory.create'],
   reach: 'user',
-  input: { fact: z.string().min(1).describe('One sentence that makes sense by itself'), scope },
-  output: z.object({ memory: memoryBrief, truncated: pageResult.truncated }),
+  input: () => ({
+    fact: z.string().min(1).describe('One sentence that makes sense by itself'),
+    scope: scope(),
+  }),
+  output: () => z.object({ memory: memoryBrief(), truncated: truncated() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
     const create = required(ctx.backend.memory?.create, ctx.backend, 'create memories');

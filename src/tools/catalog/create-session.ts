@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { expiryOf, idText, labels, state, ttlSeconds } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
-import { pageResult, sessionBrief, showSession } from '../support/results.ts';
+import { sessionBrief, showSession, truncated } from '../support/results.ts';
 
 export const createSession = defineTool({
   name: 'create_session',
@@ -13,23 +13,23 @@ export const createSession = defineTool({
   needs: ['sessions.create'],
   reach: 'user',
   makes: true,
-  input: {
+  input: () => ({
     sessionId: idText()
       .optional()
       .describe('Your own id instead of a generated one; ALREADY_EXISTS if taken'),
     displayName: z.string().max(500).optional().describe('Name for people'),
-    labels,
-    state: state
+    labels: labels(),
+    state: state()
       .optional()
       .describe(
         'Initial state. Keys: plain = this session, user: = all sessions of the user, app: = all of the app',
       ),
-    ttlSeconds,
+    ttlSeconds: ttlSeconds(),
     parentSessionId: idText()
       .optional()
       .describe('Makes it a part of that session, whose turn waits for the turns of its parts'),
-  },
-  output: z.object({ session: sessionBrief, truncated: pageResult.truncated }),
+  }),
+  output: () => z.object({ session: sessionBrief(), truncated: truncated() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run({ ttlSeconds: seconds, ...args }, ctx) {
     const create = required(ctx.backend.sessions?.create, ctx.backend, 'create sessions');

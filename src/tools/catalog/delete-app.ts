@@ -12,12 +12,12 @@ export const deleteApp = defineTool({
   toolset: 'apps',
   needs: ['apps.get', 'apps.delete'],
   reach: 'backend',
-  input: {
+  input: () => ({
     name: idText().describe('Name from list_apps'),
     force: z.boolean().default(false).describe('true: delete it with all sessions in it'),
-    confirm,
-  },
-  output: z.object({ deleted: z.boolean(), name: z.string() }),
+    confirm: confirm(),
+  }),
+  output: () => z.object({ deleted: z.boolean(), name: z.string() }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   async confirm(args, ctx) {
     const app = await required(ctx.backend.apps?.get, ctx.backend, 'get an app')(args.name);

@@ -12,8 +12,8 @@ export const deleteEvent = defineTool({
   toolset: 'events',
   needs: ['events.get', 'events.delete'],
   reach: 'user',
-  input: { sessionId, eventId, confirm },
-  output: z.object({ deleted: z.boolean(), eventId: z.string() }),
+  input: () => ({ sessionId: sessionId(), eventId: eventId(), confirm: confirm() }),
+  output: () => z.object({ deleted: z.boolean(), eventId: z.string() }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   async confirm(args, ctx) {
     const get = required(ctx.backend.events?.get, ctx.backend, 'get an event');

@@ -13,13 +13,13 @@ export const deleteMemory = defineTool({
   toolset: 'memory',
   needs: ['memory.delete'],
   reach: 'user',
-  input: {
+  input: () => ({
     memoryId: idText().optional().describe('Memory id'),
     sessionId: idText().optional().describe('All made of this session'),
-    scope: scope.describe('All of this scope'),
-    confirm,
-  },
-  output: z.object({ deleted: z.boolean(), memoryId: z.string().optional(), count: z.int() }),
+    scope: scope().describe('All of this scope'),
+    confirm: confirm(),
+  }),
+  output: () => z.object({ deleted: z.boolean(), memoryId: z.string().optional(), count: z.int() }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   async confirm(args, ctx) {
     const which = choiceOf(args);

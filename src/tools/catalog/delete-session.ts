@@ -22,21 +22,22 @@ export const deleteSession = defineTool({
   toolset: 'sessions',
   needs: ['sessions.get', 'sessions.delete'],
   reach: 'user',
-  input: {
+  input: () => ({
     sessionId: idText().optional().describe('Session id'),
     sessionIds: z.array(idText()).min(1).max(most).optional().describe('Or several'),
     filter: z.string().max(2000).optional().describe('As in list_sessions'),
     updatedBefore: z.string().optional().describe('RFC 3339'),
     forgetMemories: z.boolean().optional().describe('true: theirs, too'),
-    confirm,
-  },
-  output: z.object({
-    deleted: z.boolean(),
-    sessionId: z.string().optional(),
-    count: z.int(),
-    memories: z.int().optional(),
-    more: z.boolean().optional().describe('Call again for the rest'),
+    confirm: confirm(),
   }),
+  output: () =>
+    z.object({
+      deleted: z.boolean(),
+      sessionId: z.string().optional(),
+      count: z.int(),
+      memories: z.int().optional(),
+      more: z.boolean().optional().describe('Call again for the rest'),
+    }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   async confirm(args, ctx) {
     const memories = await memoriesOf(ctx, args);

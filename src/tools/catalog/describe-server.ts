@@ -10,25 +10,26 @@ export const describeServer = defineTool({
   toolset: 'server',
   needs: [],
   reach: 'server',
-  input: {},
-  output: z.object({
-    name: z.string(),
-    version: z.string(),
-    userId: z.string(),
-    admin: z.boolean(),
-    defaultApp: z.string(),
-    tools: z.array(z.string()),
-    backends: z.array(
-      z
-        .object({
-          name: z.string(),
-          location: z.string(),
-          capabilities: z.array(z.string()),
-          notes: z.array(z.string()),
-        })
-        .meta({ brief: true, description: 'name, location, capabilities, notes' }),
-    ),
-  }),
+  input: () => ({}),
+  output: () =>
+    z.object({
+      name: z.string(),
+      version: z.string(),
+      userId: z.string(),
+      admin: z.boolean(),
+      defaultApp: z.string(),
+      tools: z.array(z.string()),
+      backends: z.array(
+        z
+          .object({
+            name: z.string(),
+            location: z.string(),
+            capabilities: z.array(z.string()),
+            notes: z.array(z.string()),
+          })
+          .meta({ brief: true, description: 'name, location, capabilities, notes' }),
+      ),
+    }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(_args, ctx) {
     return {

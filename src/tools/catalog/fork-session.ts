@@ -3,7 +3,7 @@ import { required, supports } from '../../backend/types.ts';
 import { forkSession as copySession } from '../../transfer/fork.ts';
 import { idText, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { pageResult, sessionBrief, showSession } from '../support/results.ts';
+import { sessionBrief, showSession, truncated } from '../support/results.ts';
 import { chooseBackend } from '../support/routing.ts';
 
 /** Well before clients give up (60 s); what is left is for the answer. */
@@ -22,8 +22,8 @@ export const forkSession = defineTool({
       backends.some((to) => supports(to, 'events.append'))),
   reach: 'user',
   waits: true,
-  input: {
-    sessionId,
+  input: () => ({
+    sessionId: sessionId(),
     upToEventId: idText().optional().describe('Last event to copy; default: all'),
     newSessionId: idText()
       .optional()
@@ -31,13 +31,14 @@ export const forkSession = defineTool({
     displayName: z.string().max(500).optional().describe('Name of the copy; default: the name of the source'),
     toBackend: z.string().optional().describe('Backend of the copy; default: the same'),
     toApp: idText().optional().describe('App of the copy on another backend'),
-  },
-  output: z.object({
-    session: sessionBrief,
-    status: z.enum(['completed', 'partial']).describe('partial: call again as notes say'),
-    notes: z.array(z.string()).optional().describe('What the copy lacks or differs in'),
-    truncated: pageResult.truncated,
   }),
+  output: () =>
+    z.object({
+      session: sessionBrief(),
+      status: z.enum(['completed', 'partial']).describe('partial: call again as notes say'),
+      notes: z.array(z.string()).optional().describe('What the copy lacks or differs in'),
+      truncated: truncated(),
+    }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run({ sessionId: id, toBackend, toApp, ...options }, ctx) {
     const ref = refOf(ctx, { sessionId: id });

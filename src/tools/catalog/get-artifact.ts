@@ -16,21 +16,22 @@ export const getArtifact = defineTool({
   toolset: 'artifacts',
   needs: ['artifacts.get'],
   reach: 'user',
-  input: {
-    sessionId,
+  input: () => ({
+    sessionId: sessionId(),
     name: idText().describe('Name of the artifact'),
     version: z.int().min(0).max(Number.MAX_SAFE_INTEGER).optional().describe('Default: the latest'),
     offset: z.int().min(0).max(Number.MAX_SAFE_INTEGER).default(0).describe('First byte to read'),
     maxBytes: z.int().min(4).max(1_000_000).default(12_000).describe('Maximum bytes to read'),
-  },
-  output: z.object({
-    artifact: artifactBrief,
-    sessionId: z.string(),
-    offset: z.int(),
-    text: z.string().optional(),
-    data: z.string().optional().describe('base64'),
-    nextOffset: z.int().optional(),
   }),
+  output: () =>
+    z.object({
+      artifact: artifactBrief(),
+      sessionId: z.string(),
+      offset: z.int(),
+      text: z.string().optional(),
+      data: z.string().optional().describe('base64'),
+      nextOffset: z.int().optional(),
+    }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const get = required(ctx.backend.artifacts?.get, ctx.backend, 'get an artifact');

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { eventId, sessionId, view } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { eventResult, pageResult, showEvent } from '../support/results.ts';
+import { eventResult, showEvent, truncated } from '../support/results.ts';
 
 export const getEvent = defineTool({
   name: 'get_event',
@@ -11,8 +11,8 @@ export const getEvent = defineTool({
   toolset: 'events',
   needs: ['events.get'],
   reach: 'user',
-  input: { sessionId, eventId, view },
-  output: z.object({ event: eventResult, truncated: pageResult.truncated }),
+  input: () => ({ sessionId: sessionId(), eventId: eventId(), view: view() }),
+  output: () => z.object({ event: eventResult(), truncated: truncated() }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const get = required(ctx.backend.events?.get, ctx.backend, 'get an event');

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { sessionId, view } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { pageResult, sessionResult, showSession } from '../support/results.ts';
+import { sessionResult, showSession, truncated } from '../support/results.ts';
 
 export const getSession = defineTool({
   name: 'get_session',
@@ -12,8 +12,8 @@ export const getSession = defineTool({
   toolset: 'sessions',
   needs: ['sessions.get'],
   reach: 'user',
-  input: { sessionId, view },
-  output: z.object({ session: sessionResult, truncated: pageResult.truncated }),
+  input: () => ({ sessionId: sessionId(), view: view() }),
+  output: () => z.object({ session: sessionResult(), truncated: truncated() }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const get = required(ctx.backend.sessions?.get, ctx.backend, 'get a session');

@@ -4,14 +4,15 @@ import { pageSize, pageToken } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
 import { pageResult, showPage } from '../support/results.ts';
 
-export const appResult = z
-  .object({
-    name: z.string(),
-    displayName: z.string().optional(),
-    description: z.string().optional(),
-    createTime: z.string().optional(),
-  })
-  .meta({ brief: true, description: 'name, displayName, description, createTime' });
+export const appResult = () =>
+  z
+    .object({
+      name: z.string(),
+      displayName: z.string().optional(),
+      description: z.string().optional(),
+      createTime: z.string().optional(),
+    })
+    .meta({ brief: true, description: 'name, displayName, description, createTime' });
 
 export const listApps = defineTool({
   name: 'list_apps',
@@ -20,8 +21,8 @@ export const listApps = defineTool({
   toolset: 'apps',
   needs: ['apps.list'],
   reach: 'backend',
-  input: { pageSize, pageToken },
-  output: z.object({ apps: z.array(appResult), ...pageResult }),
+  input: () => ({ pageSize: pageSize(), pageToken: pageToken() }),
+  output: () => z.object({ apps: z.array(appResult()), ...pageResult() }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const list = required(ctx.backend.apps?.list, ctx.backend, 'list apps');

@@ -12,8 +12,8 @@ export const listArtifacts = defineTool({
   toolset: 'artifacts',
   needs: ['artifacts.list'],
   reach: 'user',
-  input: { sessionId, pageSize, pageToken },
-  output: z.object({ artifacts: z.array(artifactItem), ...pageResult }),
+  input: () => ({ sessionId: sessionId(), pageSize: pageSize(), pageToken: pageToken() }),
+  output: () => z.object({ artifacts: z.array(artifactItem()), ...pageResult() }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const list = required(ctx.backend.artifacts?.list, ctx.backend, 'list artifacts');

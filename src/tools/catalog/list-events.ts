@@ -15,19 +15,20 @@ export const listEvents = defineTool({
   toolset: 'events',
   needs: ['events.list'],
   reach: 'user',
-  input: {
-    sessionId,
+  input: () => ({
+    sessionId: sessionId(),
     view: z.enum(['concise', 'full', 'text']).default('concise').describe('full: nothing is cut'),
     order: z.enum(['asc', 'desc']).default('asc').describe('asc: oldest first'),
-    range,
+    range: range(),
     author: idText().optional().describe('Only events of this author'),
     afterEventId: idText().optional().describe('Only events after this one'),
     afterTime: z.string().optional().describe('Only events later than this RFC 3339 time'),
     includeHidden: z.boolean().optional().describe('true: hidden events too'),
     pageSize: z.int().min(1).max(maxPageSize).optional().describe('Default: 20; text: what fits'),
-    pageToken,
-  },
-  output: z.object({ events: z.array(eventBrief).optional(), text: z.string().optional(), ...pageResult }),
+    pageToken: pageToken(),
+  }),
+  output: () =>
+    z.object({ events: z.array(eventBrief()).optional(), text: z.string().optional(), ...pageResult() }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run({ pageSize, ...args }, ctx) {
     const list = required(ctx.backend.events?.list, ctx.backend, 'list events');

@@ -12,8 +12,8 @@ export const listMemories = defineTool({
   toolset: 'memory',
   needs: ['memory.list'],
   reach: 'user',
-  input: { scope, pageSize, pageToken },
-  output: z.object({ memories: z.array(memoryBrief), ...pageResult }),
+  input: () => ({ scope: scope(), pageSize: pageSize(), pageToken: pageToken() }),
+  output: () => z.object({ memories: z.array(memoryBrief()), ...pageResult() }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const list = required(ctx.backend.memory?.list, ctx.backend, 'list memories');

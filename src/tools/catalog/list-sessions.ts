@@ -16,7 +16,7 @@ export const listSessions = defineTool({
   toolset: 'sessions',
   needs: ['sessions.list'],
   reach: 'user',
-  input: {
+  input: () => ({
     query: z
       .string()
       .min(1)
@@ -32,10 +32,10 @@ export const listSessions = defineTool({
     updatedAfter: z.string().optional().describe('RFC 3339'),
     updatedBefore: z.string().optional().describe('RFC 3339'),
     allUsers: z.boolean().optional().describe('true: sessions of all users; for admins'),
-    pageSize,
-    pageToken,
-  },
-  output: z.object({ sessions: z.array(sessionBrief), ...pageResult }),
+    pageSize: pageSize(),
+    pageToken: pageToken(),
+  }),
+  output: () => z.object({ sessions: z.array(sessionBrief()), ...pageResult() }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const list = required(ctx.backend.sessions?.list, ctx.backend, 'list sessions');

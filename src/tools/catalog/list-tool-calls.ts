@@ -21,8 +21,8 @@ export const listToolCalls = defineTool({
   toolset: 'tool-calls',
   needs: ['toolCalls.list'],
   reach: 'user',
-  input: { sessionId, pageSize, pageToken },
-  output: z.object({ toolCalls: z.array(toolCallItem), ...pageResult }),
+  input: () => ({ sessionId: sessionId(), pageSize: pageSize(), pageToken: pageToken() }),
+  output: () => z.object({ toolCalls: z.array(toolCallItem()), ...pageResult() }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const list = required(ctx.backend.toolCalls?.list, ctx.backend, 'list tool calls');

@@ -18,20 +18,20 @@ const aliveMs = 10_000;
 const textBytes = 9000;
 
 /** Arguments of a message to an agent. Their descriptions are short because two tools publish them. */
-export const runInput = {
-  sessionId: sessionId.optional(),
+export const runInput = () => ({
+  sessionId: sessionId().optional(),
   message: z.string().optional().describe('Text of the user'),
-  content: contentSchema
+  content: contentSchema()
     .optional()
     .meta({ brief: true, description: 'Or, instead of message, {role, parts}' }),
-  stateDelta: state.optional().describe('State to set'),
+  stateDelta: state().optional().describe('State to set'),
   invocationId: z.string().optional().describe('Id of a run, or your own id for a new one'),
   agent: z.string().optional().describe('Which of the app’s agents'),
   waitSeconds: z.int().min(0).max(600).default(50).describe('Maximum wait'),
-};
+});
 
 // The description of the tool already says what a result holds, so the schema stays short.
-export const runOutput = z.object({ status: z.enum(runStatuses).meta({ brief: true }) });
+export const runOutput = () => z.object({ status: z.enum(runStatuses).meta({ brief: true }) });
 
 /** What a run answers. */
 export interface RunResult {
@@ -74,12 +74,12 @@ export const query = defineTool({
   reach: 'user',
   speaksAs: asUser,
   waits: true,
-  input: {
-    ...runInput,
+  input: () => ({
+    ...runInput(),
     cancel: z.boolean().optional().describe('true: cancel that run'),
     classMethod: z.string().optional().describe('Instead of a message: method of the agent to call'),
     input: z.record(z.string(), z.unknown()).optional().describe('Arguments of classMethod'),
-  },
+  }),
   output: runOutput,
   annotations: runHints,
   async run({ input, ...args }, ctx) {

@@ -10,14 +10,14 @@ export const registerFeedback = defineTool({
   toolset: 'query',
   needs: ['feedback.register'],
   reach: 'user',
-  input: {
-    sessionId,
-    eventId: eventId.optional(),
+  input: () => ({
+    sessionId: sessionId(),
+    eventId: eventId().optional(),
     invocationId: idText().optional().describe('Run to rate'),
     score: z.number().describe('Higher is better'),
     text: z.string().optional().describe('Reason'),
-  },
-  output: z.object({ registered: z.boolean() }),
+  }),
+  output: () => z.object({ registered: z.boolean() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run({ sessionId: id, ...feedback }, ctx) {
     const register = required(ctx.backend.feedback?.register, ctx.backend, 'register feedback');

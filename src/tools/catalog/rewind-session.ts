@@ -12,16 +12,17 @@ export const rewindSession = defineTool({
   toolset: 'sessions',
   needs: ['sessions.rewind'],
   reach: 'user',
-  input: {
-    sessionId,
+  input: () => ({
+    sessionId: sessionId(),
     toEventId: idText().optional().describe('Last event that stays'),
     undo: z.boolean().optional().describe('true: take the last rewinding back'),
-    expectedRevision,
-  },
-  output: z.object({
-    events: z.int().describe('Events hidden or shown again'),
-    session: z.object({ revision: z.int().optional() }),
+    expectedRevision: expectedRevision(),
   }),
+  output: () =>
+    z.object({
+      events: z.int().describe('Events hidden or shown again'),
+      session: z.object({ revision: z.int().optional() }),
+    }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
     const rewind = required(ctx.backend.sessions?.rewind, ctx.backend, 'rewind a session');

@@ -18,8 +18,8 @@ export const saveArtifact = defineTool({
   toolset: 'artifacts',
   needs: ['artifacts.save'],
   reach: 'user',
-  input: {
-    sessionId,
+  input: () => ({
+    sessionId: sessionId(),
     name: idText().describe('Such as report.md or user:profile.json'),
     text: z.string().optional().describe('Content as text'),
     data: z.string().optional().describe('Content as base64'),
@@ -28,9 +28,9 @@ export const saveArtifact = defineTool({
       .max(200)
       .optional()
       .describe('Default: text/plain, or application/octet-stream for data'),
-    claim,
-  },
-  output: z.object({ artifact: artifactBrief, sessionId: z.string() }),
+    claim: claim(),
+  }),
+  output: () => z.object({ artifact: artifactBrief(), sessionId: z.string() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {
     const save = required(ctx.backend.artifacts?.save, ctx.backend, 'save an artifact');

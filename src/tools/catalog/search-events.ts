@@ -6,7 +6,7 @@ import { eventText } from '../../model/event-line.ts';
 import { parseFilter } from '../../model/filter.ts';
 import { idText } from '../support/args.ts';
 import { defineTool, type ToolContext } from '../support/define.ts';
-import { pageResult } from '../support/results.ts';
+import { truncated } from '../support/results.ts';
 
 /** Characters of a hit and of each of its neighbours. */
 const hitLength = 1000;
@@ -20,7 +20,7 @@ export const searchEvents = defineTool({
   toolset: 'events',
   needs: ['events.search'],
   reach: 'user',
-  input: {
+  input: () => ({
     query: z.string().min(1).max(2000).describe('What to look for'),
     app: idText().optional().describe('Only this app; default: all'),
     sessionId: idText().optional().describe('Only this session'),
@@ -30,31 +30,32 @@ export const searchEvents = defineTool({
     beforeTime: z.string().optional().describe('RFC 3339'),
     around: z.int().min(0).max(10).default(1).describe('Events shown before and after each'),
     limit: z.int().min(1).max(100).default(10).describe('Maximum number of hits'),
-  },
-  output: z.object({
-    hits: z.array(
-      z
-        .object({
-          sessionId: z.string(),
-          session: z.string().optional(),
-          app: z.string().optional(),
-          eventId: z.string(),
-          author: z.string(),
-          timestamp: z.string(),
-          text: z.string(),
-          before: z.array(z.string()).optional(),
-          after: z.array(z.string()).optional(),
-          score: z.number(),
-        })
-        .meta({
-          brief: true,
-          description:
-            'sessionId, session (its name), app, eventId, author, timestamp, text, before, after, score',
-        }),
-    ),
-    note: z.string().optional(),
-    truncated: pageResult.truncated,
   }),
+  output: () =>
+    z.object({
+      hits: z.array(
+        z
+          .object({
+            sessionId: z.string(),
+            session: z.string().optional(),
+            app: z.string().optional(),
+            eventId: z.string(),
+            author: z.string(),
+            timestamp: z.string(),
+            text: z.string(),
+            before: z.array(z.string()).optional(),
+            after: z.array(z.string()).optional(),
+            score: z.number(),
+          })
+          .meta({
+            brief: true,
+            description:
+              'sessionId, session (its name), app, eventId, author, timestamp, text, before, after, score',
+          }),
+      ),
+      note: z.string().optional(),
+      truncated: truncated(),
+    }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const search = required(ctx.backend.events?.search, ctx.backend, 'search events');

@@ -4,7 +4,7 @@ import { quote } from '../../errors.ts';
 import { answerBytes, fitItems } from '../../model/budget.ts';
 import { scope } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
-import { memoryItem, pageResult, withoutDefaults } from '../support/results.ts';
+import { memoryItem, truncated, withoutDefaults } from '../support/results.ts';
 
 export const searchMemory = defineTool({
   name: 'search_memory',
@@ -14,16 +14,17 @@ export const searchMemory = defineTool({
   toolset: 'memory',
   needs: ['memory.search'],
   reach: 'user',
-  input: {
+  input: () => ({
     query: z.string().min(1).max(2000).describe('What to look for'),
     limit: z.int().min(1).max(100).default(10).describe('Maximum number of memories'),
-    scope,
-  },
-  output: z.object({
-    memories: z.array(memoryItem),
-    note: z.string().optional(),
-    truncated: pageResult.truncated,
+    scope: scope(),
   }),
+  output: () =>
+    z.object({
+      memories: z.array(memoryItem()),
+      note: z.string().optional(),
+      truncated: truncated(),
+    }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const search = required(ctx.backend.memory?.search, ctx.backend, 'search memory');

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { eventId, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { eventBrief, pageResult, showEvent } from '../support/results.ts';
+import { eventBrief, showEvent, truncated } from '../support/results.ts';
 
 export const setEventVisibility = defineTool({
   name: 'set_event_visibility',
@@ -12,8 +12,12 @@ export const setEventVisibility = defineTool({
   toolset: 'events',
   needs: ['events.setVisibility'],
   reach: 'user',
-  input: { sessionId, eventId, hidden: z.boolean().describe('true hides, false shows again') },
-  output: z.object({ event: eventBrief, truncated: pageResult.truncated }),
+  input: () => ({
+    sessionId: sessionId(),
+    eventId: eventId(),
+    hidden: z.boolean().describe('true hides, false shows again'),
+  }),
+  output: () => z.object({ event: eventBrief(), truncated: truncated() }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const set = required(ctx.backend.events?.setVisibility, ctx.backend, 'hide events');

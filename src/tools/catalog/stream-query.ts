@@ -12,14 +12,14 @@ export const streamQuery = defineTool({
   reach: 'user',
   speaksAs: asUser,
   waits: true,
-  input: {
-    ...runInput,
+  input: () => ({
+    ...runInput(),
     classMethod: z.string().optional().describe('Streaming method of the agent; default: its usual one'),
     input: z
       .record(z.string(), z.unknown())
       .optional()
       .describe('Its further arguments, such as run_config, events, artifacts, authorizations'),
-  },
+  }),
   output: runOutput,
   annotations: runHints,
   run: (args, ctx) => runAgent(args, ctx, (text) => ctx.progress(text)),

@@ -15,8 +15,8 @@ export const submitToolOutputs = defineTool({
   needs: ['toolCalls.submit'],
   reach: 'user',
   speaksAs: asUser,
-  input: {
-    sessionId,
+  input: () => ({
+    sessionId: sessionId(),
     outputs: z
       .array(
         z.strictObject({
@@ -28,8 +28,8 @@ export const submitToolOutputs = defineTool({
       .min(1)
       .max(100)
       .describe('One entry per call, with output or error'),
-    claim,
-  },
+    claim: claim(),
+  }),
   output: appendedResult,
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run(args, ctx) {

@@ -6,7 +6,7 @@ import { maxPageSize } from '../../model/page.ts';
 import { turnSchema } from '../../model/turn.ts';
 import { idText, sessionId } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
-import { eventBrief, pageResult, sessionBrief } from '../support/results.ts';
+import { eventBrief, sessionBrief, truncated } from '../support/results.ts';
 import { asNamed } from '../support/speaker.ts';
 
 /** How often the caller is told that the wait continues: below the 60 s after which clients give up. */
@@ -28,21 +28,22 @@ export const takeTurn = defineTool({
   reach: 'user',
   speaksAs: asNamed('agent'),
   waits: true,
-  input: {
+  input: () => ({
     agent: idText().describe('Agent that you are'),
-    sessionId: sessionId.optional(),
+    sessionId: sessionId().optional(),
     worker: idText().optional().describe('Your own name; a repeated call then renews the turn you hold'),
     waitSeconds: z.int().min(0).max(300).default(25).describe('Maximum wait; many clients allow 60'),
     leaseSeconds: z.int().min(1).max(3600).default(120).describe('Renewed by writes with the claim'),
-  },
-  output: z.object({
-    turn: turnSchema.meta({ brief: true, description: 'As in get_session' }).optional(),
-    claim: z.string().optional(),
-    session: sessionBrief.optional(),
-    events: z.array(eventBrief).optional(),
-    timedOut: z.boolean(),
-    truncated: pageResult.truncated,
   }),
+  output: () =>
+    z.object({
+      turn: turnSchema().meta({ brief: true, description: 'As in get_session' }).optional(),
+      claim: z.string().optional(),
+      session: sessionBrief().optional(),
+      events: z.array(eventBrief()).optional(),
+      timedOut: z.boolean(),
+      truncated: truncated(),
+    }),
   annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: false },
   async run({ agent, sessionId: id, worker, waitSeconds, leaseSeconds }, ctx) {
     const take = required(ctx.backend.turns?.take, ctx.backend, 'hand out turns');

@@ -5,7 +5,7 @@ import { maxTtlSeconds } from '../../model/session.ts';
 import { claim, expectedRevision, expiryOf, labels, sessionId, state } from '../support/args.ts';
 import { claimOn } from '../support/claim.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { pageResult, sessionBrief, showSession } from '../support/results.ts';
+import { sessionBrief, showSession, truncated } from '../support/results.ts';
 
 export const updateSession = defineTool({
   name: 'update_session',
@@ -15,11 +15,11 @@ export const updateSession = defineTool({
   toolset: 'sessions',
   needs: ['sessions.update'],
   reach: 'user',
-  input: {
-    sessionId,
+  input: () => ({
+    sessionId: sessionId(),
     displayName: z.string().max(500).optional().describe('New name'),
-    labels,
-    state: state
+    labels: labels(),
+    state: state()
       .optional()
       .describe('Replaces all plain keys; user: and app: keys given are set, others stay'),
     ttlSeconds: z
@@ -28,10 +28,10 @@ export const updateSession = defineTool({
       .max(maxTtlSeconds)
       .optional()
       .describe('Delete the session after this many seconds; 0: never'),
-    expectedRevision,
-    claim,
-  },
-  output: z.object({ session: sessionBrief, truncated: pageResult.truncated }),
+    expectedRevision: expectedRevision(),
+    claim: claim(),
+  }),
+  output: () => z.object({ session: sessionBrief(), truncated: truncated() }),
   annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
   async run({ sessionId: id, ttlSeconds: seconds, expectedRevision: revision, claim: held, ...change }, ctx) {
     const update = required(ctx.backend.sessions?.update, ctx.backend, 'update a session');

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { idText, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
-import { eventBrief, pageResult, showPage } from '../support/results.ts';
+import { eventBrief, showPage, truncated } from '../support/results.ts';
 
 /** How often a backend that does not announce changes is polled. */
 const pollMs = 1500;
@@ -18,18 +18,19 @@ export const waitForEvents = defineTool({
   needs: ['events.list'],
   reach: 'user',
   waits: true,
-  input: {
-    sessionId,
+  input: () => ({
+    sessionId: sessionId(),
     afterEventId: idText().optional().describe('Last event you know; default: none, so any event counts'),
     timeoutSeconds: z.int().min(0).max(300).default(25).describe('Maximum wait; many clients allow 60'),
     pageSize: z.int().min(1).max(100).default(20).describe('Maximum number of events'),
-  },
-  output: z.object({
-    events: z.array(eventBrief),
-    lastEventId: z.string().optional(),
-    timedOut: z.boolean(),
-    truncated: pageResult.truncated,
   }),
+  output: () =>
+    z.object({
+      events: z.array(eventBrief()),
+      lastEventId: z.string().optional(),
+      timedOut: z.boolean(),
+      truncated: truncated(),
+    }),
   annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   async run(args, ctx) {
     const list = required(ctx.backend.events?.list, ctx.backend, 'list events');

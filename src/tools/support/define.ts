@@ -61,7 +61,10 @@ export interface ResourceLink {
   mimeType: string;
 }
 
-/** A tool as the server sees it. Arguments are validated against `input` before `run`. */
+/**
+ * A tool as the server sees it. Arguments are validated against `input` before `run`. Both schemas are made when they are
+ * asked for: most tools are listed and never called, and to make all of them would delay each start.
+ */
 export interface Tool {
   name: string;
   title: string;
@@ -84,8 +87,8 @@ export interface Tool {
   waits?: true;
   /** It quickly makes what later calls may name: those of the same connection wait for it. */
   makes?: true;
-  input: z.ZodRawShape;
-  output: z.ZodObject;
+  input: () => z.ZodRawShape;
+  output: () => z.ZodObject;
   annotations: Annotations;
   confirm?: (args: JsonObject, ctx: ToolContext) => Promise<Confirmation>;
   run(args: JsonObject, ctx: ToolContext): Promise<JsonObject>;
@@ -97,8 +100,8 @@ type ArgsOf<I extends z.ZodRawShape> = z.infer<z.ZodObject<I>>;
 
 export interface ToolDefinition<I extends z.ZodRawShape, O extends z.ZodObject>
   extends Omit<Tool, 'input' | 'output' | 'run' | 'confirm' | 'links'> {
-  input: I;
-  output: O;
+  input: () => I;
+  output: () => O;
   confirm?: (args: ArgsOf<I>, ctx: ToolContext) => Promise<Confirmation>;
   run(args: ArgsOf<I>, ctx: ToolContext): Promise<z.infer<O>>;
   links?: (result: z.infer<O>, ctx: ToolContext) => ResourceLink[];

@@ -3,7 +3,7 @@ import type { EventQuery } from '../../backend/types.ts';
 import { invalidArgument, SessionError } from '../../errors.ts';
 import type { ToolContext } from './define.ts';
 
-export const range = z.string().max(32).optional().describe('Numbers of events: "12-40"');
+export const range = () => z.string().max(32).optional().describe('Numbers of events: "12-40"');
 
 /** @throws SessionError INVALID_ARGUMENT, or UNIMPLEMENTED where events have no numbers */
 export function rangeOf(text: string, ctx: ToolContext): NonNullable<EventQuery['numbers']> {

@@ -11,68 +11,75 @@ import { toolCallSchema } from '../../model/tool-call.ts';
 import type { ToolContext } from './define.ts';
 
 /** An event as tools publish it: the most common fields. ADK's further fields are passed on unchanged. */
-export const eventResult = z
-  .object({
-    id: z.string(),
-    author: z.string(),
-    invocationId: z.string(),
-    timestamp: z.string(),
-    content: z.record(z.string(), z.unknown()).optional(),
-    actions: z.record(z.string(), z.unknown()).optional(),
-    hidden: z.boolean().optional(),
-    writtenBy: z.string().optional(),
-  })
-  .meta({
-    brief: true,
-    description: 'id, author, invocationId, timestamp, content {role, parts}, actions, hidden, writtenBy',
-  });
+export const eventResult = () =>
+  z
+    .object({
+      id: z.string(),
+      author: z.string(),
+      invocationId: z.string(),
+      timestamp: z.string(),
+      content: z.record(z.string(), z.unknown()).optional(),
+      actions: z.record(z.string(), z.unknown()).optional(),
+      hidden: z.boolean().optional(),
+      writtenBy: z.string().optional(),
+    })
+    .meta({
+      brief: true,
+      description: 'id, author, invocationId, timestamp, content {role, parts}, actions, hidden, writtenBy',
+    });
 
 /** The same in short, for tools where an event is not the main result. */
-export const eventBrief = eventResult.meta({ brief: true, description: 'As in get_event' });
+export const eventBrief = () => eventResult().meta({ brief: true, description: 'As in get_event' });
 /** In words, as the items of lists: see `memoryItem`. */
-export const sessionResult = sessionSchema.meta({
-  brief: true,
-  description:
-    'id, app, userId, displayName, labels, state, createTime, updateTime, expireTime, revision, eventCount, lastEvent, turn (whose it is, since when, who claimed it), openParts, parentSessionId, forkedFrom',
-});
-export const sessionBrief = sessionSchema.meta({
-  brief: true,
-  description: 'As in get_session',
-});
+export const sessionResult = () =>
+  sessionSchema().meta({
+    brief: true,
+    description:
+      'id, app, userId, displayName, labels, state, createTime, updateTime, expireTime, revision, eventCount, lastEvent, turn (whose it is, since when, who claimed it), openParts, parentSessionId, forkedFrom',
+  });
+export const sessionBrief = () =>
+  sessionSchema().meta({
+    brief: true,
+    description: 'As in get_session',
+  });
 /** A list says what its items have in words: their schemas would cost five times as many tokens. */
-export const memoryItem = memorySchema.meta({
-  brief: true,
-  description:
-    'id, fact, scope, createTime, updateTime, source, score (higher is closer) or distance (lower is)',
-});
-export const artifactItem = artifactSchema.meta({
-  brief: true,
-  description: 'name, version, mimeType, sizeBytes, sha256, createTime',
-});
-export const toolCallItem = toolCallSchema.meta({
-  brief: true,
-  description: 'id, name, args, eventId, author, invocationId, createTime, longRunning',
-});
-export const memoryBrief = memorySchema.meta({ brief: true, description: 'As in search_memory' });
-export const artifactBrief = artifactSchema.meta({ brief: true, description: 'As in list_artifacts' });
+export const memoryItem = () =>
+  memorySchema().meta({
+    brief: true,
+    description:
+      'id, fact, scope, createTime, updateTime, source, score (higher is closer) or distance (lower is)',
+  });
+export const artifactItem = () =>
+  artifactSchema().meta({
+    brief: true,
+    description: 'name, version, mimeType, sizeBytes, sha256, createTime',
+  });
+export const toolCallItem = () =>
+  toolCallSchema().meta({
+    brief: true,
+    description: 'id, name, args, eventId, author, invocationId, createTime, longRunning',
+  });
+export const memoryBrief = () => memorySchema().meta({ brief: true, description: 'As in search_memory' });
+export const artifactBrief = () =>
+  artifactSchema().meta({ brief: true, description: 'As in list_artifacts' });
 
 /** What a caller does not know of an event that it has just appended. */
-export const appendedResult = z.object({
-  event: z.object({
-    id: z.string(),
-    invocationId: z.string(),
-    timestamp: z.string(),
-    toolCallIds: z.array(z.string()).optional(),
-  }),
-  session: z.object({ revision: z.int().optional() }),
-});
+export const appendedResult = () =>
+  z.object({
+    event: z.object({
+      id: z.string(),
+      invocationId: z.string(),
+      timestamp: z.string(),
+      toolCallIds: z.array(z.string()).optional(),
+    }),
+    session: z.object({ revision: z.int().optional() }),
+  });
+
+/** Long values were cut: the result itself says where. */
+export const truncated = () => z.boolean().meta({ unpublished: true }).optional();
 
 /** The end of every list: how to go on, and whether values were cut. */
-export const pageResult = {
-  nextPageToken: z.string().optional(),
-  /** Long values were cut: the result itself says where. */
-  truncated: z.boolean().meta({ unpublished: true }).optional(),
-};
+export const pageResult = () => ({ nextPageToken: z.string().optional(), truncated: truncated() });
 
 type View = 'concise' | 'full';
 
@@ -145,7 +152,7 @@ export function showEvent(event: Event, view: View): { event: Event; truncated?:
 export function showAppended(
   { event, session }: Appended,
   sent: Content | undefined,
-): z.infer<typeof appendedResult> {
+): z.infer<ReturnType<typeof appendedResult>> {
   const { id, invocationId, timestamp } = event;
   const toolCallIds = callIds(event.content);
   const known = toolCallIds.join() === callIds(sent).join();

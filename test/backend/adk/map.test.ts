@@ -38,7 +38,7 @@ describe('events of the wire', () => {
       },
       actions: { stateDelta: { turn: 1, 'user:last': 'hi there', 'app:total': 1 } },
     });
-    expect(eventSchema.parse(event)).toEqual(event);
+    expect(eventSchema().parse(event)).toEqual(event);
   });
 
   it('Python: seconds with fractions, URL-safe base64', () => {
@@ -97,7 +97,7 @@ describe('events of the wire', () => {
     ];
     for (const wire of odd) {
       const event = toEvent(wire, fallback);
-      expect(eventSchema.parse(event)).toEqual(event);
+      expect(eventSchema().parse(event)).toEqual(event);
     }
     expect(toEvent(odd[3] ?? {}, fallback).content).toEqual({ parts: [{ text: 'a' }] });
     expect(toEvent(odd[1] ?? {}, fallback)).toMatchObject({ id: '7', timestamp: fallback.timestamp });
@@ -141,7 +141,7 @@ describe('sessions of the wire', () => {
       eventCount: 2,
       lastEvent: { id: 'e2', author: 'a', timestamp: '2026-11-21T09:46:28.000Z' },
     });
-    expect(sessionSchema.parse(session)).toEqual(session);
+    expect(sessionSchema().parse(session)).toEqual(session);
   });
 
   it('of a list without state has none rather than an empty one', () => {

@@ -228,7 +228,7 @@ describe('events', () => {
           const stored = checkMessage('SessionEvent', toWireEvent(draft), 'event', refuseNothing);
           const event = toEvent({ ...stored, name: 'x/events/9' });
           expect(event).toEqual({ id: '9', ...draft });
-          expect(eventSchema.parse(event)).toEqual(event);
+          expect(eventSchema().parse(event)).toEqual(event);
           const bare = checkMessage(
             'SessionEvent',
             toWireEvent(draft, { bare: true }),
@@ -249,8 +249,8 @@ describe('events', () => {
           fc.jsonValue() as fc.Arbitrary<unknown>,
         ),
         (wire) => {
-          eventSchema.parse(toEvent(wire));
-          eventSchema.parse(toStreamEvent(wire, { id: 'x', invocationId: 'i' }));
+          eventSchema().parse(toEvent(wire));
+          eventSchema().parse(toStreamEvent(wire, { id: 'x', invocationId: 'i' }));
         },
       ),
       { numRuns: 300 },

@@ -105,7 +105,7 @@ describe('what the vendor’s server gets wrong', () => {
     const { backend, call } = await tools();
     const { catalogue } = await import('../../../src/tools/index.ts');
     const listed = catalogue({ backends: [backend], toolsets: undefined, readOnly: false, admin: true });
-    const names = listed.flatMap(({ tool }) => [tool.name, ...Object.keys(tool.input)]);
+    const names = listed.flatMap(({ tool }) => [tool.name, ...Object.keys(tool.input())]);
     expect(names.filter((name) => /key|secret|credential|password|auth(?!or)/i.test(name))).toEqual([]);
     expect(JSON.stringify(await call('describe_server'))).not.toMatch(/zut_/);
   });
