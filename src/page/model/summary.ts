@@ -1,5 +1,5 @@
 import type { Event } from '../../model/event.ts';
-import { preview } from '../../model/text.ts';
+import { cutEnd, preview } from '../../model/text.ts';
 import { plainName } from './text.ts';
 
 /** An event in one line. */
@@ -15,7 +15,7 @@ export function summaryOf(event: Event, length = 160): string {
     ...(event.errorMessage === undefined ? [] : [`error: ${event.errorMessage}`]),
     ...(delta.length === 0 ? [] : [`sets ${delta.join(', ')}`]),
   ].filter((part) => part !== '');
-  const text = plainName(parts.join('; ').slice(0, 4 * length))
+  const text = plainName(cutEnd(parts.join('; '), 4 * length))
     .replace(/\s+/g, ' ')
     .trim();
   return preview(text, length - 1) || '(nothing to read)';

@@ -3,6 +3,7 @@ import type { Artifact } from '../../model/artifact.ts';
 import { sizeOf } from '../../model/sizes.ts';
 import { type Content, readArtifact } from '../live/artifacts.ts';
 import { tableOf } from '../model/csv.ts';
+import { isImage } from '../model/images.ts';
 import { plainName } from '../model/text.ts';
 import { JsonView, LongText } from './long-text.tsx';
 import { Markdown } from './markdown.tsx';
@@ -65,13 +66,10 @@ export function ArtifactView({
 
 const factsOf = ({ mimeType, sizeBytes }: Artifact): string => `${plainName(mimeType)}, ${sizeOf(sizeBytes)}`;
 
-const imageTypes = /^image\/(png|jpeg|gif|webp|avif|bmp|svg\+xml)$/;
-
 function Preview({ content }: { content: Content }) {
   const { artifact, text, base64, isWhole } = content;
   const { mimeType, name } = artifact;
-  if (imageTypes.test(mimeType) && isWhole)
-    // As an image, an SVG runs no script and loads nothing.
+  if (isImage(mimeType) && isWhole)
     return <img class="preview" alt={plainName(name)} src={`data:${mimeType};base64,${base64()}`} />;
   if (text === undefined) return <p class="note">No preview of {plainName(mimeType)}.</p>;
   if (/^text\/(csv|tab-separated-values)$/.test(mimeType))

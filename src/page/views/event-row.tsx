@@ -1,6 +1,7 @@
 import { useEffect } from 'preact/hooks';
 import type { Part } from '../../model/event.ts';
 import { preview } from '../../model/text.ts';
+import { isImage } from '../model/images.ts';
 import { isCut, type Row } from '../model/rows.ts';
 import { plainName } from '../model/text.ts';
 import { clockTime, dayOf, fullTime } from '../model/time.ts';
@@ -98,11 +99,9 @@ function PartView({ part }: { part: Part }) {
   return undefined;
 }
 
-const shownImages = /^image\/(png|jpeg|gif|webp|avif|svg\+xml)$/;
-
 function InlineData({ mimeType, data, name }: { mimeType: string; data: string; name: string }) {
   const isWhole = /^[A-Za-z0-9+/_-]*={0,2}$/.test(data);
-  if (!shownImages.test(mimeType) || !isWhole) return <p class="note">Data: {plainName(name)}</p>;
+  if (!isImage(mimeType) || !isWhole) return <p class="note">Data: {plainName(name)}</p>;
   return <img class="inline-image" src={`data:${mimeType};base64,${data}`} alt={plainName(name)} />;
 }
 

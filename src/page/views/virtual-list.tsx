@@ -15,8 +15,6 @@ export interface VirtualListProps<T> {
   onNearStart?: (() => void) | undefined;
   /** Brings an item into sight and focus, once for each new object. */
   target?: { key: string } | undefined;
-  /** Whether there are items before the first and after the last that have not been read. */
-  total?: number | undefined;
 }
 
 /** Pixels beyond what is seen that are in the document. */
@@ -34,7 +32,7 @@ interface Anchor {
  * changes above, the item that the reader looks at stays where it is.
  */
 export function VirtualList<T>(props: VirtualListProps<T>) {
-  const { items, keyOf, estimate, render, label, startsAtEnd = false, onNearStart, target, total } = props;
+  const { items, keyOf, estimate, render, label, startsAtEnd = false, onNearStart, target } = props;
   const [, rerender] = useReducer((n: number) => n + 1, 0);
   const box = useRef<HTMLDivElement>(null);
   const heights = useRef(new Map<string, number>()).current;
@@ -199,8 +197,8 @@ export function VirtualList<T>(props: VirtualListProps<T>) {
               class="virtual-row"
               style={{ top: `${tops[index]}px` }}
               tabIndex={-1}
-              aria-posinset={(total ?? items.length) - items.length + index + 1}
-              aria-setsize={total ?? items.length}
+              aria-posinset={index + 1}
+              aria-setsize={items.length}
               onFocus={() => {
                 active.current = key;
               }}
