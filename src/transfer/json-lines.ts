@@ -3,6 +3,7 @@ import * as z from 'zod';
 import type { ArtifactContent } from '../backend/types.ts';
 import { SessionError } from '../errors.ts';
 import { artifactSchema } from '../model/artifact.ts';
+import { isBase64 } from '../model/base64.ts';
 import { type Event, eventSchema } from '../model/event.ts';
 import { idFault } from '../model/ids.ts';
 import { incomingFault } from '../model/incoming.ts';
@@ -196,13 +197,10 @@ function checkTime(field: string, value: string, number: number): string {
   }
 }
 
-const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
-
-/** The artifact of a line. Node decodes invalid base64 without an error, so length and alphabet are checked here. */
+/** The artifact of a line. */
 function contentOf(line: Extract<Line, { kind: 'artifact' }>, number: number): ArtifactContent {
   const data = Buffer.from(line.data, 'base64');
-  if (!base64.test(line.data) || line.data.length !== 4 * Math.ceil(data.length / 3))
-    throw badLine(number, 'is damaged: the data of the artifact is not base64');
+  if (!isBase64(line.data)) throw badLine(number, 'is damaged: the data of the artifact is not base64');
   const { artifact } = line;
   if (artifact.sizeBytes !== data.length)
     throw badLine(

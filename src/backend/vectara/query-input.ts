@@ -1,4 +1,5 @@
 import { invalidArgument } from '../../errors.ts';
+import { isBase64 } from '../../model/base64.ts';
 import type { Content, Part } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import { cutEnd } from '../../model/text.ts';
@@ -69,7 +70,7 @@ function fileOf(
   index: number,
   options: InputOptions,
 ): { name: string; blob: Blob } {
-  if (data.data.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(data.data))
+  if (!isBase64(data.data))
     throw invalidArgument(
       'The data of a file is not base64.',
       'Encode the bytes with the standard alphabet and padding.',

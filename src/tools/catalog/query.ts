@@ -8,12 +8,11 @@ import { type RunStatus, runStatuses } from '../../model/run.ts';
 import { textFlow } from '../../run/coalesce-text.ts';
 import { runNotFound } from '../../run/manager.ts';
 import type { RunView, StartedRun } from '../../run/types.ts';
+import { aliveMs } from '../support/alive.ts';
 import { sessionId, state } from '../support/args.ts';
 import { defineTool, refOf, type ToolContext } from '../support/define.ts';
 import { asUser } from '../support/speaker.ts';
 
-/** How often a caller is told that a silent run continues: below the 60 s after which clients give up. */
-const aliveMs = 10_000;
 /** Bytes of an answer that the text may take; the rest is for the events. */
 const textBytes = 9000;
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
 import { invalidArgument } from '../../errors.ts';
+import { isBase64 } from '../../model/base64.ts';
 import { artifactUri } from '../../model/uri.ts';
 import { claim, idText, sessionId } from '../support/args.ts';
 import { claimOn } from '../support/claim.ts';
@@ -8,7 +9,6 @@ import { defineTool, refOf } from '../support/define.ts';
 import { artifactBrief } from '../support/results.ts';
 
 const mimeType = /^[\w.+-]+\/[\w.+-]+(\s*;\s*[\w-]+=("[^"]*"|[\w.+-]+))*$/;
-const base64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 export const saveArtifact = defineTool({
   name: 'save_artifact',
@@ -36,7 +36,7 @@ export const saveArtifact = defineTool({
     const save = required(ctx.backend.artifacts?.save, ctx.backend, 'save an artifact');
     if ((args.text === undefined) === (args.data === undefined))
       throw invalidArgument('Exactly one of text and data must be given.', 'Give text, or data as base64.');
-    if (args.data !== undefined && (!base64.test(args.data) || args.data.length % 4 !== 0))
+    if (args.data !== undefined && !isBase64(args.data))
       throw invalidArgument(
         'data is not base64.',
         'Encode the bytes with the standard alphabet and padding.',

@@ -4,13 +4,12 @@ import { answerBytes, fitItems, fitTo, shownBytes } from '../../model/budget.ts'
 import type { Event } from '../../model/event.ts';
 import { maxPageSize } from '../../model/page.ts';
 import { turnSchema } from '../../model/turn.ts';
+import { aliveMs } from '../support/alive.ts';
 import { idText, sessionId } from '../support/args.ts';
 import { defineTool } from '../support/define.ts';
 import { eventBrief, sessionBrief, truncated } from '../support/results.ts';
 import { asNamed } from '../support/speaker.ts';
 
-/** How often the caller is told that the wait continues: below the 60 s after which clients give up. */
-const aliveMs = 10_000;
 /** Bytes of an answer that the turn with its note, the session with its state, and one event may take. */
 const turnBytes = 7000;
 const sessionBytes = 5000;

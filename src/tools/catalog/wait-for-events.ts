@@ -1,13 +1,12 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
+import { aliveMs } from '../support/alive.ts';
 import { idText, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
 import { eventBrief, showPage, truncated } from '../support/results.ts';
 
 /** How often a backend that does not announce changes is polled. */
 const pollMs = 1500;
-/** How often the caller is told that the wait continues: below the 60 s after which clients give up. */
-const aliveMs = 10_000;
 
 export const waitForEvents = defineTool({
   name: 'wait_for_events',
