@@ -125,7 +125,7 @@ export function httpClient(options: HttpClientOptions): HttpClient {
   async function refusal(answer: OpenAnswer): Promise<Failure> {
     const { status, headers } = answer.response;
     const text = await readText(answer, maxBytes).catch(() => '');
-    return { status, error: options.toError(status, parseJson(text), headers, text), sent: true };
+    return { status, error: options.toError(status, parseJson(text), headers(), text), sent: true };
   }
 
   async function attemptOnce(
@@ -191,7 +191,7 @@ export function httpClient(options: HttpClientOptions): HttpClient {
     async stream(request) {
       const answer = await sendWithRetries(request);
       if (answer === undefined) return { headers: new Headers(), chunks: nothing() };
-      return { headers: answer.response.headers, chunks: chunksOf(answer, maxBytes) };
+      return { headers: answer.response.headers(), chunks: chunksOf(answer, maxBytes) };
     },
   };
 }

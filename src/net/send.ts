@@ -6,7 +6,7 @@ import { version } from '../version.ts';
 /** An answer whose head has come. */
 export interface Answer {
   status: number;
-  headers: Headers;
+  headers(): Headers;
   /** Its bytes, unpacked. Leaving the loop closes the connection. */
   body: AsyncIterable<Uint8Array>;
 }
@@ -51,9 +51,7 @@ export async function send({ method, url, headers, body, signal }: Message): Pro
   });
   return {
     status: answer.statusCode,
-    get headers() {
-      return headersOf(answer.headers);
-    },
+    headers: () => headersOf(answer.headers),
     body: isPacked(answer) ? unpacked(answer.body) : quiet(answer.body),
   };
 }
