@@ -64,7 +64,7 @@ export async function runCall<Q>(
   checkAppState(args, caller.principal, environment.appStateWriters);
   checkSpeaker(tool.speaksAs?.(args), caller.principal);
   const context = contextOf(environment, tool, args, caller);
-  const ms = tool.waits === true ? Number.POSITIVE_INFINITY : callMsOf(environment);
+  const ms = tool.waits === true ? Number.POSITIVE_INFINITY : context.callMs;
   return withDeadline({ ms, signal: caller.signal }, async () => {
     try {
       const question = await settleConfirmation(tool, args, context);
@@ -118,6 +118,7 @@ function contextOf(
     },
     tools,
     secret,
+    callMs: callMsOf(environment),
     signal,
     cancelled,
     progress,

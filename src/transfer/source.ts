@@ -132,14 +132,23 @@ function stateHistory(now: JsonObject) {
   };
 }
 
-/** Yields all items of a list, loading it page by page. */
+/**
+ * Yields all items of a list, loading it page by page.
+ * @throws SessionError UNAVAILABLE when a service sends pages in a circle, which would never end
+ */
 export async function* pagesOf<T>(load: (query: PageQuery) => Promise<Page<T>>): AsyncGenerator<T, void> {
-  let cursor: string | undefined;
-  do {
+  const loaded = new Set<string>();
+  for (let cursor: string | undefined; ; ) {
     const page = await load({ pageSize, cursor });
     yield* page.items;
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+    ({ cursor } = page);
+    if (cursor === undefined) return;
+    if (loaded.has(cursor))
+      throw new SessionError('UNAVAILABLE', 'The list does not end: its pages repeat.', {
+        hint: 'Try again later; if it stays so, ask the operator to check the address of the service.',
+      });
+    loaded.add(cursor);
+  }
 }
 
 /** The latest version of each of the session's own artifacts. `user:` artifacts belong to no session. */

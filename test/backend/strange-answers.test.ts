@@ -6,6 +6,7 @@ import { openAgentEngine } from '../../src/backend/agent-engine/index.ts';
 import type { Backend } from '../../src/backend/types.ts';
 import { openVectara } from '../../src/backend/vectara/index.ts';
 import type { SessionError } from '../../src/errors.ts';
+import { pagesOf } from '../../src/transfer/source.ts';
 
 /**
  * Answers that no service should send, and all of them do some day: proxies, gateways and new releases stand between.
@@ -22,6 +23,8 @@ interface Service {
   event(time: unknown): Json;
   /** A page of the session's events: the answer to reading them. */
   events(events: Json[]): Json;
+  /** What says that another page follows; absent where the service has no pages. */
+  next?(token: string): Json;
 }
 
 const id = 's1';
@@ -37,6 +40,7 @@ const services: Record<string, Service> = {
     },
     event: (timestamp) => ({ name: 'x/events/7', author: 'user', invocationId: 'i', timestamp }),
     events: (sessionEvents) => ({ sessionEvents }),
+    next: (nextPageToken) => ({ nextPageToken }),
   },
   adk: {
     app: 'echo',
@@ -62,6 +66,7 @@ const services: Record<string, Service> = {
       created_at,
     }),
     events: (events) => ({ events, metadata: {} }),
+    next: (page_key) => ({ metadata: { page_key } }),
   },
 };
 
@@ -149,6 +154,27 @@ describe.each(Object.entries(services))('%s', (_name, service) => {
   ])('a list that is answered with %s is not empty', async (_what, answer) => {
     const backend = await service.open(await serve(answer));
     expect((await failure(backend.sessions?.list?.({ ...owner, pageSize: 5 }))).code).toBe('UNAVAILABLE');
+    await backend.close();
+  });
+
+  it('pages that go in a circle end', async () => {
+    let page = 0;
+    const circle: Handler = ({ method, url = '' }, response) => {
+      const isEvents = url.includes('/events');
+      page += isEvents ? 1 : 0;
+      const answer = isEvents
+        ? { ...service.events([service.event('2026-11-21T09:00:00Z')]), ...service.next?.(`p${page % 3}`) }
+        : service.session;
+      text(200, JSON.stringify(answer))({ method } as IncomingMessage, response);
+    };
+    const backend = await service.open(await serve(circle));
+    const all = async () => {
+      const list = backend.events?.list;
+      if (list !== undefined) for await (const _event of pagesOf((query) => list(ref, query)));
+    };
+    if (service.next === undefined) await all();
+    else expect((await failure(all())).code).toBe('UNAVAILABLE');
+    expect(page).toBeLessThan(20);
     await backend.close();
   });
 

@@ -56,6 +56,11 @@ it('a call on a service that hangs ends when its time is up', async () => {
   expect(performance.now() - started).toBeLessThan(2000);
 });
 
+it('a wait on a service that hangs ends soon after its own time', async () => {
+  const waiting = call(await slowAdk(5000), 'wait_for_events', { sessionId: 's', timeoutSeconds: 0 });
+  await expect(waiting).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+});
+
 it('a call on a service that hangs ends with its caller', async () => {
   const caller = new AbortController();
   setTimeout(() => caller.abort(), 30);

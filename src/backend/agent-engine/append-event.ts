@@ -58,7 +58,9 @@ export async function copyEvent(
         return await withoutDeadline(() => write(client, appendRequest(path, body), client.admittedHttp));
       } catch (error) {
         if (!isCode(error, 'RESOURCE_EXHAUSTED') || refused === mostRefusals) throw error;
-        await client.quota.rest(error.retryAfter === undefined ? restMs : error.retryAfter * 1000, signal);
+        const pause = error.retryAfter === undefined ? restMs : error.retryAfter * 1000;
+        if (pause > mostRestMs) throw error;
+        await client.quota.rest(pause, signal);
       }
     }
   });
@@ -66,6 +68,8 @@ export async function copyEvent(
 
 /** Milliseconds between two attempts after a refusal for quota. Quotas are per minute, but others use them too. */
 const restMs = 15_000;
+/** A service that wants a longer rest has no room for copies today: a later call continues this one. */
+const mostRestMs = 5 * 60_000;
 const mostRefusals = 20;
 
 async function store(client: AgentEngineClient, ref: SessionRef, input: NewEvent): Promise<Appended> {

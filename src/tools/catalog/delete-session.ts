@@ -6,6 +6,7 @@ import { parseFilter } from '../../model/filter.ts';
 import { counted } from '../../model/plural.ts';
 import type { Session } from '../../model/session.ts';
 import { parseTime } from '../../model/time.ts';
+import { pagesOf } from '../../transfer/source.ts';
 import { confirm, idText } from '../support/args.ts';
 import { defineTool, refOf, type ToolContext } from '../support/define.ts';
 
@@ -111,21 +112,16 @@ async function chosen(ctx: ToolContext, args: Choice): Promise<{ sessions: Sessi
   const before = updatedBefore === undefined ? undefined : parseTime('updatedBefore', updatedBefore);
   const wanted = sessionIds === undefined ? undefined : new Set(sessionIds);
   const terms = filter === undefined ? undefined : parseFilter(filter);
-  const sessions: Session[] = [];
-  for (let cursor: string | undefined; ; ) {
-    const page = await list({ ...ctx.owner, pageSize: 100, cursor, filter: terms, updatedBefore });
-    for (const session of page.items)
-      if (
-        (wanted === undefined || wanted.has(session.id)) &&
-        (before === undefined || Date.parse(session.updateTime) < before)
-      )
-        sessions.push(session);
-    ({ cursor } = page);
-    const rest = cursor !== undefined && (wanted === undefined || sessions.length < wanted.size);
-    if (sessions.length >= most)
-      return { sessions: sessions.slice(0, most), more: sessions.length > most || rest };
-    if (!rest) return { sessions, more: false };
+  const sessions = new Map<string, Session>();
+  const all = pagesOf((query) => list({ ...ctx.owner, ...query, filter: terms, updatedBefore }));
+  for await (const session of all) {
+    if (wanted !== undefined && !wanted.has(session.id)) continue;
+    if (before !== undefined && Date.parse(session.updateTime) >= before) continue;
+    if (sessions.size === most) return { sessions: [...sessions.values()], more: true };
+    sessions.set(session.id, session);
+    if (sessions.size === wanted?.size) break;
   }
+  return { sessions: [...sessions.values()], more: false };
 }
 
 async function memoriesOf(ctx: ToolContext, { forgetMemories, sessionId }: Choice): Promise<string> {

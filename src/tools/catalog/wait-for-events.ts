@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { required } from '../../backend/types.ts';
+import { withDeadline } from '../../net/deadline.ts';
 import { aliveMs } from '../support/alive.ts';
 import { idText, sessionId } from '../support/args.ts';
 import { defineTool, refOf } from '../support/define.ts';
@@ -7,6 +8,8 @@ import { eventBrief, showPage, truncated } from '../support/results.ts';
 
 /** How often a backend that does not announce changes is polled. */
 const pollMs = 1500;
+/** Milliseconds that a look may take after the time is up: with the default wait it ends before clients give up. */
+const lookMs = 20_000;
 
 export const waitForEvents = defineTool({
   name: 'wait_for_events',
@@ -35,18 +38,21 @@ export const waitForEvents = defineTool({
     const list = required(ctx.backend.events?.list, ctx.backend, 'list events');
     const ref = refOf(ctx, args);
     const deadline = Date.now() + args.timeoutSeconds * 1000;
+    const look = () =>
+      showPage(
+        ctx,
+        'wait_for_events',
+        { pageSize: args.pageSize },
+        (query) => list(ref, { ...query, afterEventId: args.afterEventId }),
+        'get_event has all',
+      );
     const change = changes(ctx.backend.sessions?.watch?.bind(undefined, ref), ctx.signal);
     try {
       for (;;) {
         // The watch starts before the list is read, so that an event in between ends the wait at once.
         const changed = change.next();
-        const { items, truncated } = await showPage(
-          ctx,
-          'wait_for_events',
-          { pageSize: args.pageSize },
-          (query) => list(ref, { ...query, afterEventId: args.afterEventId }),
-          'get_event has all',
-        );
+        const ms = Math.max(deadline - Date.now(), Math.min(ctx.callMs, lookMs));
+        const { items, truncated } = await withDeadline({ ms }, look);
         const left = deadline - Date.now();
         if (items.length > 0 || left <= 0 || ctx.signal.aborted)
           return {

@@ -32,6 +32,8 @@ export interface ToolContext {
   tools: readonly string[];
   /** Signs page tokens. */
   secret: Buffer;
+  /** Milliseconds for all that a call asks of services; for each look of a tool that waits. */
+  callMs: number;
   /** Aborted when the caller cancels or goes away. */
   signal: AbortSignal;
   /** Whether the abort of the signal means that the caller cancelled the call, and not only went away. */
