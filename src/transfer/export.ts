@@ -27,13 +27,17 @@ export async function exportSession(
   const get = required(backend.sessions?.get, backend, 'get a session');
   const list = required(backend.events?.list, backend, 'list events');
   const events = () => pagesOf((query) => list(ref, { ...query, order: 'asc', includeHidden: true }));
-  const session = await get(ref);
+  const { session, openToolCalls } = await beginning(backend, ref, get);
   const contents: Contents = {
     events: session.eventCount ?? (await countOf(events())),
     artifacts: await countOf(latestArtifacts(backend, ref)),
   };
   const lines = lineWriter(write);
-  await lines.session(options.withSharedState === true ? session : withOwnState(session), contents);
+  await lines.session(
+    options.withSharedState === true ? session : withOwnState(session),
+    contents,
+    openToolCalls,
+  );
   const tell = () => {
     const { event, artifact } = lines.counts();
     options.progress?.(
@@ -56,6 +60,29 @@ export async function exportSession(
       tell();
     }
   await lines.end();
+}
+
+/** Looks at a session that is written to all the time, before the export does without its open tool calls. */
+const mostLooks = 5;
+
+/**
+ * The session and its open tool calls, both of one moment. Where events are deleted, those that are left do not tell which
+ * calls were answered.
+ */
+async function beginning(
+  backend: Backend,
+  ref: SessionRef,
+  get: (ref: SessionRef) => Promise<Session>,
+): Promise<{ session: Session; openToolCalls?: string[] }> {
+  let session = await get(ref);
+  for (let looks = 0; session.revision !== undefined && looks < mostLooks; looks += 1) {
+    const calls = await backend.toolCalls?.list?.(ref);
+    const now = await get(ref);
+    if (now.revision === session.revision && calls !== undefined)
+      return { session, openToolCalls: calls.map(({ id }) => id) };
+    session = now;
+  }
+  return { session };
 }
 
 const withOwnState = (session: Session): Session => ({

@@ -28,14 +28,14 @@ export async function importSession(
   options: ImportOptions,
 ): Promise<ReplayResult> {
   const file = await openFile(input);
-  const { session, contents } = file.header;
+  const { session, contents, openToolCalls } = file.header;
   checkCapable(backend, contents ?? (await file.peek()));
   const notes: string[] = [];
   const result = await replay(
     backend,
     owner,
     {
-      session: arriving(session, options.sessionId, notes),
+      session: { ...arriving(session, options.sessionId, notes), openToolCalls },
       items: file.entries(),
       state: () => session.state ?? {},
       hasEvents: (contents ?? (await file.peek())).events > 0,

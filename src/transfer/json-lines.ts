@@ -38,6 +38,7 @@ const lineSchema = once(() =>
       format: z.literal([1, 2]),
       contents: contentsSchema().optional(),
       session: sessionSchema(),
+      openToolCalls: z.array(z.string()).optional(),
     }),
     z.object({ kind: z.literal('event'), event: eventSchema() }),
     z.object({ kind: z.literal('artifact'), artifact: artifactSchema(), data: z.string() }),
@@ -57,8 +58,8 @@ export function lineWriter(write: (text: string) => Promise<void>) {
   };
   return {
     counts: (): Readonly<typeof counts> => counts,
-    session: (session: Session, contents: Contents) =>
-      line({ kind: 'session', format: 2, contents, session }),
+    session: (session: Session, contents: Contents, openToolCalls?: string[]) =>
+      line({ kind: 'session', format: 2, contents, session, openToolCalls }),
     async event(event: Event) {
       await line({ kind: 'event', event });
       counts.event += 1;
@@ -75,6 +76,8 @@ export interface Header {
   session: Session;
   /** Undefined in format 1. */
   contents: Contents | undefined;
+  /** Ids of the tool calls that were open; undefined where only the events tell. */
+  openToolCalls: string[] | undefined;
 }
 
 /** The content of a line after the first. */
@@ -103,7 +106,7 @@ export function lineReader() {
       hash.update(numbered.text).update('\n');
       last = number;
       contents = line.contents;
-      return { session, contents };
+      return { session, contents, openToolCalls: line.openToolCalls };
     },
     empty(): never {
       throw badLine(1, 'is missing: the input is empty', 'Use a file that export wrote.');

@@ -105,6 +105,36 @@ describe('export and import', () => {
     });
   });
 
+  it('tell which tool calls are open, where the answer to another was deleted', async () => {
+    const [from, to] = [await local(), await local()];
+    const ref = await make(from, 's');
+    const append = (id: string, part: object, author = 'bot', longRunningToolIds?: string[]) =>
+      verb(from.events?.append)(ref, { id, author, content: { parts: [part] }, longRunningToolIds });
+    const answer = (id: string) => ({ functionResponse: { id, name: 'f', response: { ok: true } } });
+    await append('made', { functionCall: { id: 'answered', name: 'f' } });
+    await append('long', { functionCall: { id: 'ended', name: 'f' } }, 'bot', ['ended']);
+    await append('other', { functionCall: { id: 'open', name: 'f' } });
+    await append('answer', answer('answered'), 'user');
+    await append('end', answer('ended'), 'user');
+    await append('last', { text: 'done' });
+    for (const id of ['answer', 'end']) await verb(from.events?.delete)(ref, id, {});
+    await take(to, await exported(from, 's'));
+    await verb(to.sessions?.fork)(ref, { newSessionId: 'fork' });
+    await verb(to.sessions?.fork)(ref, { newSessionId: 'early', upToEventId: 'other' });
+    const open = async (sessionId: string) =>
+      (await verb(to.toolCalls?.list)({ ...ada, sessionId })).map(({ id }) => id);
+    expect([await open('s'), await open('fork')]).toEqual([['open'], ['open']]);
+    expect(await open('early')).toEqual(['answered', 'ended', 'open']);
+    for (const id of ['answered', 'ended'])
+      await expect(
+        verb(to.events?.append)(ref, { author: 'user', content: { parts: [answer(id)] } }),
+      ).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+    expect((await eventsOf(to, ref)).map(({ id }) => id)).toEqual(['made', 'long', 'other', 'last']);
+    expect(await exported(to, 's')).toContain('"openToolCalls":["open"]');
+    await verb(to.events?.append)(ref, { author: 'user', content: { parts: [{ text: 'next' }] } });
+    expect((await verb(to.sessions?.get)(ref)).eventCount).toBe(5);
+  });
+
   it('read format 1, which has no last line', async () => {
     const lines = linesOf(await exported(await full(), 's'));
     const first = { ...(JSON.parse(lines[0] ?? '') as object), format: 1, contents: undefined };

@@ -132,3 +132,9 @@ export function placeEvent(
     ],
   };
 }
+
+/** The writes that keep what an event did which is not among those of its session. Changes `known` accordingly. */
+export const traceWrites = (uid: string, seq: number, trace: EventTrace, known: KnownCalls): Write[] => [
+  { key: keys.traceKey(uid, seq), value: JSON.stringify(trace) },
+  ...(trace.undone === undefined ? callWrites(uid, seq, [], trace.answers ?? [], known) : []),
+];

@@ -4,10 +4,10 @@ import type { Session } from '../../model/session.ts';
 import type { Write } from '../../store/types.ts';
 import { sessionExists, sessionNotFound } from '../shared/errors.ts';
 import type { ForkOptions, SessionRef } from '../types.ts';
-import { callWrites, type KnownCalls, noCalls } from './call-record.ts';
+import { noCalls } from './call-record.ts';
 import { parseStored } from './damage.ts';
 import { eventIdAt } from './event-id.ts';
-import { type EventTrace, placeEvent, traceOf } from './event-record.ts';
+import { placeEvent, traceOf, traceWrites } from './event-record.ts';
 import { findEvent } from './events.ts';
 import { buildingSwept, insertKeys, insertWrites, newHead } from './insert-session.ts';
 import * as keys from './keys.ts';
@@ -223,11 +223,6 @@ function batchOf(copy: Copy): { add(more: readonly Write[]): Promise<void>; end(
     end,
   };
 }
-
-const traceWrites = (uid: string, seq: number, trace: EventTrace, known: KnownCalls): Write[] => [
-  { key: keys.traceKey(uid, seq), value: JSON.stringify(trace) },
-  ...(trace.undone === undefined ? callWrites(uid, seq, [], trace.answers ?? [], known) : []),
-];
 
 /** Copies numbered rows up to and with `last` as they stand. */
 async function copyRows(copy: Copy, from: string, to: string, last: number): Promise<void> {

@@ -8,7 +8,7 @@ import type { Write } from '../../store/types.ts';
 import { sessionExists } from '../shared/errors.ts';
 import type { ArrivingSession, Owner, StagedSession } from '../types.ts';
 import { noCalls } from './call-record.ts';
-import { placeEvent, rewound } from './event-record.ts';
+import { placeEvent, rewound, traceWrites } from './event-record.ts';
 import { buildingSwept, insertSession, newHead } from './insert-session.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxArtifactBytes } from './limits.ts';
@@ -69,6 +69,17 @@ export async function stageSession(
     if (length >= batchLength) await flush();
   }
 
+  /** The writes that answer the calls whose answers were deleted where the session comes from, under a number of their own. */
+  function answersElsewhere(): Write[] {
+    if (session.openToolCalls === undefined) return [];
+    const open = new Set(session.openToolCalls);
+    const answers = [...known.open.keys()].filter((id) => !open.has(id)).map((id) => ({ id, byUser: true }));
+    if (answers.length === 0) return [];
+    const seq = head.next;
+    head = { ...head, next: seq + 1 };
+    return traceWrites(head.uid, seq, { answers }, known);
+  }
+
   return {
     async addEvent(event) {
       checkId('eventId', event.id);
@@ -96,6 +107,7 @@ export async function stageSession(
       ]);
     },
     async commit(state) {
+      await add(answersElsewhere());
       await flush();
       const whole: Head = { ...head, revision: 1 };
       await insertSession(local, whole, state, { journal, ...basesOf(whole, state, setByEvents) });

@@ -10,6 +10,8 @@ export interface ArrivingSession extends NewSession {
   /** RFC 3339; absent: now. */
   createTime?: string | undefined;
   forkedFrom?: Session['forkedFrom'];
+  /** Ids of the tool calls that were open, where events that answered others may be missing. */
+  openToolCalls?: readonly string[] | undefined;
 }
 
 /** A session that is taken in piece by piece. Nobody sees it before `commit`; a killed process leaves nothing. */
