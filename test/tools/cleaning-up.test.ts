@@ -153,6 +153,13 @@ it('a right id under a wrong app is told where it is, and nobody hears of the se
     as('list_events', { sessionId }).catch((error: { hint?: string }) => error.hint);
   const bob = caller([backend], user('bob'));
   expect(await hint(bob, 'trip')).toBe(await hint(bob, 'nosuch'));
+  // What is missing is the event, and not the session.
+  await create('trip');
+  const event = call('get_event', { sessionId: 'trip', eventId: 'nosuch' });
+  await expect(event).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    hint: expect.not.stringContaining('travel'),
+  });
 });
 
 it('a wrong content part is told which kinds there are', async () => {
