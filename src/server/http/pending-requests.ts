@@ -10,6 +10,8 @@ export interface PendingRequests {
   ids(): RequestId[];
   /** Ends them as if the client had cancelled them with this reason. */
   cancel(reason: string): void;
+  /** Takes the notes back, for a POST that was refused as a whole. */
+  forget(): void;
   /** Called with each request that gets its answer or is cancelled. */
   onSettled(callback: (id: RequestId) => void): void;
 }
@@ -43,12 +45,21 @@ export function followRequests(transport: WebStandardStreamableHTTPServerTranspo
   };
 
   return {
-    /** Notes the requests of a POST. Call it before the SDK gets the POST. */
-    begin(body: unknown): PendingRequests {
-      const post: Post = { ids: new Set(requestIdsOf(body)), callbacks: [] };
+    /**
+     * Notes the requests of a POST. Call it before the SDK gets the POST. Undefined when one has the id of another that
+     * is under way: the SDK would send both answers on one stream, and none on the other.
+     */
+    begin(body: unknown): PendingRequests | undefined {
+      const ids = requestIdsOf(body);
+      const post: Post = { ids: new Set(ids), callbacks: [] };
+      if (post.ids.size < ids.length || ids.some((id) => posts.has(id))) return undefined;
       for (const id of post.ids) posts.set(id, post);
       return {
         ids: () => [...post.ids],
+        forget() {
+          for (const id of post.ids) posts.delete(id);
+          post.ids.clear();
+        },
         onSettled: (callback) => post.callbacks.push(callback),
         cancel(reason) {
           for (const requestId of post.ids) {

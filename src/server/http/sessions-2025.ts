@@ -2,8 +2,6 @@ import { randomUUID } from 'node:crypto';
 import {
   type AuthInfo,
   isInitializeRequest,
-  type McpServer,
-  ProtocolError,
   ProtocolErrorCode,
   specTypeSchemas,
   WebStandardStreamableHTTPServerTransport,
@@ -15,6 +13,7 @@ import type { ServedApp } from '../mcp/served-app.ts';
 import { rpcError } from './errors.ts';
 import { type Limits, retryAfter } from './limits.ts';
 import { followRequests, type PendingRequests, requestIdsOf } from './pending-requests.ts';
+import { watchAddresses } from './subscriptions-2025.ts';
 
 export interface SessionSettings {
   /** Seconds without a request or an open stream after which a session ends. */
@@ -55,8 +54,9 @@ interface Session {
   lastUsed: number;
 }
 
-/** The owner of a session: the user, and whether they are an admin, since admins get other tools. */
-export const ownerKey = ({ userId, admin }: Principal): string => JSON.stringify([userId, admin]);
+/** The owner of a session: the user, and what a token may say besides of who they are, since a session knows its first. */
+export const ownerKey = ({ userId, admin, name, agents }: Principal): string =>
+  JSON.stringify([userId, admin, name, agents]);
 
 export function hostSessions(
   served: ServedApp,
@@ -97,11 +97,23 @@ export function hostSessions(
     release: () => void,
   ): Promise<SessionAnswer> {
     const pending = request.method === 'POST' ? requests.begin(body) : undefined;
+    if (request.method === 'POST' && pending === undefined) {
+      release();
+      return refused(
+        400,
+        'A request with this id is under way in this session. Give each an id of its own.',
+        {
+          code: ProtocolErrorCode.InvalidRequest,
+          id: requestIdsOf(body)[0],
+        },
+      );
+    }
     try {
       const response = await transport.handleRequest(request, {
         ...(authInfo === undefined ? {} : { authInfo }),
         ...(body === undefined ? {} : { parsedBody: body }),
       });
+      if (!isStream(response)) pending?.forget();
       requests.settleCancelled(body);
       const done = () => {
         release();
@@ -109,6 +121,7 @@ export function hostSessions(
       };
       return { response, done, pending };
     } catch (error) {
+      pending?.forget();
       release();
       throw error;
     }
@@ -197,6 +210,9 @@ export function hostSessions(
   };
 }
 
+const isStream = ({ headers }: Response): boolean =>
+  headers.get('content-type')?.startsWith('text/event-stream') === true;
+
 const refused = (...answer: Parameters<typeof rpcError>): SessionAnswer => ({
   response: rpcError(...answer),
   done() {},
@@ -211,45 +227,4 @@ function faultOfInitialize(body: unknown): string | undefined {
     return where === '' ? message : `${where}: ${message}`;
   });
   return `The initialize request is malformed. ${faults.join('; ') || 'It needs an id.'}`;
-}
-
-/** Answers resources/subscribe and notifies the session of changes. */
-function watchAddresses(server: McpServer, served: ServedApp, principal: Principal, limits: Limits) {
-  const held = new Map<string, () => void>();
-  let isClosed = false;
-  const drop = (uri: string) => {
-    held.get(uri)?.();
-    held.delete(uri);
-  };
-  if (server.server.getCapabilities().resources?.subscribe === true) {
-    server.server.setRequestHandler('resources/subscribe', async ({ params: { uri } }) => {
-      if (held.has(uri)) return {};
-      const release = await limits.take(principal.userId, 'subscriptions');
-      if (release === undefined)
-        throw new ProtocolError(ProtocolErrorCode.InternalError, 'Subscription limit reached');
-      // While other servers were asked, the session may have ended, or subscribed to it a second time.
-      if (isClosed || held.has(uri)) {
-        release();
-        return {};
-      }
-      const stop = served.listen(principal, [uri], (event) => {
-        if (event.kind === 'resource_updated') server.server.sendResourceUpdated({ uri }).catch(() => {});
-      });
-      held.set(uri, () => {
-        stop();
-        release();
-      });
-      return {};
-    });
-    server.server.setRequestHandler('resources/unsubscribe', ({ params: { uri } }) => {
-      drop(uri);
-      return {};
-    });
-  }
-  return {
-    close() {
-      isClosed = true;
-      for (const uri of held.keys()) drop(uri);
-    },
-  };
 }

@@ -1,11 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { principalOf } from '../../../src/server/auth/scopes.ts';
+import { tokenEntry } from '../../../src/server/auth/tokens.ts';
 import { createLimits, defaultLimits, type LimitSettings } from '../../../src/server/http/limits.ts';
 import { hostSessions } from '../../../src/server/http/sessions-2025.ts';
 import { serveApp } from '../../../src/server/mcp/served-app.ts';
 import { memoryBackend, runManager } from '../../tools/harness.ts';
 import { type Product, pause, startProduct } from './harness.ts';
-import { initialize, type Json, legacyRequest, openSession, send } from './requests.ts';
+import {
+  initialize,
+  type Json,
+  legacyRequest,
+  open,
+  openSession,
+  resultOf,
+  type Sent,
+  send,
+} from './requests.ts';
 
 const quiet = { info() {}, warn() {}, error() {} };
 
@@ -51,6 +61,43 @@ describe('sessions of 2025', () => {
     expect(answer.status).toBe(200);
     expect(answer.body.match(/^data: /gm)).toHaveLength(2);
   });
+
+  it('refuse the id of a request that is under way, and take that of one that was answered or refused', async () => {
+    const id = await openSession(product.port);
+    await ask(legacyRequest(id, 'tools/call', { name: 'create_session', arguments: { sessionId: 's' } }, 1));
+    const wait = { name: 'wait_for_events', arguments: { sessionId: 's', timeoutSeconds: 60 } };
+    const waiting = open(product.port, legacyRequest(id, 'tools/call', wait, 7));
+    expect(await waiting.status).toBe(200);
+    const error = { code: -32600, message: expect.stringContaining('under way') };
+    const twice = [7, 7].map((n) => ({ jsonrpc: '2.0', id: n, method: 'ping' }));
+    for (const sent of [legacyRequest(id, 'ping', {}, 7), { ...legacyRequest(id, 'ping'), body: twice }]) {
+      const answer = await ask(sent);
+      expect([answer.status, resultOf(answer)]).toEqual([400, { jsonrpc: '2.0', id: 7, error }]);
+    }
+    const append = { name: 'append_event', arguments: { sessionId: 's', text: 'Hi' } };
+    await ask(legacyRequest(id, 'tools/call', append, 8));
+    expect(resultOf(await waiting.answer)).toMatchObject({ id: 7, result: {} });
+    const { headers, body } = legacyRequest(id, 'ping', {}, 9);
+    const old = { ...headers, 'mcp-protocol-version': '1999-01-01' };
+    expect((await ask({ headers: old, body })).status).toBe(400);
+    for (const n of [7, 9]) expect((await ask(legacyRequest(id, 'ping', {}, n))).status).toBe(200);
+  });
+});
+
+it('a session is none for a token of its user that may speak as others only', async () => {
+  const [free, bound] = ['a', 'b'].map((letter) => letter.repeat(30));
+  const entry = (token = '', more = {}) => ({ ...tokenEntry(token, 'ann'), ...more });
+  const tokens = JSON.stringify([entry(free), entry(bound, { agents: ['planner'] })]);
+  const product = await startProduct({ settings: { tokens } });
+  const by = (token: string | undefined, sent: Sent): Sent => ({
+    ...sent,
+    headers: { ...sent.headers, authorization: `Bearer ${token}` },
+  });
+  const { headers } = await send(product.port, by(free, initialize));
+  const list = legacyRequest(String(headers['mcp-session-id']), 'tools/list');
+  expect((await send(product.port, by(bound, list))).status).toBe(404);
+  expect((await send(product.port, by(free, list))).status).toBe(200);
+  await product.end();
 });
 
 describe('the number of sessions', () => {
