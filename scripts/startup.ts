@@ -8,13 +8,14 @@ const root = path.join(import.meta.dirname, '..');
 const commands = [
   ...['src/cli/run.ts', 'src/store/sqlite/index.ts'],
   ...['src/model/incoming.ts', 'src/net/trace.ts', 'src/server/mcp/decode.ts', 'src/transfer/replay.ts'],
+  'src/backend/shared/session-key.ts',
 ];
 
 /** What a server on stdio loads before its first answer. */
 const servers = ['src/server/stdio.ts', 'src/server/mcp/skills.ts'];
 
-/** The entries that load a server. */
-const servesFrom = /^src\/(server\/(?!auth\/)|cli\/open\.ts)/;
+/** The entries that are loaded where no server is. */
+const withoutServer = /^src\/(?!server\/|cli\/(open|init)\.ts)/;
 
 /**
  * Puts what nearly every process loads into a few files. esbuild makes a file of each set of modules that the same
@@ -25,14 +26,15 @@ const servesFrom = /^src\/(server\/(?!auth\/)|cli\/open\.ts)/;
 export const sharedStartup: Plugin = {
   name: 'shared-startup',
   setup(build) {
-    build.onResolve({ filter: /^\./ }, ({ kind, resolveDir, path: file }) =>
-      kind === 'dynamic-import' && resolveDir.startsWith(path.join(root, 'src'))
-        ? { path: path.resolve(resolveDir, file), namespace: 'entry' }
-        : undefined,
-    );
+    build.onResolve({ filter: /./ }, async ({ kind, path: name, ...from }) => {
+      if (kind !== 'dynamic-import') return undefined;
+      const found = await build.resolve(name, { ...from, kind: 'import-statement' });
+      const isBundled = found.errors.length === 0 && !found.external && found.namespace === 'file';
+      return isBundled ? { path: found.path, namespace: 'entry' } : undefined;
+    });
     build.onLoad({ filter: /.*/, namespace: 'entry' }, ({ path: file }) => {
       const name = path.relative(root, file).replaceAll(path.sep, '/');
-      const shared = servesFrom.test(name) ? [...commands, ...servers] : commands;
+      const shared = withoutServer.test(name) ? commands : [...commands, ...servers];
       const lines = [
         ...shared.map((other) => `import ${JSON.stringify(path.join(root, other))};`),
         `export * from ${JSON.stringify(file)};`,

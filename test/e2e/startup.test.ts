@@ -38,7 +38,7 @@ it('loads few files, and of Node.js only what it needs, before its first answer'
   const { files, builtins } = JSON.parse(readFileSync(seen, 'utf8')) as Record<string, string[]>;
   const ours = files?.filter((url) => url.includes(path.basename(path.dirname(bundle)))) ?? [];
   expect(ours.length).toBeGreaterThan(1);
-  expect(ours.length).toBeLessThan(20);
+  expect(ours.length).toBeLessThan(10);
   // Schemas that the SDK has for its users.
   const texts = ours.map((url) => readFileSync(new URL(url), 'utf8')).join('\n');
   expect(texts).toContain('notifications/resources/updated');
