@@ -47,6 +47,13 @@ it('deletes sessions by ids, labels and age', async () => {
   expect(await sessions()).toEqual(['d', 'e']);
 });
 
+it('deletes 500 sessions a call, and says that there are more', async () => {
+  for (let i = 0; i < 501; i += 1) await create(`s${i}`);
+  const updatedBefore = new Date(now + 60_000).toISOString();
+  expect(await call('delete_session', { updatedBefore })).toEqual({ deleted: true, count: 500, more: true });
+  expect(await call('delete_session', { updatedBefore })).toEqual({ deleted: true, count: 1 });
+});
+
 it('forgets what was remembered of a session, with it or alone, and never what came from elsewhere', async () => {
   for (const id of ['a', 'b']) {
     await create(id);

@@ -101,6 +101,16 @@ it('goes on from page to page, in both directions, and misses nothing', async ()
   }
 });
 
+it.each(['長い話', '🚂🌊', 'à é ü', '"\\"'])(
+  'an answer holds as many events of %s as its bytes allow',
+  async (text) => {
+    for (let i = 0; i < 60; i += 1) await say('user', text.repeat(200));
+    const page = await read();
+    expect(page.nextPageToken).toBeDefined();
+    expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThanOrEqual(20_000);
+  },
+);
+
 it('cuts what is long, says how to get it, and shows more of one event alone', async () => {
   await say('user', 'Hello');
   await say('user', `begins ${'x'.repeat(12_000)}`);

@@ -28,7 +28,7 @@ export const deleteSession = defineTool({
     sessionIds: z.array(idText()).min(1).max(most).optional().describe('Or several'),
     filter: z.string().max(2000).optional().describe('As in list_sessions'),
     updatedBefore: z.string().optional().describe('RFC 3339'),
-    forgetMemories: z.boolean().optional().describe('true: theirs, too'),
+    forgetMemories: z.boolean().optional().describe('true: forget their memories, too'),
     confirm: confirm(),
   }),
   output: () =>
