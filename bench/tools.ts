@@ -40,37 +40,47 @@ export interface RawClient {
   close(): void;
 }
 
-/** A client that does next to nothing, so that what is measured is the server. */
+/** A client that does next to nothing, so that what is measured is the server. Calls fail when the server ends. */
 export function rawStdio(file: string, args: readonly string[]): RawClient {
-  const child = spawn(process.execPath, [file, ...args], { stdio: ['pipe', 'pipe', 'ignore'] });
-  const pending = new Map<number, (message: Json) => void>();
+  const child = spawn(process.execPath, [file, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const pending = new Map<number, PromiseWithResolvers<Json>>();
   let buffer = '';
+  let said = '';
+  let ended: Error | undefined;
   let next = 0;
-  child.stdout.setEncoding('utf8');
-  child.stdout.on('data', (chunk: string) => {
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     buffer += chunk;
     let end = buffer.indexOf('\n');
     while (end >= 0) {
-      const message = JSON.parse(buffer.slice(0, end)) as Json;
+      const { id, result, ...rest } = JSON.parse(buffer.slice(0, end)) as Json;
       buffer = buffer.slice(end + 1);
-      const id = message.id as number;
-      pending.get(id)?.(message);
-      pending.delete(id);
+      const call = pending.get(id as number);
+      pending.delete(id as number);
+      if (result === undefined) call?.reject(new Error(JSON.stringify(rest)));
+      else call?.resolve(result as Json);
       end = buffer.indexOf('\n');
     }
   });
-  const request = (method: string, params: Json = {}) =>
-    new Promise<Json>((resolve, reject) => {
-      next += 1;
-      pending.set(next, (message) =>
-        message.result === undefined
-          ? reject(new Error(JSON.stringify(message)))
-          : resolve(message.result as Json),
-      );
-      child.stdin.write(
-        `${JSON.stringify({ jsonrpc: '2.0', id: next, method, params: { ...params, _meta: meta } })}\n`,
-      );
-    });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    said = (said + chunk).slice(-2000);
+  });
+  // A server that has ended reads nothing more; `close` tells why.
+  child.stdin.on('error', () => {});
+  child.once('close', (code, signal) => {
+    ended = new Error(`The server ended with ${code ?? signal}: ${said.trim()}`);
+    for (const { reject } of pending.values()) reject(ended);
+    pending.clear();
+  });
+  const request = (method: string, params: Json = {}) => {
+    if (ended !== undefined) return Promise.reject(ended);
+    next += 1;
+    const call = Promise.withResolvers<Json>();
+    pending.set(next, call);
+    child.stdin.write(
+      `${JSON.stringify({ jsonrpc: '2.0', id: next, method, params: { ...params, _meta: meta } })}\n`,
+    );
+    return call.promise;
+  };
   return {
     request,
     child,
