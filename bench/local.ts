@@ -111,21 +111,25 @@ async function startUp(server: string, noop: string): Promise<void> {
     const start = performance.now();
     const client = rawStdio(file, args);
     await client.request('tools/list');
-    const took = performance.now() - start;
+    const took = { wall: performance.now() - start, cpu: client.cpu() / 1000 };
     client.close();
     return took;
   };
   const store = path.join(scratch(), 's.db');
-  const ours: number[] = [];
-  const theirs: number[] = [];
+  const ours: Awaited<ReturnType<typeof once>>[] = [];
+  const theirs: typeof ours = [];
   for (let i = 0; i < 20; i += 1) {
     theirs.push(await once(noop, []));
     ours.push(await once(server, ['--store', `sqlite:${store}`]));
   }
-  row('a one-tool server', `${fixed(median(theirs), 0)} ms`);
+  const wall = (starts: typeof ours) => median(starts.map((start) => start.wall));
+  // The system counts it in steps of 10 ms.
+  const cpu = (starts: typeof ours) => starts.reduce((sum, start) => sum + start.cpu, 0) / starts.length;
+  const shown = (starts: typeof ours) => `${fixed(wall(starts), 0)} ms, CPU ${fixed(cpu(starts), 0)} ms`;
+  row('a one-tool server', shown(theirs));
   row(
     'this server, with its store',
-    `${fixed(median(ours), 0)} ms = ${fixed(median(ours) / median(theirs))} ×`,
+    `${shown(ours)} = ${fixed(wall(ours) / wall(theirs))} ×, ${fixed(cpu(ours) / cpu(theirs))} ×`,
     '≤ 1.25 ×',
   );
 }
