@@ -5,7 +5,11 @@ export interface GatheredWrites {
   write(text: string): Promise<void>;
   /** Hands on at once what is waiting. */
   flush(): void;
+  /** Resolves when the reader has taken all, or for so many milliseconds nothing of it. */
+  taken(patienceMs: number): Promise<void>;
 }
+
+const pollMs = 10;
 
 /**
  * Texts for a stream, in order. Those of one turn of the event loop go out in one write: every write is a call of
@@ -43,5 +47,14 @@ export function gatheredWrites(stream: Writable): GatheredWrites {
       return taken.promise;
     },
     flush,
+    async taken(patienceMs) {
+      flush();
+      let left = stream.writableLength;
+      for (let since = Date.now(); left > 0 && Date.now() - since < patienceMs; ) {
+        await new Promise((resolve) => setTimeout(resolve, pollMs));
+        if (stream.writableLength < left) since = Date.now();
+        left = stream.destroyed ? 0 : stream.writableLength;
+      }
+    },
   };
 }

@@ -10,6 +10,8 @@ import { decodeMessage, idOf, invalidRequest, type WireFault } from './mcp/decod
 
 /** Bytes that are kept of each end of a too long message, to find its id there. */
 const endBytes = 4096;
+/** Milliseconds that a reader of stdout may pause after stdin has ended. */
+const readerMs = 30_000;
 
 export interface Streams {
   stdin: Readable;
@@ -56,7 +58,9 @@ export function openLineTransport(
   function onEnd(): void {
     stdin.off('close', close);
     lines.end();
-    void answered().finally(close);
+    void answered()
+      .then(() => out.taken(readerMs))
+      .finally(close);
   }
 
   function onLine(line: Buffer): void {

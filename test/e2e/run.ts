@@ -16,6 +16,8 @@ export interface RunOptions {
   env?: Record<string, string>;
   /** Milliseconds to keep stdin open, from the first words of the process, or from its start when nobody hears them. */
   hold?: number;
+  /** Milliseconds for which nobody reads its stdout. */
+  readAfter?: number;
   /** Nobody reads its stderr, not even the system. */
   deaf?: boolean;
 }
@@ -23,7 +25,7 @@ export interface RunOptions {
 /** Runs the shipped bundle with a bare environment until it ends by itself. */
 export function run(
   args: readonly string[],
-  { stdin = '', env = {}, hold = 0, deaf = false }: RunOptions = {},
+  { stdin = '', env = {}, hold = 0, readAfter = 0, deaf = false }: RunOptions = {},
 ): Promise<Ended> {
   const child = spawn(process.execPath, [bundle, ...args], {
     env: { PATH: process.env.PATH ?? '', HOME: scratch(), ...env },
@@ -36,6 +38,10 @@ export function run(
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
   });
+  if (readAfter > 0) {
+    child.stdout.pause();
+    setTimeout(() => child.stdout.resume(), readAfter);
+  }
   if (deaf) child.stderr.destroy();
   child.stdin.on('error', () => {});
   child.stdin.write(stdin);

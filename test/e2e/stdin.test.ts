@@ -57,6 +57,16 @@ describe('a server on stdin', () => {
     expect(answers.get(3)?.result).toMatchObject({ structuredContent: { session: { eventCount: 500 } } });
   });
 
+  it('waits for a reader that takes its time, however long the answers are', async () => {
+    const stdin = [
+      request(1, 'create_session', { sessionId: 's' }),
+      request(2, 'append_event', { sessionId: 's', text: 'x'.repeat(15_000) }),
+      ...Array.from({ length: 100 }, (_, i) => request(10 + i, 'list_events', { sessionId: 's' })),
+    ].join('');
+    const ended = await run(['--store', 'memory:'], { stdin, readAfter: 1500 });
+    expect([ended.code, answersOf(ended.stdout).size]).toEqual([0, 102]);
+  });
+
   it('refuses a message of 40 MB, and serves the one of 16 MB after it', async () => {
     const stdin = [
       request(1, 'create_session', { sessionId: 's' }),
