@@ -135,6 +135,24 @@ describe.each(Object.entries(services))('%s', (_name, service) => {
     await backend.close();
   });
 
+  it('a change that is answered with an empty object may have been made', async () => {
+    const backend = await service.open(await serve(known(service, [], text(200, '{}'))));
+    const { outcome } = (await backend.sessions?.update?.(ref, { displayName: 'N' }).then(
+      // Agent Engine's PATCH answers no state, so the session is read again.
+      () => ({ outcome: 'read again' }),
+      (error: SessionError) => error.details ?? {},
+    )) ?? { outcome: undefined };
+    expect(outcome).toBe(service.app === '123' ? 'read again' : 'unknown');
+    await backend.close();
+  });
+
+  it('a conflict with something other than a new session is no session that exists', async () => {
+    const backend = await service.open(await serve(known(service, [], text(409, '{"detail":"conflict"}'))));
+    expect((await failure(backend.sessions?.update?.(ref, { displayName: 'N' }))).code).toBe('ABORTED');
+    expect((await failure(backend.sessions?.delete?.(ref))).code).toBe('ABORTED');
+    await backend.close();
+  });
+
   it.each([
     ['a web page that is not found', text(404, '<html>No such page</html>', 'text/html')],
     ['a text that is not found', text(404, 'no healthy upstream', 'text/plain')],

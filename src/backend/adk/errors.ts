@@ -108,7 +108,11 @@ const refusals: Record<number, Refusal> = {
     hint: 'Ask the operator to install a newer release of ADK.',
   },
   408: overloaded,
-  409: sessionExists(),
+  409: {
+    code: 'ABORTED',
+    message: 'The ADK server refused the request because of another one, or of what is there already.',
+    hint: 'Read the session with get_session, then repeat the request if it is still wanted.',
+  },
   413: {
     code: 'RESOURCE_EXHAUSTED',
     message: 'The request is larger than the ADK server accepts.',

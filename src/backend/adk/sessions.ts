@@ -90,7 +90,7 @@ async function post(adk: Adk, path: string, body: JsonObject): Promise<WireSessi
 /** Whether creating failed because the id is taken. Servers answer that with various errors, so the id is read. */
 async function isTaken(adk: Adk, ref: SessionRef, error: unknown): Promise<boolean> {
   if (!(error instanceof SessionError)) return false;
-  if (error.code !== 'INVALID_ARGUMENT' && error.code !== 'INTERNAL') return false;
+  if (!['INVALID_ARGUMENT', 'ABORTED', 'INTERNAL'].includes(error.code)) return false;
   return readSession(adk, ref).then(
     () => true,
     () => false,

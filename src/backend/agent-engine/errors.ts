@@ -101,6 +101,7 @@ export function operationError(error: JsonObject, context: ErrorContext): Sessio
   const status = rpcCodes[Number(error.code)] ?? 'INTERNAL';
   const refusal = { ...readRefusal(200, error), status };
   const code = codeOf(refusal, true);
+  if (code === 'FAILED_PRECONDITION') return agentError(refusal);
   return new SessionError(code, messageOf(code, refusal), {
     hint: hintOf(code, refusal, context),
     cause: refusal,

@@ -37,7 +37,8 @@ export async function runOperation(client: AgentEngineClient, request: Operation
   const { done, operation } = await follow(client, body, request.waitMs ?? 30_000).catch((error: unknown) => {
     throw error instanceof SessionError ? lostAnswer(error, request.lookWith) : error;
   });
-  if (isObject(operation.error)) throw operationError(operation.error, client.endpoint);
+  const { error = null } = operation;
+  if (error !== null) throw operationError(isObject(error) ? error : {}, client.endpoint);
   return {
     done,
     name: String(operation.name),
@@ -80,9 +81,13 @@ export async function finishOperation(
   request: OperationRequest,
 ): Promise<Outcome> {
   const outcome = await runOperation(client, request);
-  if (!outcome.done)
-    throw new SessionError('DEADLINE_EXCEEDED', 'Agent Engine has not finished the change yet.', {
-      hint: `The change continues on Agent Engine: check with ${request.lookWith} a little later.`,
-    });
+  if (!outcome.done) throw notFinished(request.lookWith);
   return outcome;
+}
+
+export function notFinished(lookWith: string): SessionError {
+  return new SessionError('DEADLINE_EXCEEDED', 'Agent Engine has not finished the change yet.', {
+    hint: `The change continues on Agent Engine: check with ${lookWith} a little later.`,
+    details: { outcome: 'unknown' },
+  });
 }

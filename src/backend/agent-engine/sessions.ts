@@ -16,7 +16,7 @@ import { type AgentEngineClient, isCode, ownedSession, retryWatch, write } from 
 import { refusalOf } from './errors.ts';
 import { listPages } from './list-pages.ts';
 import { toFilter, toOrderBy, toSession, toWireState } from './map-session.ts';
-import { finishOperation, runOperation } from './operations.ts';
+import { finishOperation, notFinished, type Outcome, runOperation } from './operations.ts';
 import { checkSessionId, enginePath, idIn, lastSegment, sessionPath } from './paths.ts';
 import type { Session as WireSession } from './wire-types.ts';
 
@@ -49,18 +49,18 @@ export async function createSession(
   const begun = client.now();
   const retries = retryWatch();
   const query = queryString({ sessionId: sessionId === undefined ? undefined : checkSessionId(sessionId) });
-  let id: string;
+  const lookWith = sessionId === undefined ? 'list_sessions' : 'get_session';
+  let created: Outcome;
   try {
-    const { name, response } = await runOperation(client, {
+    created = await runOperation(client, {
       method: 'POST',
       path: path + query,
       body,
       // Without an id in the request, repeating it could create a second session.
       retry: sessionId === undefined ? 'quota' : 'idempotent',
       onRetry: retries.onRetry,
-      lookWith: sessionId === undefined ? 'list_sessions' : 'get_session',
+      lookWith,
     });
-    id = sessionId ?? (idIn(name, 'sessions') || lastSegment(response?.name));
   } catch (error) {
     if (isCode(error, 'NOT_FOUND')) throw engineNotFound(error);
     if (sessionId === undefined || !isTaken(error)) throw error;
@@ -71,6 +71,8 @@ export async function createSession(
       cause: error,
     });
   }
+  const { name, response } = created;
+  const id = sessionId ?? (idIn(name, 'sessions') || lastSegment(response?.name));
   if (id === '')
     throw new SessionError('UNAVAILABLE', 'Agent Engine did not say which session it created.', {
       hint: 'Call list_sessions to see whether the session was created.',
@@ -78,7 +80,8 @@ export async function createSession(
   const ref = { ...owner, sessionId: id };
   // The session in the operation lacks the merged state and the expiry (docs/protocols/agent-engine.md, "Sessions").
   const made = await readAfterWrite(() => readNew(client, ref));
-  // The session exists, also when it cannot be read yet.
+  if (made === undefined && response === undefined) throw notFinished(lookWith);
+  // The service has shown the session, so it exists, also when it cannot be read yet.
   return toSession(made ?? { ...body, name: `sessions/${id}`, createTime: toTime(begun) }, owner.app);
 }
 

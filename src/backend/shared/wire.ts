@@ -34,8 +34,9 @@ export function textsOrAbsent(value: unknown): string[] | undefined {
 /** Artifact names with the versions that an event set; absent when there are none. */
 export function versionsOrAbsent(value: unknown): Record<string, number> | undefined {
   const entries = Object.entries(isObject(value) ? value : {})
-    .map(([name, version]) => [name, Number(version)] as const)
-    .filter(([, version]) => Number.isInteger(version));
+    // A number may come as a text. `Number` alone would make 0 of null and of an empty text.
+    .filter(([, version]) => /^\d+$/.test(String(version)))
+    .map(([name, version]) => [name, Number(version)] as const);
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 

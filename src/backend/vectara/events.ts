@@ -1,12 +1,13 @@
-import { invalidArgument } from '../../errors.ts';
+import { invalidArgument, SessionError } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Page } from '../../model/page.ts';
 import { parseTime } from '../../model/time.ts';
+import { lostAnswer } from '../../net/retry.ts';
 import { refuseGuard } from '../shared/rules.ts';
 import type { EventQuery, Guard, SessionRef } from '../types.ts';
 import { objectOf, type Vectara, writtenObject } from './client.ts';
-import { notFound } from './errors.ts';
+import { lookWith, notFound } from './errors.ts';
 import { eventsInOrder, type WireEventQuery, type WireEvents } from './event-order.ts';
 import type { OpenOptions } from './event-pages.ts';
 import { readPage, servicePageSize } from './list-pages.ts';
@@ -187,7 +188,11 @@ export async function setVisibility(
     await vectara.json('hideEvent', { method: 'POST', path, retry: 'idempotent' }),
   );
   vectara.eventPages.forget(sessionPath(at));
-  if (textField(wire, 'id') !== eventId || !isOf(wire, at)) throw notFound('event');
+  if (textField(wire, 'id') !== eventId || !isOf(wire, at))
+    throw lostAnswer(
+      new SessionError('UNAVAILABLE', 'Vectara answered with another event than the one to change.'),
+      lookWith('hideEvent'),
+    );
   const { hidden: _hidden, hideReason, ...event } = toEvent(wire, contextOf(vectara, session, ref));
   return hidden ? { ...event, hidden: true, hideReason: hideReason ?? 'manual' } : event;
 }

@@ -65,7 +65,12 @@ const placesOf = (ref: SessionRef): SessionRef[] => [
 
 async function read(vectara: Vectara, at: SessionRef, signal?: AbortSignal): Promise<JsonObject> {
   const path = sessionPath(at);
-  const wire = objectOf(await vectara.json('getSession', { method: 'GET', path, retry: 'read', signal }));
+  return asSession(await vectara.json('getSession', { method: 'GET', path, retry: 'read', signal }));
+}
+
+/** An answer that must be a session. @throws SessionError UNAVAILABLE */
+export function asSession(answer: unknown): JsonObject {
+  const wire = objectOf(answer);
   if (textField(wire, 'key') !== undefined) return wire;
   throw new SessionError('UNAVAILABLE', 'The answer of Vectara is not a session.', {
     hint: 'Try again later; if it stays so, check the address of the service.',

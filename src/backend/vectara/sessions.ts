@@ -2,7 +2,7 @@ import { SessionError } from '../../errors.ts';
 import { compact } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Session } from '../../model/session.ts';
-import { lostAnswer } from '../../net/retry.ts';
+import { lostAnswer, readWritten } from '../../net/retry.ts';
 import { refuseGuard } from '../shared/rules.ts';
 import type { ForkOptions, Guard, NewSession, Owner, SessionChange, SessionRef } from '../types.ts';
 import { type Vectara, writtenObject } from './client.ts';
@@ -11,7 +11,7 @@ import { idField } from './filter.ts';
 import { fieldsOf, labelsOf } from './labels.ts';
 import { stateOf, toSession } from './map-session.ts';
 import { changedMetadata, mergedMetadata, newMetadata } from './metadata.ts';
-import { freeKey, isOwn, ownSession } from './own-session.ts';
+import { asSession, freeKey, isOwn, ownSession } from './own-session.ts';
 import { checkOwner, eventPath, sessionPath, treeOf } from './paths.ts';
 import { type OwnSession, objectField, textField } from './wire.ts';
 
@@ -146,16 +146,14 @@ export async function applyStateDelta(
 }
 
 async function patch(vectara: Vectara, at: SessionRef, body: JsonObject, signal?: AbortSignal) {
-  return writtenObject(
-    'updateSession',
-    await vectara.json('updateSession', {
-      method: 'PATCH',
-      path: sessionPath(at),
-      retry: 'idempotent',
-      body,
-      signal,
-    }),
-  );
+  const answer = await vectara.json('updateSession', {
+    method: 'PATCH',
+    path: sessionPath(at),
+    retry: 'idempotent',
+    body,
+    signal,
+  });
+  return readWritten(lookWith('updateSession'), () => asSession(answer));
 }
 
 export async function deleteSession(vectara: Vectara, ref: SessionRef, guard: Guard = {}): Promise<void> {

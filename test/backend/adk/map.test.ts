@@ -90,7 +90,13 @@ describe('events of the wire', () => {
         },
       },
       { timestamp: 1e300, partial: 'yes', longRunningToolIds: [null, 1, ''], customMetadata: [] },
-      { actions: { artifactDelta: { a: 'x', b: '2' }, stateDelta: 'no', escalate: 1 } },
+      {
+        actions: {
+          artifactDelta: { a: 'x', b: '2', c: null, d: '', e: true },
+          stateDelta: 'no',
+          escalate: 1,
+        },
+      },
       read(
         '{"content":{"parts":[{"functionCall":{"args":[1]}},{"functionResponse":{"response":"x"}}]},"__proto__":{"partial":true}}',
       ),

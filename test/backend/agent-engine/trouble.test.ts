@@ -151,6 +151,34 @@ describe('answers that are none', () => {
   });
 });
 
+describe('operations', () => {
+  const name = 'projects/1/locations/us-central1/reasoningEngines/1/sessions/new/operations/1';
+  const create = (it: World) => it.backend.sessions.create(owner(it), { sessionId: 'new' });
+
+  it('one that never ends, for a session that is not there, made no session yet', async () => {
+    const it = await world();
+    it.fake.fail({ match: /POST .*\/sessions/, raw: JSON.stringify({ name }) });
+    it.fake.fail({ match: /GET .*\/operations\//, raw: JSON.stringify({ name }), times: 99 });
+    const error = await fails(
+      withDeadline({ ms: 1500 }, () => create(it)),
+      'DEADLINE_EXCEEDED',
+    );
+    expect(error.hint).toContain('get_session');
+  });
+
+  it.each([
+    ['a number', { code: 9, message: 'Bearer secret-4711' }, 'FAILED_PRECONDITION'],
+    ['an unknown number', { code: 99, message: 'Bearer secret-4711' }, 'UNAVAILABLE'],
+    ['nothing', {}, 'UNAVAILABLE'],
+    ['a text', 'Bearer secret-4711', 'UNAVAILABLE'],
+  ])('one that failed with %s made no session, and says no more than that', async (_what, error, code) => {
+    const it = await world();
+    it.fake.fail({ match: /POST .*\/sessions/, raw: JSON.stringify({ name, done: true, error }) });
+    const { message, hint } = await fails(create(it), code);
+    expect(`${message} ${hint}`).not.toContain('4711');
+  });
+});
+
 describe('lists that do not end', () => {
   const lists: Record<string, (it: World) => Promise<(cursor?: string) => Promise<unknown>>> = {
     list_sessions: async (it) => (cursor) => it.backend.sessions.list({ ...owner(it), pageSize: 5, cursor }),
