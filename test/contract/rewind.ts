@@ -160,6 +160,9 @@ export function rewindContract({ backend, when, owner, fails }: RewindSubject): 
         expect((await seen(fork)).open).toEqual([]);
       }
       await fails(rewind(ref, late), 'FAILED_PRECONDITION');
+      // As it was right after that event the session had not been rewound yet.
+      const copy = await verb(backend().sessions?.fork)(ref, { upToEventId: late });
+      expect((await seen({ ...ref, sessionId: copy.id })).open).not.toContain('early');
     }, ['sessions.fork']);
 
     test('is not taken back once the session was changed: that would bring back what is deleted', async () => {

@@ -140,8 +140,16 @@ export function turnsContract(subject: TurnsSubject): void {
       const ref = await create(of);
       await handOver(ref, 'planner', 'writer');
       const { claim } = await taken(of, 'writer');
-      await say(ref, 'writer', 'Half.', { claim }, { turnComplete: false });
-      expect(await turnOf(ref)).toMatchObject({ agent: 'writer' });
+      const unfinished = [
+        { turnComplete: false },
+        { partial: true },
+        { errorCode: 'UNAVAILABLE' },
+        { longRunningToolIds: ['later'] },
+      ];
+      for (const more of unfinished) {
+        await say(ref, 'writer', 'Half.', { claim }, more);
+        expect(await turnOf(ref), JSON.stringify(more)).toMatchObject({ agent: 'writer' });
+      }
       await say(ref, 'writer', 'Done.', { claim });
       expect(await turnOf(ref)).toBeUndefined();
       expect(await take(of, 'writer')).toBeUndefined();
@@ -233,6 +241,8 @@ export function turnsContract(subject: TurnsSubject): void {
       const again = await handOver(ref, 'writer', 'planner', 'Done.', { claim });
       expect(again.event.id).toBe(first.event.id);
       await fails(say(ref, 'writer', 'Something else.', { claim }), 'ABORTED');
+      const same = { content: first.event.content, actions: first.event.actions, ...withNote('Done.') };
+      await fails(say(ref, 'writer', '', { claim }, { ...same, id: 'another' }), 'ABORTED');
       expect(await said(ref, 'writer')).toEqual(['writer to planner']);
       expect(await turnOf(ref)).toMatchObject({ agent: 'planner', tries: 0 });
     });

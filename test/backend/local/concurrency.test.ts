@@ -142,6 +142,25 @@ describe('side by side', () => {
     }
   });
 
+  it('an append and the session made anew: what was the old one’s never comes into the new one', async () => {
+    const again = { ...ref, sessionId: 'again' };
+    for (let pause = 0; pause < 12; pause += 1) {
+      await backend.sessions.create?.(owner, { sessionId: 'again', state: { old: true } });
+      const anew = async () => {
+        for (let i = 0; i < pause; i += 1) await turn();
+        await backend.sessions.delete?.(again);
+        await backend.sessions.create?.(owner, { sessionId: 'again', state: { fresh: true } });
+      };
+      const event = { ...say('hello', { actions: { stateDelta: { n: 1 } } }), id: 'own' };
+      const [, outcome] = await Promise.allSettled([anew(), append(event, again)]);
+      const { state } = (await backend.sessions.get?.(again)) ?? {};
+      const stored = (await backend.events.list?.(again, { pageSize: 5 }))?.items ?? [];
+      expect(state).toEqual(stored.length === 0 ? { fresh: true } : { fresh: true, n: 1 });
+      if (outcome.status === 'rejected') expect(codeOf(outcome.reason)).toBe('NOT_FOUND');
+      await backend.sessions.delete?.(again);
+    }
+  });
+
   it('get_session and appends: revision and state are of one moment', async () => {
     const before = (await backend.sessions.get?.(ref))?.revision ?? 0;
     const seen: { revision?: number | undefined; state?: JsonObject | undefined }[] = [];
