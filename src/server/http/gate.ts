@@ -110,7 +110,7 @@ export function createGate(options: GateOptions): (exchange: Exchange) => Promis
     const asksFor = req.headers['access-control-request-headers'];
     const isPreflight = req.method === 'OPTIONS' && 'access-control-request-method' in req.headers;
     // A browser sends a preflight request without credentials, so it must be answered before authentication.
-    if (isPreflight && path === settings.path) {
+    if (isPreflight && (path === settings.path || isA2a(path) || a2a?.isCard(path))) {
       answer(res, 204, { ...headers, ...preflightHeaders(origin, asksFor) });
       return false;
     }

@@ -71,6 +71,8 @@ const requestHeaders = [
   'mcp-name',
   'mcp-session-id',
   'last-event-id',
+  'a2a-version',
+  'a2a-extensions',
   'x-request-id',
 ];
 const responseHeaders = 'mcp-session-id, mcp-protocol-version, www-authenticate, retry-after, x-request-id';

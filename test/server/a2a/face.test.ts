@@ -26,6 +26,7 @@ async function open(answers = true) {
     agents: bound,
     settings: {
       a2a: true,
+      allowedOrigins: ['https://app.example'],
       tokens: tokensFor({ ann: ['sessions:write'], bob: ['sessions:write'], eve: ['sessions:read'] }),
     },
   });
@@ -51,6 +52,20 @@ describe('the A2A face', () => {
     const eve = await authorized('eve')(`${origin}/a2a/default`, { method: 'POST', body: '{}' });
     expect(eve.status).toBe(403);
     expect(eve.headers.get('www-authenticate')).toContain('scope="sessions:write"');
+  });
+
+  it('answers pages of allowed origins before they have a token to show', async () => {
+    const { origin } = await open();
+    for (const path of ['/a2a/default', '/a2a/default/.well-known/agent-card.json']) {
+      const asked = {
+        origin: 'https://app.example',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'a2a-version, authorization',
+      };
+      const { status, headers } = await fetch(origin + path, { method: 'OPTIONS', headers: asked });
+      expect([status, headers.get('access-control-allow-origin')]).toEqual([204, 'https://app.example']);
+      expect(headers.get('access-control-allow-headers')).toContain('a2a-version');
+    }
   });
 
   it('makes an event of a message, a turn of a task, and a session of a context', async () => {
