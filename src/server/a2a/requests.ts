@@ -192,6 +192,12 @@ async function* stream(
   yield* followTask(backend, task, after, signal);
 }
 
+/** What to do next. Hints that name tools mean nothing to remote agents. */
+const hintOf = ({ code, hint }: SessionError): string | undefined =>
+  code === 'ABORTED'
+    ? 'Wait until its task has ended, or send the message with the taskId of that task.'
+    : hint;
+
 /** All that a caller is told of an error that nobody foresaw. */
 export const unforeseen = 'Something went wrong in this server.';
 
@@ -199,7 +205,7 @@ export const unforeseen = 'Something went wrong in this server.';
 function withPlainErrors(handler: A2ARequestHandler, log: Log): A2ARequestHandler {
   const plain = (error: unknown): unknown => {
     if (error instanceof SessionError) {
-      const text = error.hint === undefined ? error.message : `${error.message} ${error.hint}`;
+      const text = [error.message, hintOf(error)].filter((part) => part !== undefined).join(' ');
       if (error.code === 'NOT_FOUND') return new TaskNotFoundError(text);
       return error.code === 'INVALID_ARGUMENT'
         ? new RequestMalformedError(text)

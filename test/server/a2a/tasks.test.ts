@@ -191,7 +191,7 @@ describe('tasks are turns', () => {
     const task = await begin(client, 'Tea?');
     const taken = await take(backend);
     await expect(client.sendMessage(message('Coffee?', task.contextId))).rejects.toThrow(
-      /is working on the turn/,
+      /is working on the turn.*taskId/,
     );
     await answer(backend, taken, 'Here.');
   });
