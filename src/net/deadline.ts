@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { SessionError } from '../errors.ts';
+import { abortable } from './abortable.ts';
 import { type TimeLimit, timeLimit } from './time-limit.ts';
 
 /** By when everything that a tool call asks of services must be done. */
@@ -48,6 +49,19 @@ export async function withDeadline<T>(options: DeadlineOptions, run: () => Promi
   } finally {
     limit?.end();
   }
+}
+
+/**
+ * Waits for other calls, but no longer than the call may take that this code runs for. Whatever that call then asks of a
+ * service fails at once, with the reason.
+ */
+export async function waitForOthers(others: Promise<unknown>): Promise<void> {
+  const settled = others.then(
+    () => {},
+    () => {},
+  );
+  const signal = current.getStore()?.signal();
+  await (signal === undefined ? settled : abortable(settled, signal).catch(() => {}));
 }
 
 /** Runs something that outlives the call it was begun in, such as an agent's run: it has limits of its own. */

@@ -5,6 +5,7 @@ import { toTime } from '../../model/time.ts';
 import { withoutDeadline } from '../../net/deadline.ts';
 import { lostAnswer } from '../../net/retry.ts';
 import { sse } from '../../net/sse.ts';
+import { runBrokeOff } from '../shared/errors.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import type { Adk } from './client.ts';
 import type { Dialect } from './dialects.ts';
@@ -126,7 +127,7 @@ async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Even
         hint: 'Call list_events to see how far the run came, and read the log of the ADK server, which says why it failed; list_apps names the agents of the server.',
         cause: new Error(message.data.slice(0, 500)),
       });
-    if (!isObject(wire)) throw brokenOff();
+    if (!isObject(wire)) throw runBrokeOff();
     const event = toEvent(wire, { id: `#${count}`, timestamp: toTime(Date.now()) });
     count += 1;
     inText = event.partial === true;
@@ -134,7 +135,7 @@ async function* eventsOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Even
   }
   if (count === 0) throw noEvents();
   // Servers mark no last frame, but after the pieces of a text they always send the whole text.
-  if (inText) throw brokenOff();
+  if (inText) throw runBrokeOff();
 }
 
 function parse(data: string): unknown {
@@ -143,10 +144,4 @@ function parse(data: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function brokenOff(): SessionError {
-  return new SessionError('UNAVAILABLE', 'The stream of the run broke off.', {
-    hint: 'The run may have continued: read list_events before you send the message again.',
-  });
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionError } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
+import { waitForOthers } from '../../net/deadline.ts';
 import { type HttpClient, type HttpRequest, httpClient } from '../../net/http.ts';
 import { readWritten } from '../../net/retry.ts';
 import { sessionNotFound } from '../shared/errors.ts';
@@ -129,12 +130,16 @@ export function pageOf<Item extends JsonObject>(
 /** Runs work on one object after all earlier work on it, so that a read before a write sees the earlier writes. */
 export async function inTurn<T>(client: AgentEngineClient, key: string, work: () => Promise<T>): Promise<T> {
   const before = client.turns.get(key);
-  const mine = before === undefined ? work() : before.then(work, work);
-  client.turns.set(key, mine);
+  const mine = before === undefined ? work() : waitForOthers(before).then(work);
+  // Work that gave up waiting ends before the earlier work, which the next in line must still wait for.
+  const all = Promise.allSettled([before, mine]);
+  client.turns.set(key, all);
   try {
     return await mine;
   } finally {
-    if (client.turns.get(key) === mine) client.turns.delete(key);
+    void all.then(() => {
+      if (client.turns.get(key) === all) client.turns.delete(key);
+    });
   }
 }
 

@@ -2,6 +2,7 @@ import { SessionError } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { ndjson } from '../../net/ndjson.ts';
+import { runBrokeOff } from '../shared/errors.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import { appendEvent } from './append-event.ts';
 import { type AgentEngineClient, ownedSession } from './client.ts';
@@ -48,19 +49,27 @@ export async function* streamQuery(
     signal,
   });
   let count = 0;
+  let inText = false;
   for await (const value of ndjson(chunks))
     for (const item of Array.isArray(value) ? (value as unknown[]) : [value]) {
       const failure = streamError(item);
       if (failure !== undefined) throw failure;
       for (const wire of eventsOf(item)) {
         count += 1;
-        yield toStreamEvent(wire, { id: `${run.invocationId}-${count}`, invocationId: run.invocationId });
+        const event = toStreamEvent(wire, {
+          id: `${run.invocationId}-${count}`,
+          invocationId: run.invocationId,
+        });
+        inText = event.partial === true;
+        yield event;
       }
     }
   if (count === 0)
     throw new SessionError('FAILED_PRECONDITION', 'The agent ended without producing an event.', {
       hint: 'Read the logs of the engine: an agent that fails early can end like this.',
     });
+  // Nothing marks the last line, but after the pieces of a text ADK always sends the whole text.
+  if (inText) throw runBrokeOff();
 }
 
 /** The events in one line of the stream: one, or a list. What other frameworks send becomes the text of an event. */

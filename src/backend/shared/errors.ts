@@ -58,3 +58,11 @@ export function eventExists(): SessionError {
     hint: 'Read it with get_event; append yours under another eventId, or without one.',
   });
 }
+
+/** The end of a run's stream without the end of the run. */
+export function runBrokeOff(cause?: unknown): SessionError {
+  return new SessionError('UNAVAILABLE', 'The stream of the run broke off; the run may go on.', {
+    hint: 'Call list_events to see what was stored, and list_tool_calls for open calls, before you send anything again.',
+    cause,
+  });
+}

@@ -3,6 +3,7 @@ import { compact, type Event } from '../../model/event.ts';
 import { newId } from '../../model/ids.ts';
 import { isObject, type JsonObject } from '../../model/json.ts';
 import { sse } from '../../net/sse.ts';
+import { runBrokeOff } from '../shared/errors.ts';
 import { type EventContext, toEvent, transientEvent } from './map-event.ts';
 import { listField, numberField, objectField, textField, timeField } from './wire.ts';
 
@@ -22,7 +23,7 @@ export async function* streamedEvents(
       const { value, done } = await messages.next().catch((error: unknown) => {
         throw stream.failure() ?? broken(error);
       });
-      if (done) throw stream.failure() ?? brokenOff();
+      if (done) throw stream.failure() ?? runBrokeOff();
       // A message that is no JSON is skipped. If the stream was cut there, the next read throws.
       yield* stream.take(parse(value.data));
     }
@@ -35,7 +36,7 @@ export async function* streamedEvents(
 
 /** A connection that failed under way is reported like one that was closed before `end`. */
 function broken(error: unknown): unknown {
-  return error instanceof SessionError && error.code === 'UNAVAILABLE' ? brokenOff(error) : error;
+  return error instanceof SessionError && error.code === 'UNAVAILABLE' ? runBrokeOff(error) : error;
 }
 
 /** The events of an answer without a stream. @throws SessionError as `streamedEvents` */
@@ -200,12 +201,5 @@ function agentFailed(messages: unknown[]): SessionError {
   return new SessionError('UNAVAILABLE', 'The agent ended its work with an error.', {
     hint: 'Call list_events to see how far it came before you send the message again.',
     cause: messages,
-  });
-}
-
-export function brokenOff(cause?: unknown): SessionError {
-  return new SessionError('UNAVAILABLE', 'The stream of the run broke off; the run may go on.', {
-    hint: 'Call list_events to see what was stored, and list_tool_calls for open calls, before you send anything again.',
-    cause,
   });
 }

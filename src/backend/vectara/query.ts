@@ -1,6 +1,7 @@
 import { invalidArgument, SessionError } from '../../errors.ts';
 import type { Event } from '../../model/event.ts';
 import type { JsonObject } from '../../model/json.ts';
+import { runBrokeOff } from '../shared/errors.ts';
 import type { RunInput, SessionRef } from '../types.ts';
 import type { Vectara } from './client.ts';
 import { contextOf, lastEventId } from './events.ts';
@@ -8,7 +9,7 @@ import { ownSession } from './own-session.ts';
 import { sessionPath } from './paths.ts';
 import { messageBody } from './query-input.ts';
 import { eventsPath, openRun } from './query-interrupt.ts';
-import { brokenOff, streamedEvents, wholeEvents } from './query-stream.ts';
+import { streamedEvents, wholeEvents } from './query-stream.ts';
 import { applyStateDelta } from './sessions.ts';
 import { responsesBody } from './tool-calls.ts';
 
@@ -99,6 +100,6 @@ async function wholeJson(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
   try {
     return JSON.parse(Buffer.concat(read).toString('utf8')) as unknown;
   } catch (cause) {
-    throw brokenOff(cause);
+    throw runBrokeOff(cause);
   }
 }

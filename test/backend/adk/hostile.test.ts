@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type AdkConfig, openAdk } from '../../../src/backend/adk/index.ts';
 import type { Backend, SessionRef } from '../../../src/backend/types.ts';
+import { withDeadline } from '../../../src/net/deadline.ts';
 import { fails } from '../../fake/adk/behaviour.ts';
 import { python } from '../../fake/adk/python.ts';
 import { startFake } from '../../fake/adk/server.ts';
@@ -362,5 +363,25 @@ describe('many at once', () => {
     });
     await Promise.all(Array.from({ length: 20 }, () => get(backend)));
     expect(most).toBe(4);
+  });
+
+  it('a read that waits for others waits no longer than its call may take, and takes nobody’s place', async () => {
+    let hangs = true;
+    const backend = await open((_request, response) => {
+      if (hangs) return;
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end('{"id":"s","userId":"u","events":[]}');
+    });
+    const caller = new AbortController();
+    const hanging = Array.from({ length: 4 }, () =>
+      withDeadline({ ms: Number.POSITIVE_INFINITY, signal: caller.signal }, async () => get(backend)),
+    );
+    const late = withDeadline({ ms: 100 }, async () => get(backend));
+    await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    caller.abort();
+    for (const read of hanging) await expect(read).rejects.toMatchObject({ code: 'CANCELLED' });
+    hangs = false;
+    await Promise.all(Array.from({ length: 20 }, () => get(backend)));
   });
 });

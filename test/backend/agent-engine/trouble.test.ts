@@ -231,6 +231,22 @@ describe('a deadline', () => {
     expect(it.fake.engines.has(app.name)).toBe(true);
   });
 
+  it('ends the wait for an earlier call with the same event', async () => {
+    const it = await world();
+    const ref = await it.make();
+    it.fake.fail({ match: /:appendEvent/, hang: true });
+    const same = () => it.backend.events.append(ref, said('hi', { id: 'own' }));
+    const caller = new AbortController();
+    const first = withDeadline({ ms: Number.POSITIVE_INFINITY, signal: caller.signal }, same);
+    await expect.poll(() => it.fake.requests.some(({ url }) => url.includes(':appendEvent'))).toBe(true);
+    await fails(withDeadline({ ms: 100 }, same), 'DEADLINE_EXCEEDED');
+    // The next in line still waits for the first, and finds what it stored.
+    const third = same();
+    caller.abort();
+    await fails(first, 'CANCELLED');
+    expect((await third).event.id).toBe('own');
+  });
+
   it('leaves time to say that an operation goes on', async () => {
     const it = await world();
     const ref = await it.make();
