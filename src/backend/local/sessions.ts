@@ -21,6 +21,7 @@ import {
   readHead,
   refOf,
   sessionIdWrite,
+  storedHead,
   toSession,
   tryHead,
 } from './session-record.ts';
@@ -61,7 +62,7 @@ async function countOpenParts(local: Local, head: Head): Promise<number | undefi
   return (await local.store.range({ prefix: keys.openParts(head.uid), limit: mostCounted })).length;
 }
 
-/** A session with its whole state, both read at one moment. Undefined when the id names a new session by now. */
+/** A session with its whole state, both read at one moment. Undefined when it is gone, or its id names a new one. */
 async function readWhole(local: Local, seen: Head): Promise<Session | undefined> {
   const [value, session, user, app] = await local.store.get([
     keys.headKey(refOf(seen)),
@@ -69,8 +70,8 @@ async function readWhole(local: Local, seen: Head): Promise<Session | undefined>
     keys.userStateKey(refOf(seen)),
     keys.appStateKey(seen.app),
   ]);
-  const head = parseHead(value, local.now());
-  if (head.uid !== seen.uid) return undefined;
+  const head = value === undefined ? undefined : storedHead(value);
+  if (head?.uid !== seen.uid || isExpired(head, local.now())) return undefined;
   const state = mergeState({ session: parseState(session), user: parseState(user), app: parseState(app) });
   return { ...toSession(head, state), openParts: await countOpenParts(local, head) };
 }
