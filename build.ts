@@ -9,7 +9,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { failedParses } from './scripts/failed-parses.ts';
-import { lazyBuiltins, sharedStartup, withoutUnusedSchemas, withoutValidator } from './scripts/startup.ts';
+import { sdkSource } from './scripts/sdk-source.ts';
+import { lazyBuiltins, sharedStartup, withoutValidator } from './scripts/startup.ts';
 import { makeSchemas } from './src/server/mcp/built-schemas.ts';
 
 /** Libraries that stay in node_modules: they are large, and few servers load them. */
@@ -23,7 +24,7 @@ export const external = [
   'redis',
 ];
 
-const plugins = [lazyBuiltins, sharedStartup, withoutUnusedSchemas, withoutValidator, failedParses];
+const plugins = [lazyBuiltins, sharedStartup, withoutValidator, sdkSource, failedParses];
 
 /**
  * Bundles entries, by the names of their outputs, for Node.js, minified, into a folder. What few servers need

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Plugin } from 'esbuild';
 
@@ -61,36 +60,6 @@ export const withoutValidator: Plugin = {
           getValidator() { throw new Error('The validator of JSON Schemas is not in this bundle.'); }
         }`,
     }));
-  },
-};
-
-/**
- * Leaves out the schemas that the SDK has for its users and that nothing here uses: to make them is a tenth of a start.
- * esbuild keeps every call, because it might have an effect; so the schemas are marked, and the tables that hold all of
- * them, `specTypeSchemas` and `isSpecType`, stay empty.
- */
-export const withoutUnusedSchemas: Plugin = {
-  name: 'without-unused-schemas',
-  setup(build) {
-    const statements = /^(?=[^\s})\]])/m;
-    build.onLoad({ filter: /@modelcontextprotocol\/core\/dist\/[\w-]+\.mjs$/ }, ({ path: file }) => ({
-      contents: readFileSync(file, 'utf8')
-        .split(statements)
-        .map((statement) =>
-          statement.replace(
-            /^const (\w+Schema) = (.*);(\s*)$/s,
-            'const $1 = /* @__PURE__ */ (() => $2)();$3',
-          ),
-        )
-        .join(''),
-    }));
-    build.onLoad({ filter: /@modelcontextprotocol\/server\/dist\/src-[\w-]+\.mjs$/ }, ({ path: file }) => {
-      const source = readFileSync(file, 'utf8');
-      const contents = source.replace(/^for \(const .* register\(.*\);$/gm, '');
-      if (contents === source)
-        throw new Error('The tables of schemas have another form in this version of the SDK.');
-      return { contents };
-    });
   },
 };
 
