@@ -190,12 +190,17 @@ export function meaningContract(name: string, newStore: () => Promise<Store>): v
 
       it('also where a server without embeddings deletes it', async () => {
         const { store, backend, ids, ref } = await conversation();
-        await backend.memory?.create?.(owner, { fact: 'Has a spaniel' });
+        const memory = await backend.memory?.create?.(owner, { fact: 'Has a spaniel' });
+        await backend.memory?.create?.(owner, { fact: 'Has a terrier' });
         await settled(backend);
         const plain = openLocal({ store });
         await plain.events?.setVisibility?.(ref, ids[0] ?? '', true);
-        await plain.memory?.deleteAll?.(owner, {});
         expect(await vectorsIn(store)).toBe(2);
+        await plain.events?.delete?.(ref, ids[1] ?? '', {});
+        expect(await vectorsIn(store)).toBe(1);
+        await plain.memory?.delete?.(owner, memory?.id ?? '');
+        expect((await vectorKeys(store)).filter((key) => /^y[mw]/.test(key))).toHaveLength(1);
+        await plain.memory?.deleteAll?.(owner, {});
         expect(await remembered(backend, 'dog')).toEqual([]);
         await plain.sessions?.delete?.(ref, {});
         expect(await vectorKeys(store)).toEqual([]);
