@@ -80,7 +80,9 @@ it('by range of numbers, by author, and backwards', async () => {
   expect(await numbers({ range: '3-7', author: 'guide' })).toEqual([4, 6]);
   expect(await numbers({ range: '3-5', order: 'desc' })).toEqual([5, 4, 3]);
   expect((await read({ range: '70-80' })).text).toBe('');
-  await expect(read({ range: 'all' })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  for (const range of ['all', '5-3', '0', '0-0'])
+    await expect(read({ range })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+  expect(await numbers({ range: '0-2' })).toEqual([1, 2]);
   const { events } = (await call('list_events', { sessionId: 's', range: '2-3' })) as { events: unknown[] };
   expect(events).toHaveLength(2);
 });

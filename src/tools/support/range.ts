@@ -17,6 +17,13 @@ export function rangeOf(text: string, ctx: ToolContext): NonNullable<EventQuery[
       'range is not a range of event numbers.',
       'Write it as "12-40", "12-" for all from there on, or "12" for one; list_events with view "text" shows the numbers.',
     );
-  if (dash === '') return { first: Number(first), last: Number(first) };
-  return { first: Math.max(1, Number(first)), ...(last === '' ? {} : { last: Number(last) }) };
+  const from = Math.max(1, Number(first));
+  const to = Number(dash === '' ? first : last);
+  if (dash !== '' && last === '') return { first: from };
+  if (to < from)
+    throw invalidArgument(
+      'range ends before it begins.',
+      'Give the lower number first; the first event has the number 1.',
+    );
+  return { first: from, last: to };
 }
