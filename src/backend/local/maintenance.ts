@@ -82,7 +82,7 @@ async function expire(local: Local, entry: string): Promise<void> {
  * Drops what an entry of the trash names. The entry moves out of its writer's reach first: a copy that is still
  * being made cannot become a session any more once its contents begin to go.
  */
-async function dropTrash(local: Local, row: Entry, stopped: () => boolean): Promise<void> {
+export async function dropTrash(local: Local, row: Entry, stopped: () => boolean): Promise<void> {
   const [, at = '', uid = ''] = keys.partsOf(row.key);
   const claimed = keys.trashKey(0, uid);
   if (keys.unfixed(at) - firstCopyMs === timeOfId(uid) && (await isSession(local, uid, stopped))) {

@@ -164,7 +164,7 @@ export function deleteDamaged(key: string, value: string): Write[] | undefined {
 }
 
 /**
- * Of a session with more events than this, a delete drops the head alone, and maintenance the rest in slices: all at once
+ * Of a session with more events than this, a delete drops the head alone, and the rest in slices after it: all at once
  * would keep every other writer waiting, since each word of an event leaves the index singly.
  */
 const mostDroppedAtOnce = 16;

@@ -2,12 +2,13 @@ import { checkId, newId } from '../../model/ids.ts';
 import type { JsonObject } from '../../model/json.ts';
 import type { Session } from '../../model/session.ts';
 import { mergeState, splitState } from '../../model/state.ts';
-import type { Write } from '../../store/types.ts';
+import type { Put, Write } from '../../store/types.ts';
 import { checkExpireTime, checkLabels } from '../shared/rules.ts';
 import type { Guard, NewSession, Owner, SessionChange, SessionRef } from '../types.ts';
 import { renewedBy } from './claim.ts';
 import { insertSession, newHead } from './insert-session.ts';
 import * as keys from './keys.ts';
+import { dropTrash } from './maintenance.ts';
 import {
   checkGuard,
   deleteDamaged,
@@ -143,18 +144,28 @@ function replacedState(
   ];
 }
 
+/** Milliseconds that a delete waits until the text of its session has left the store; then maintenance goes on. */
+const erasureMs = 1000;
+
 export async function deleteSession(local: Local, ref: SessionRef, guard: Guard = {}): Promise<void> {
   const now = local.now();
-  await local.store.update([keys.headKey(ref)], ([value]) => {
-    const salvaged =
-      value !== undefined && tryHead(value) === undefined
-        ? deleteDamaged(keys.headKey(ref), value)
-        : undefined;
-    if (salvaged !== undefined) return { result: undefined, writes: salvaged };
-    const head = parseHead(value, now);
-    checkGuard(head, guard, now);
-    return { result: undefined, writes: deleteWrites(head) };
+  const left = await local.store.update([keys.headKey(ref)], ([value]) => {
+    const writes = deletionOf(keys.headKey(ref), value, now, guard);
+    return { result: writes.find((write): write is Put => 'key' in write), writes };
   });
+  if (left === undefined) return;
+  const until = performance.now() + erasureMs;
+  // The session is deleted, whatever becomes of this: maintenance does the rest.
+  await dropTrash(local, left, () => performance.now() > until).catch(() => {});
+}
+
+function deletionOf(key: string, value: string | undefined, now: number, guard: Guard): Write[] {
+  const salvaged =
+    value !== undefined && tryHead(value) === undefined ? deleteDamaged(key, value) : undefined;
+  if (salvaged !== undefined) return salvaged;
+  const head = parseHead(value, now);
+  checkGuard(head, guard, now);
+  return deleteWrites(head);
 }
 
 /** The apps in which the user has a session of this id. */
