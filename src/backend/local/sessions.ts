@@ -79,10 +79,11 @@ async function readWhole(local: Local, seen: Head): Promise<Session | undefined>
 
 /**
  * The answer to a change: the session as the change left it. Its whole state is read after it, and may be newer; the
- * revision is never newer than what the caller knows, so that a write that is guarded by it overlooks nothing.
+ * revision is never newer than what the caller knows, so that a write that is guarded by it overlooks nothing. What
+ * cannot be read, because the session was deleted meanwhile or the store is gone, is left out: the change is stored.
  */
 export async function asChanged(local: Local, head: Head, state?: JsonObject): Promise<Session> {
-  const whole = await readWhole(local, head);
+  const whole = await readWhole(local, head).catch(() => undefined);
   if (whole === undefined) return toSession(head, state);
   return { ...toSession(head, whole.state), openParts: whole.openParts };
 }

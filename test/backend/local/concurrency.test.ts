@@ -70,6 +70,29 @@ describe('side by side', () => {
     }
   });
 
+  it('a change and the end of its session: what is stored is answered', async () => {
+    const store = await openStore({ url: 'memory:', durability: 'normal', dataDir: '' });
+    const rival = openLocal({ store, maintains: false });
+    // Whenever something is read, another process has deleted the session.
+    const last = openLocal({
+      store: {
+        ...store,
+        get: (keys) => Promise.resolve(rival.sessions?.delete?.(at, {})).then(() => store.get(keys)),
+      },
+      maintains: false,
+    });
+    const at = { ...owner, sessionId: 's' };
+    expect(await last.sessions?.create?.(owner, { sessionId: 's', state: { n: 1 } })).toMatchObject({
+      id: 's',
+      state: { n: 1 },
+    });
+    await rival.sessions?.create?.(owner, { sessionId: 's' });
+    expect(await last.sessions?.update?.(at, { displayName: 'Named' })).toMatchObject({
+      displayName: 'Named',
+    });
+    await store.close();
+  });
+
   it('a fork and saves of artifacts: each artifact that the fork lists can be read', async () => {
     await times(30, (i) => append(say(`m${i}`)));
     const save = (name: string, text: string) =>
