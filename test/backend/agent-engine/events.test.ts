@@ -336,6 +336,9 @@ describe('events on Agent Engine', () => {
     it.fake.fail({ match: /:appendEvent/, status: 429, headers: { 'retry-after': '0' }, times: 6 });
     await it.backend.transfer.append(ref, said('m3', { id: 'own-3', timestamp }), {});
     it.fake.fail({ match: /:appendEvent/, status: 429, headers: { 'retry-after': '3600' } });
+    const tooLate = it.backend.transfer.append(ref, said('never'), {});
+    expect((await fails(tooLate, 'RESOURCE_EXHAUSTED')).retryAfter).toBe(3600);
+    it.fake.fail({ match: /:appendEvent/, status: 429, headers: { 'retry-after': '100' } });
     const cancelled = it.backend.transfer.append(ref, said('never'), { signal: AbortSignal.timeout(50) });
     await fails(cancelled, 'CANCELLED');
     it.fake.fail({ match: /:appendEvent/, status: 503, afterwards: true });
