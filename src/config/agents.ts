@@ -4,10 +4,10 @@ import type { ToolServer } from '../agent/types.ts';
 import { invalidArgument, quote } from '../errors.ts';
 import { secureUrl } from '../net/secure-url.ts';
 
-const name = z.string().regex(/^[\p{L}\p{N}_.-]{1,100}$/u, 'letters, digits, "_", "." and "-"');
+const name = () => z.string().regex(/^[\p{L}\p{N}_.-]{1,100}$/u, 'letters, digits, "_", "." and "-"');
 /** Secrets are never in the file: it names the environment variable that holds one. */
-const variable = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of an environment variable');
-const seconds = z.int().min(1).max(300);
+const variable = () => z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'the name of an environment variable');
+const seconds = () => z.int().min(1).max(300);
 
 /** An MCP server whose tools a chat agent calls itself. Secrets come from the variables that are named. */
 const toolServerSchema = () =>
@@ -15,12 +15,12 @@ const toolServerSchema = () =>
     z.strictObject({
       command: z.string().min(1),
       args: z.array(z.string()).optional(),
-      env: z.array(variable).optional(),
+      env: z.array(variable()).optional(),
       tools: z.array(z.string()).optional(),
     }),
     z.strictObject({
       url: z.string(),
-      tokenEnv: variable.optional(),
+      tokenEnv: variable().optional(),
       tools: z.array(z.string()).optional(),
     }),
   ]);
@@ -30,23 +30,23 @@ const agentSchema = () =>
   z.discriminatedUnion('kind', [
     z.strictObject({
       kind: z.literal('echo'),
-      name: name.optional(),
+      name: name().optional(),
       delayMs: z.int().min(0).max(5000).optional(),
     }),
     z.strictObject({
       kind: z.literal('chat'),
-      name: name.optional(),
+      name: name().optional(),
       baseUrl: z.string(),
       model: z.string().min(1),
-      apiKeyEnv: variable.optional(),
+      apiKeyEnv: variable().optional(),
       instruction: z.string().optional(),
       historyTokens: z.int().min(100).max(2_000_000).optional(),
       memories: z.int().min(0).max(50).optional(),
       temperature: z.number().min(0).max(2).optional(),
       maxTokens: z.int().min(1).optional(),
-      timeoutSeconds: seconds.optional(),
-      handOverTo: z.array(name).max(20).optional(),
-      mcpServers: z.record(name, toolServerSchema()).optional(),
+      timeoutSeconds: seconds().optional(),
+      handOverTo: z.array(name()).max(20).optional(),
+      mcpServers: z.record(name(), toolServerSchema()).optional(),
       tools: z
         .array(
           z.strictObject({
@@ -59,18 +59,18 @@ const agentSchema = () =>
     }),
     z.strictObject({
       kind: z.literal('adk'),
-      name: name.optional(),
+      name: name().optional(),
       url: z.string(),
       app: z.string().min(1),
-      tokenEnv: variable.optional(),
-      timeoutSeconds: seconds.optional(),
+      tokenEnv: variable().optional(),
+      timeoutSeconds: seconds().optional(),
     }),
     z.strictObject({
       kind: z.literal('a2a'),
-      name: name.optional(),
+      name: name().optional(),
       url: z.string(),
-      tokenEnv: variable.optional(),
-      timeoutSeconds: seconds.optional(),
+      tokenEnv: variable().optional(),
+      timeoutSeconds: seconds().optional(),
     }),
   ]);
 
