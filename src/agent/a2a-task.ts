@@ -14,6 +14,8 @@ export interface RemoteTurn {
   readonly open: boolean;
   /** Whether the remote agent may still be at work. */
   readonly working: boolean;
+  /** Characters of text that have come in pieces. */
+  readonly length: number;
   /** The answer: the last message, the artifacts, or else what was said on the way. */
   parts(): Part[];
   /** Why the task has no answer; undefined when it has one. */
@@ -39,10 +41,16 @@ export function remoteTurn(): RemoteTurn {
   const onTheWay: Part[] = [];
   const artifacts = new Map<string, Part[]>();
   const heard = new Set<string>();
+  let length = 0;
 
   function named(thing: { contextId: string; taskId?: string; id?: string }): void {
     contextId = thing.contextId || contextId;
     taskId = thing.taskId || thing.id || taskId;
+  }
+
+  function counted(text: string): string {
+    length += text.length;
+    return text;
   }
 
   function message(said: Message): string {
@@ -70,10 +78,14 @@ export function remoteTurn(): RemoteTurn {
     if (piece === undefined) return '';
     const parts = fromParts(piece.parts);
     const known = artifacts.get(piece.artifactId) ?? [];
-    const whole = mergeText(append ? [...known, ...parts] : parts);
-    artifacts.set(piece.artifactId, whole);
+    const after = textOf({ content: { parts } });
+    if (append) {
+      // Only what is new is looked at: long answers come in many pieces.
+      artifacts.set(piece.artifactId, mergeText([...known, ...parts]));
+      return after;
+    }
+    artifacts.set(piece.artifactId, mergeText(parts));
     const before = textOf({ content: { parts: known } });
-    const after = textOf({ content: { parts: whole } });
     return after.startsWith(before) ? after.slice(before.length) : after;
   }
 
@@ -90,10 +102,10 @@ export function remoteTurn(): RemoteTurn {
         }
         case 'statusUpdate':
           named(payload.value);
-          return status(payload.value.status);
+          return counted(status(payload.value.status));
         case 'artifactUpdate':
           named(payload.value);
-          return artifact(payload.value);
+          return counted(artifact(payload.value));
         default:
           return '';
       }
@@ -103,6 +115,9 @@ export function remoteTurn(): RemoteTurn {
     },
     get taskId() {
       return taskId;
+    },
+    get length() {
+      return length;
     },
     get open() {
       return waiting.includes(state);

@@ -21,6 +21,8 @@ export interface A2aConfig {
   timeoutMs: number;
 }
 
+/** Characters of one answer. */
+const maxLength = 2_000_000;
 /** How long a cancelled task is asked to end. */
 const cancelMs = 2000;
 
@@ -80,6 +82,7 @@ async function* converse(
     const message = { parts, messageId: turn.invocationId, contextId: known.contextId };
     for await (const piece of pieces()) {
       const text = remote.take(piece);
+      if (remote.length > maxLength) throw await endedForLength(client, remote);
       // A poll that finds the task unchanged is no sign of life.
       if (text !== '' || piece.payload?.$case !== 'task') watch.restart();
       await note(false);
@@ -140,6 +143,15 @@ function* outcome(remote: RemoteTurn): Generator<AgentEvent, void> {
     throw new SessionError('UNAVAILABLE', 'The remote agent sent no answer.', {
       hint: 'Send the message again, or say it in other words.',
     });
+}
+
+async function endedForLength(client: Client, remote: RemoteTurn): Promise<SessionError> {
+  await cancelRemote(client, remote);
+  return new SessionError(
+    'RESOURCE_EXHAUSTED',
+    'The remote agent’s answer is longer than this server accepts.',
+    { hint: 'Ask for a shorter answer.' },
+  );
 }
 
 function remoteError(error: unknown): SessionError {

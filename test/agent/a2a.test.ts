@@ -311,6 +311,18 @@ describe('a remote agent', () => {
     expect(remote.authorizations).toEqual(['Bearer secret', 'Bearer secret']);
   });
 
+  it('that never ends is ended, and is told', async () => {
+    await open(async (r) => {
+      for (let i = 0; i < 300; i += 1) {
+        r.chunk('x'.repeat(20_000), i > 0);
+        await sleep(1);
+      }
+      await sleep(3000, undefined, { ref: false });
+    });
+    expect((await ask('hi')).error).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expect(remote.cancelled).toHaveLength(1);
+  });
+
   it('that falls silent ends by the time-out, and is told', async () => {
     await open(
       async (r) => {
