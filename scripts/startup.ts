@@ -1,13 +1,15 @@
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Plugin } from 'esbuild';
 
 const root = path.join(import.meta.dirname, '..');
 
-/** What every command loads. The second line is what servers load too, and some commands. */
+/** What every command loads, and what servers and some commands load. */
 const commands = [
   ...['src/cli/run.ts', 'src/store/sqlite/index.ts'],
-  ...['src/model/incoming.ts', 'src/net/trace.ts', 'src/server/mcp/decode.ts', 'src/transfer/replay.ts'],
-  'src/backend/shared/session-key.ts',
+  ...readdirSync(path.join(root, 'src/model')).map((file) => `src/model/${file}`),
+  ...['src/backend/shared/session-key.ts', 'src/net/trace.ts', 'src/server/mcp/decode.ts'],
+  'src/transfer/replay.ts',
 ];
 
 /** What a server on stdio loads before its first answer. */
