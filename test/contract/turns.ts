@@ -232,6 +232,18 @@ export function turnsContract(subject: TurnsSubject): void {
       expect(await take(of, 'writer', { worker: 'w1' })).toBeUndefined();
     });
 
+    test('a copy that takes again after its lease ran out begins another try', async () => {
+      const of = owner();
+      const ref = await create(of);
+      await handOver(ref, 'planner', 'writer');
+      const first = await taken(of, 'writer', { worker: 'w1', leaseMs: expired });
+      await sleep(5);
+      const again = await taken(of, 'writer', { worker: 'w1' });
+      expect(again.turn.tries).toBe(2);
+      expect(again.claim).not.toBe(first.claim);
+      await fails(say(ref, 'writer', 'Too late.', { claim: first.claim }), 'ABORTED');
+    });
+
     test('a repeated answer is stored once, and a different one is refused', async () => {
       const of = owner();
       const ref = await create(of);

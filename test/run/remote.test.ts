@@ -77,6 +77,9 @@ describe('runs of a service that keeps no account of them', () => {
     expect(
       await (await runs.start(backend, ref, { message: user('hi'), invocationId: 'mine' })).wait(patiently),
     ).toEqual(view);
+    await expect(
+      runs.start(backend, ref, { message: user('something else'), invocationId: 'mine' }),
+    ).rejects.toMatchObject({ code: 'ALREADY_EXISTS' });
   });
 
   it('are one at a time in this process, and go on without a caller', async () => {

@@ -120,6 +120,34 @@ describe('a run', () => {
     expect(await (await start(backend, ref)).wait(patiently)).toMatchObject({ status: 'completed' });
   });
 
+  it('keeps its session from being rewound meanwhile', async () => {
+    const gate = gated();
+    const { backend, ref } = await withSession(gate.agents);
+    await backend.events?.append?.(ref, { id: 'first', author: 'user' });
+    const run = await start(backend, ref);
+    const rewind = () => backend.sessions?.rewind?.(ref, { eventId: 'first' });
+    await expect(rewind()).rejects.toMatchObject({ code: 'ABORTED' });
+    gate.open();
+    await run.wait(patiently);
+    expect(await rewind()).toMatchObject({ events: 2 });
+  });
+
+  it('that is tried again has the events of its earlier try, too', async () => {
+    let tries = 0;
+    const { backend, ref } = await withSession(
+      agentOf(async function* () {
+        tries += 1;
+        yield said(`try ${tries}`, { turnComplete: false });
+        if (tries === 1) throw new SessionError('UNAVAILABLE', 'Away.');
+        yield said('done', { turnComplete: true });
+      }),
+    );
+    await (await start(backend, ref, 'hi', 'mine')).wait(patiently);
+    await (await start(backend, ref, 'hi', 'mine')).wait(patiently);
+    const events = (await backend.runs?.events(ref, 'mine', 10)) ?? [];
+    expect(textsOf(events)).toEqual(['tested: try 1', 'tested: ', 'tested: try 2', 'tested: done']);
+  });
+
   it('goes on when nobody waits, and is found by its id', async () => {
     const gate = gated();
     const { backend, ref } = await withSession(gate.agents);
@@ -561,6 +589,41 @@ describe('runs of several processes over one store', () => {
     );
     await start(backend, ref, 'hi', 'one');
     await expect.poll(async () => (await eventsOf(backend, ref)).length, { timeout: 3000 }).toBe(2);
+    const next = await open({ store, agents: gated().agents, process: machine(2, [1]) });
+    expect(textsOf(await eventsOf(next, ref))).toEqual(['user: hi', 'tested: half and whole', 'tested: ']);
+  });
+
+  it('a renewal that an event overtakes does not keep what that event holds', async () => {
+    const store = await memoryStore();
+    let held: Promise<unknown> | undefined;
+    let begin = () => {};
+    const renewing = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const { backend, ref } = await withSession(
+      agentOf(async function* () {
+        await renewing;
+        yield said('half and whole');
+        await sleep(10_000, undefined, { ref: false });
+      }),
+      {
+        process: machine(1),
+        store: {
+          ...store,
+          async update(keys, decide) {
+            if (held === undefined) return store.update(keys, decide);
+            const wait = held;
+            held = undefined;
+            begin();
+            await wait;
+            return store.update(keys, decide);
+          },
+        },
+      },
+    );
+    await start(backend, ref, 'hi', 'one');
+    held = expect.poll(async () => (await eventsOf(backend, ref)).length, { timeout: 3000 }).toBe(2);
+    await backend.runs?.renew(ref, 'one', 'half');
     const next = await open({ store, agents: gated().agents, process: machine(2, [1]) });
     expect(textsOf(await eventsOf(next, ref))).toEqual(['user: hi', 'tested: half and whole', 'tested: ']);
   });

@@ -135,6 +135,25 @@ describe('export and import', () => {
     expect((await verb(to.sessions?.get)(ref)).eventCount).toBe(5);
   });
 
+  it('bring along what a rewinding undid, and it counts for nothing there either', async () => {
+    const [from, to] = [await local(), await local()];
+    const ref = await make(from, 's');
+    const append = (id: string, part: object) =>
+      verb(from.events?.append)(ref, { id, author: 'bot', content: { parts: [part] } });
+    await append('made', { functionCall: { id: 'asked', name: 'f' } });
+    await append('answer', { functionResponse: { id: 'asked', name: 'f', response: {} } });
+    await append('undone', { functionCall: { id: 'later', name: 'f' } });
+    await verb(from.sessions?.rewind)(ref, { eventId: 'made' });
+    await take(to, await exported(from, 's'));
+    await verb(to.sessions?.fork)(ref, { newSessionId: 'fork' });
+    for (const sessionId of ['s', 'fork']) {
+      const open = await verb(to.toolCalls?.list)({ ...ada, sessionId });
+      expect(open.map(({ id }) => id)).toEqual(['asked']);
+    }
+    const answer = { functionResponse: { id: 'asked', name: 'f', response: {} } };
+    await verb(to.events?.append)(ref, { author: 'user', content: { parts: [answer] } });
+  });
+
   it('read format 1, which has no last line', async () => {
     const lines = linesOf(await exported(await full(), 's'));
     const first = { ...(JSON.parse(lines[0] ?? '') as object), format: 1, contents: undefined };

@@ -60,6 +60,13 @@ describe('a record that cannot be read', () => {
     expect((await backend.sessions.fork?.(ref, {}))?.eventCount).toBe(2);
   });
 
+  it.each(['', 's', '{}'])('an entry of the trash that names nothing deletes nothing: %j', async (value) => {
+    const ref = await make('s');
+    await damage(keys.trashKey(1, 'nothing'), value);
+    await maintain({ store, now: () => clock });
+    expect((await backend.sessions.get?.(ref))?.id).toBe('s');
+  });
+
   it.each(['no JSON', '"text"', '{}'])('stops no later expiry and no list: %s', async (value) => {
     const expireTime = new Date(clock + day).toISOString();
     const ill = await make('a-ill', { expireTime });
