@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Backend, RunInput, SessionRef } from '../../src/backend/types.ts';
 import { SessionError } from '../../src/errors.ts';
 import type { Event, NewEvent } from '../../src/model/event.ts';
-import { forever, logged, owner, patiently, runs, user } from './support.ts';
+import { forever, logged, owner, patiently, runs, underWay, user } from './support.ts';
 
 const ref: SessionRef = { ...owner, sessionId: 's' };
 const event = (text: string, more: Partial<Event> = {}): Event => ({
@@ -89,7 +89,8 @@ describe('runs of a service that keeps no account of them', () => {
       code: 'ABORTED',
       details: { invocationId: run.invocationId },
     });
-    expect(await run.wait({ ms: 20, signal: forever })).toMatchObject({ status: 'running', text: 'so ' });
+    await underWay(run);
+    expect(await run.wait({ ms: 0, signal: forever })).toMatchObject({ status: 'running', text: 'so ' });
     expect(signals[0]?.aborted).toBe(false);
     await run.cancel();
   });
@@ -97,7 +98,7 @@ describe('runs of a service that keeps no account of them', () => {
   it('cancelled are stopped there, and what the service cannot know is appended', async () => {
     const { backend, appended, signals } = hanging();
     const run = await runs.start(backend, ref, { message: user('hi') });
-    await run.wait({ ms: 20, signal: forever });
+    await underWay(run);
     await run.cancel();
     expect(signals[0]?.aborted).toBe(true);
     expect(appended).toMatchObject([
@@ -109,7 +110,7 @@ describe('runs of a service that keeps no account of them', () => {
   it('are interrupted with the server, and not without a word', async () => {
     const { backend, appended } = hanging();
     const run = await runs.start(backend, ref, { message: user('hi') });
-    await run.wait({ ms: 20, signal: forever });
+    await underWay(run);
     logged.splice(0);
     await runs.endAll(backend);
     expect(await run.wait(patiently)).toMatchObject({ status: 'interrupted' });

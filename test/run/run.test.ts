@@ -19,6 +19,7 @@ import {
   runs,
   said,
   textsOf,
+  underWay,
   user,
 } from './support.ts';
 
@@ -152,7 +153,8 @@ describe('a run', () => {
     const gate = gated();
     const { backend, ref } = await withSession(gate.agents);
     const run = await start(backend, ref);
-    expect(await run.wait({ ms: 30, signal: forever })).toMatchObject({ status: 'running', text: 'so far ' });
+    await underWay(run);
+    expect(await run.wait({ ms: 0, signal: forever })).toMatchObject({ status: 'running', text: 'so far ' });
     const gone = new AbortController();
     const waiting = run.wait({ ms: 10_000, signal: gone.signal });
     gone.abort();
@@ -236,7 +238,7 @@ describe('a run', () => {
     const gate = gated();
     const { backend, ref } = await withSession(gate.agents);
     const run = await start(backend, ref);
-    await run.wait({ ms: 30, signal: forever });
+    await underWay(run);
     const at = performance.now();
     await run.cancel();
     expect((gate.aborted[0] ?? Number.POSITIVE_INFINITY) - at).toBeLessThan(100);
@@ -320,7 +322,7 @@ describe('a run', () => {
     const gate = gated();
     const { backend, ref } = await withSession(gate.agents);
     const run = await start(backend, ref);
-    await run.wait({ ms: 30, signal: forever });
+    await underWay(run);
     await backend.sessions?.delete?.(ref);
     await backend.sessions?.create?.(owner, { sessionId: ref.sessionId });
     expect((await run.wait(patiently)).status).toBe('interrupted');
@@ -334,7 +336,7 @@ describe('a run', () => {
     const gate = gated();
     const { backend, ref } = await withSession(gate.agents);
     const run = await start(backend, ref);
-    await run.wait({ ms: 30, signal: forever });
+    await underWay(run);
     await runs.endAll(backend);
     expect(await run.wait(patiently)).toMatchObject({ status: 'interrupted' });
     expect((await eventsOf(backend, ref))[1]).toMatchObject({
@@ -470,7 +472,7 @@ describe('runs of several processes over one store', () => {
     ];
     const ref = await newSession(a);
     const run = await start(a, ref, 'hi', 'one');
-    await run.wait({ ms: 30, signal: forever });
+    await underWay(run);
     const seen = await start(b, ref, 'hi', 'one');
     expect(await seen.wait({ ms: 30, signal: forever })).toMatchObject({ status: 'running' });
     const at = performance.now();
@@ -491,7 +493,7 @@ describe('runs of several processes over one store', () => {
     const dead = await open({ store, agents: gated().agents, process: machine(1) });
     const ref = await newSession(dead);
     const run = await start(dead, ref, 'hi', 'one');
-    await run.wait({ ms: 30, signal: forever });
+    await underWay(run);
     const living = await open({ store, agents: gated().agents, process: machine(2) });
     expect(await codeOf(start(living, ref))).toMatchObject({ code: 'ABORTED' });
     const looking = await open({ store, agents: gated().agents, process: machine(3, [1]) });

@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { expect } from 'vitest';
 import { type AgentConfig, openAgents } from '../../src/agent/open.ts';
 import type { Agent, AgentEvent, Agents, Turn } from '../../src/agent/types.ts';
 import { openLocal } from '../../src/backend/local/index.ts';
@@ -73,3 +74,7 @@ export const textsOf = (events: readonly Event[]): string[] =>
 
 export const forever = new AbortController().signal;
 export const patiently = { ms: 10_000, signal: forever };
+
+/** Waits until an agent has begun to speak, however loaded the machine is. */
+export const underWay = (run: Awaited<ReturnType<typeof runs.start>>) =>
+  expect.poll(async () => (await run.wait({ ms: 10, signal: forever })).text).toContain('so ');
