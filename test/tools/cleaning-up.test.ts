@@ -117,7 +117,7 @@ it('forgets all memories of a scope, and of no other', async () => {
   });
 });
 
-it('says how many facts a session would make, makes those of a range, and none of small talk', async () => {
+it('says how many facts a session would make, makes those of a range, and none of small talk or of pieces', async () => {
   await create('s');
   const texts = [
     'I moved to Bergen in May',
@@ -128,6 +128,7 @@ it('says how many facts a session would make, makes those of a range, and none o
     'I sold the boat',
   ];
   for (const text of texts) await call('append_event', { sessionId: 's', text });
+  await call('append_event', { sessionId: 's', text: 'I sold the', fields: { partial: true } });
   const add = (more: JsonObject) => call('add_session_to_memory', { sessionId: 's', ...more });
   expect(await add({ preview: true })).toMatchObject({ count: 3, memories: [] });
   expect(await facts()).toEqual([]);
