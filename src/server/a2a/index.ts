@@ -40,8 +40,8 @@ export interface A2aOptions {
   log: Log;
   /** Milliseconds between two signs of life on a stream that has nothing to tell: proxies end silent connections. */
   keepAliveMs?: number;
-  /** How clients reach this server, without a path. */
-  origin(): string;
+  /** How clients reach what stands at the root of this server, without a slash at the end. */
+  base(): string;
 }
 
 const cardName = '.well-known/agent-card.json';
@@ -77,8 +77,8 @@ export function createA2aFace(options: A2aOptions): A2aFace {
 const pathOf = (app: string): string => `/a2a/${encodeURIComponent(app)}`;
 
 function openApp(options: A2aOptions, app: string, agent: string) {
-  const { backend, version, secured, origin, log, keepAliveMs = defaultKeepAliveMs } = options;
-  const card = () => cardOf(app, agent, origin() + pathOf(app), version, secured);
+  const { backend, version, secured, base, log, keepAliveMs = defaultKeepAliveMs } = options;
+  const card = () => cardOf(app, agent, base() + pathOf(app), version, secured);
   const requests = turnRequests({
     backend,
     app,
@@ -93,7 +93,7 @@ function openApp(options: A2aOptions, app: string, agent: string) {
   const current = new JsonRpcTransportHandler(requests);
   const legacy = new LegacyJsonRpcTransportHandler(requests);
   return {
-    document: () => cardDocument(card(), origin() + pathOf(app)),
+    document: () => cardDocument(card(), base() + pathOf(app)),
     async answer({ exchange, principal, end }: OpenRequest, body: unknown): Promise<void> {
       const { req, res, headers } = exchange;
       const request: JsonObject = isObject(body) ? body : {};

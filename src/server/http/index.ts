@@ -69,7 +69,7 @@ export async function startHttp(
 /** @throws SessionError FAILED_PRECONDITION when there is no agent that remote agents could talk to */
 async function openA2a(
   { backends, agents = [], version, log }: ServerDeps,
-  { publicUrl }: HttpSettings,
+  { publicUrl, path }: HttpSettings,
   secured: boolean,
   url: () => string,
 ): Promise<A2aFace> {
@@ -79,8 +79,12 @@ async function openA2a(
       hint: 'Bind one to an app under "agents" in the file of --config.',
     });
   const { createA2aFace } = await import('../a2a/index.ts');
-  const origin = () => new URL(publicUrl ?? url()).origin;
-  return createA2aFace({ backend, agents, version, secured, origin, log });
+  const base = () => {
+    const { origin, pathname } = new URL(publicUrl ?? url());
+    // A proxy may serve all of this under a path of its own.
+    return origin + (pathname.endsWith(path) ? pathname.slice(0, -path.length) : '');
+  };
+  return createA2aFace({ backend, agents, version, secured, base, log });
 }
 
 /** @throws SessionError FAILED_PRECONDITION for a server that others could reach without proving who they are */

@@ -13,13 +13,13 @@ async function waiting() {
   const backend = await memoryBackend();
   const log = { info: () => {}, warn: () => {}, error: () => {} };
   const agents = [{ app: 'default', agent: 'mute' }];
-  const origin = () => 'http://127.0.0.1';
+  const base = () => 'http://127.0.0.1';
   const state: { verdict: Verdict } = {
     verdict: { kind: 'caller', principal: principalOf('ann', ['sessions:write']) },
   };
   const limits = createLimits(defaultLimits);
   const server = await startTransportOf(conformanceFixture(), {
-    a2a: createA2aFace({ backend, agents, version: '1', secured: true, log, origin }),
+    a2a: createA2aFace({ backend, agents, version: '1', secured: true, log, base }),
     authenticate: async () => state.verdict,
     checkMs: 20,
     limits,

@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 /** A server whose app has an agent; it answers turns itself unless others are to. */
-async function open(answers = true) {
+async function open(answers = true, publicUrl?: string) {
   const agents = openAgents({ default: { kind: 'echo', name: 'parrot', delayMs: 0 } });
   const backend = openLocal({ store: await memoryStore(), agents });
   const bound = [{ app: 'default', agent: 'parrot' }];
@@ -26,6 +26,7 @@ async function open(answers = true) {
     agents: bound,
     settings: {
       a2a: true,
+      publicUrl,
       allowedOrigins: ['https://app.example'],
       tokens: tokensFor({ ann: ['sessions:write'], bob: ['sessions:write'], eve: ['sessions:read'] }),
     },
@@ -52,6 +53,13 @@ describe('the A2A face', () => {
     const eve = await authorized('eve')(`${origin}/a2a/default`, { method: 'POST', body: '{}' });
     expect(eve.status).toBe(403);
     expect(eve.headers.get('www-authenticate')).toContain('scope="sessions:write"');
+  });
+
+  it('names in its card the address behind a proxy, which may serve it under a path', async () => {
+    const { origin } = await open(true, 'https://team.example/sessions/mcp');
+    const answer = await fetch(`${origin}/a2a/default/.well-known/agent-card.json`);
+    const url = 'https://team.example/sessions/a2a/default';
+    expect(await answer.json()).toMatchObject({ url, supportedInterfaces: [{ url }, { url }] });
   });
 
   it('answers pages of allowed origins before they have a token to show', async () => {

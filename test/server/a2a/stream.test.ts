@@ -39,7 +39,7 @@ async function open() {
     secured: false,
     log: { info: () => {}, warn: () => {}, error: () => {} },
     keepAliveMs: 20,
-    origin: () => 'http://127.0.0.1',
+    base: () => 'http://127.0.0.1',
   });
   const server = createServer(async (req, res) => {
     const end = new AbortController();
