@@ -52,7 +52,8 @@ function contentOf(readFile: () => string): string {
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // Some editors write a byte order mark.
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     const [, line, column] = /line (\d+) column (\d+)/.exec(String(error)) ?? [];
     throw invalidArgument(

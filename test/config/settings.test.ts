@@ -64,6 +64,7 @@ describe('a file of --config that cannot be used', () => {
     ['is cut', () => '{\n  "app": ', /^The file of --config is not JSON\. \S/],
     ['lacks a quote', () => '{\n  app: 1}', /line 2, column 3/],
     ['is a list', () => '[]', /wrong at "its top"/],
+    ['is a list after a byte order mark', () => '\uFEFF[]', /wrong at "its top"/],
     ['has a text for a list', () => '{"backend": "local"}', /as a list in the file/],
   ])('says so in a sentence and without a stack when it %s', (_, readFile, words) => {
     expect(reading(readFile)).toEqual({ words: expect.stringMatching(words), cause: undefined });

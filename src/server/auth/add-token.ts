@@ -16,7 +16,7 @@ export async function addToken(
   const token = randomBytes(32).toString('base64url');
   const before = await contentOf(file);
   if (before.trim() !== '') parseTokens(before);
-  const entries: unknown[] = before.trim() === '' ? [] : (JSON.parse(before) as unknown[]);
+  const entries: unknown[] = before.trim() === '' ? [] : (JSON.parse(before.trim()) as unknown[]);
   const { user, scopes, agents } = entry;
   entries.push({ ...tokenEntry(token, user), scopes, ...(agents === undefined ? {} : { agents }) });
   const text = `[\n${entries.map((item) => `  ${JSON.stringify(item)}`).join(',\n')}\n]\n`;

@@ -155,7 +155,8 @@ export function parseTokens(text: string): Entry[] {
     'Write a JSON array of {"sha256", "user", "scopes"}; agent-sessions-mcp add-token adds entries.';
   let content: unknown;
   try {
-    content = JSON.parse(text);
+    // Trimming takes a byte order mark away, too, which some editors write.
+    content = JSON.parse(text.trim());
   } catch {
     throw invalidArgument('The content of --auth-tokens is not JSON.', hint);
   }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
 import { createLog } from '../../../src/log.ts';
 import { addToken } from '../../../src/server/auth/add-token.ts';
-import { openTokens } from '../../../src/server/auth/tokens.ts';
+import { openTokens, readTokens } from '../../../src/server/auth/tokens.ts';
 import { scratch } from '../../scratch.ts';
 
 let folder: string;
@@ -32,7 +32,12 @@ it('makes the file, and each token that it prints is good', async () => {
 it('keeps what people wrote into other entries', async () => {
   await addToken(file, { user: 'ann', scopes: write });
   const [entry] = JSON.parse(readFileSync(file, 'utf8')) as object[];
-  writeFileSync(file, JSON.stringify([{ ...entry, note: 'Ann’s laptop', expires: '2100-01-01T00:00:00Z' }]));
+  // Some editors write a byte order mark.
+  writeFileSync(
+    file,
+    `\uFEFF${JSON.stringify([{ ...entry, note: 'Ann’s laptop', expires: '2100-01-01T00:00:00Z' }])}`,
+  );
+  expect(await readTokens(file)).toHaveLength(1);
   await addToken(file, { user: 'bob', scopes: write });
   expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject([{ note: 'Ann’s laptop' }, { user: 'bob' }]);
 });
