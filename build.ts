@@ -8,7 +8,6 @@ import { chmodSync, copyFileSync, cpSync, mkdirSync, rmSync, writeFileSync } fro
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { failedParses } from './scripts/failed-parses.ts';
 import { sdkSource } from './scripts/sdk-source.ts';
 import { lazyBuiltins, sharedStartup, withoutValidator } from './scripts/startup.ts';
 import { makeSchemas } from './src/server/mcp/built-schemas.ts';
@@ -24,13 +23,13 @@ export const external = [
   'redis',
 ];
 
-const plugins = [lazyBuiltins, sharedStartup, withoutValidator, sdkSource, failedParses];
+const plugins = [lazyBuiltins, sharedStartup, withoutValidator, sdkSource];
 
 /**
  * Bundles entries, by the names of their outputs, for Node.js, minified, into a folder. What few servers need
  * is loaded when it is needed: our own rooms as chunks beside the entries, and large libraries from
- * node_modules. `plain` leaves libraries as they are: it is for measures
- * of what they cost.
+ * node_modules. `plain` leaves libraries as they are, to measure what
+ * they cost.
  */
 export async function bundle(
   entries: Record<string, string>,
