@@ -48,6 +48,9 @@ export async function send({ method, url, headers, body, signal }: Message): Pro
     },
     body: typeof body === 'string' ? body : ((await encoded?.bytes()) ?? null),
     signal,
+    // The library's own 300 s are less than a run may be silent; the signal ends every request in its time.
+    headersTimeout: 0,
+    bodyTimeout: 0,
   });
   return {
     status: answer.statusCode,

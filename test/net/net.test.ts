@@ -1,12 +1,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { constants, createGzip, gzipSync } from 'node:zlib';
+import { Agent } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SessionError } from '../../src/errors.ts';
 import { withDeadline } from '../../src/net/deadline.ts';
 import { type HttpClientOptions, httpClient, retryAfterOf } from '../../src/net/http.ts';
 import { lines } from '../../src/net/lines.ts';
 import { ndjson } from '../../src/net/ndjson.ts';
+import { sendThrough } from '../../src/net/send.ts';
 import { sse } from '../../src/net/sse.ts';
 import { checkBaseUrl, path, queryString } from '../../src/net/url.ts';
 
@@ -282,6 +284,21 @@ describe('the HTTP client', () => {
     expect(new Set(got.filter((_value, i) => i % 2 === 1))).toEqual(
       new Set([expect.stringMatching(/^agent-sessions-mcp\/\d/)]),
     );
+  });
+
+  it('has no time limit but the request’s own', async () => {
+    const limits: unknown[] = [];
+    const agent = new Agent();
+    sendThrough(
+      agent.compose((dispatch) => (options, handler) => {
+        limits.push(options.headersTimeout, options.bodyTimeout);
+        return dispatch(options, handler);
+      }),
+    );
+    handler = answer(200);
+    await client().json({ method: 'GET', path: '/x', retry: 'none' });
+    expect(limits).toEqual([0, 0]);
+    sendThrough(agent);
   });
 
   it('closes the connection when the caller cancels, while waiting and while streaming', async () => {
