@@ -1,5 +1,4 @@
 import { invalidArgument } from '../errors.ts';
-import { sendThrough } from './send.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -18,8 +17,11 @@ export async function useProxyFromEnvironment(env: Environment): Promise<void> {
   const httpsProxy = addressOf(env, 'HTTPS_PROXY') ?? httpProxy;
   if (httpsProxy === undefined && httpProxy === undefined) return;
   const noProxy = settingOf(env, 'NO_PROXY') ?? '';
-  // Only who has a proxy pays for the library.
-  const { EnvHttpProxyAgent, setGlobalDispatcher } = await import('undici');
+  // Only who has a proxy pays for the library, and for what asks services, when the server starts.
+  const [{ EnvHttpProxyAgent, setGlobalDispatcher }, { sendThrough }] = await Promise.all([
+    import('undici'),
+    import('./send.ts'),
+  ]);
   const agent = new EnvHttpProxyAgent({
     // Absent would mean: look into the environment of the process.
     httpProxy: httpProxy ?? '',
