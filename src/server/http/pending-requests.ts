@@ -40,8 +40,11 @@ export function followRequests(transport: WebStandardStreamableHTTPServerTranspo
 
   const send = transport.send.bind(transport);
   transport.send = async (message, options) => {
-    await send(message, options);
-    if (!('method' in message) && message.id !== undefined) settle(message.id);
+    try {
+      await send(message, options);
+    } finally {
+      if (!('method' in message) && message.id !== undefined) settle(message.id);
+    }
   };
 
   return {
