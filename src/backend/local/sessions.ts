@@ -145,28 +145,37 @@ function replacedState(
   ];
 }
 
-/** Milliseconds that a delete waits until the text of its session has left the store; then maintenance goes on. */
-const erasureMs = 1000;
+/**
+ * A delete of a session with no more events than this answers when its text has left the store, or after this many
+ * milliseconds; the rest is for maintenance, as larger sessions are.
+ */
+const erasedBefore = { events: 200, ms: 250 };
 
 export async function deleteSession(local: Local, ref: SessionRef, guard: Guard = {}): Promise<void> {
   const now = local.now();
   const left = await local.store.update([keys.headKey(ref)], ([value]) => {
-    const writes = deletionOf(keys.headKey(ref), value, now, guard);
-    return { result: writes.find((write): write is Put => 'key' in write), writes };
+    const { writes, events } = deletionOf(keys.headKey(ref), value, now, guard);
+    const rest = writes.find((write): write is Put => 'key' in write);
+    return { result: events > erasedBefore.events ? undefined : rest, writes };
   });
   if (left === undefined) return;
-  const until = performance.now() + erasureMs;
-  // The session is deleted, whatever becomes of this: maintenance does the rest.
+  const until = performance.now() + erasedBefore.ms;
+  // The session is deleted, whatever becomes of this.
   await dropTrash(local, left, () => performance.now() > until).catch(() => {});
 }
 
-function deletionOf(key: string, value: string | undefined, now: number, guard: Guard): Write[] {
+function deletionOf(
+  key: string,
+  value: string | undefined,
+  now: number,
+  guard: Guard,
+): { writes: Write[]; events: number } {
   const salvaged =
     value !== undefined && tryHead(value) === undefined ? deleteDamaged(key, value) : undefined;
-  if (salvaged !== undefined) return salvaged;
+  if (salvaged !== undefined) return { writes: salvaged, events: Number.POSITIVE_INFINITY };
   const head = parseHead(value, now);
   checkGuard(head, guard, now);
-  return deleteWrites(head);
+  return { writes: deleteWrites(head), events: head.next };
 }
 
 /** The apps in which the user has a session of this id. */

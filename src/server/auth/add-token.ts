@@ -1,45 +1,69 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SessionError } from '../../errors.ts';
 import type { AccessScope } from '../../model/principal.ts';
 import { parseTokens, tokenEntry } from './tokens.ts';
 
+interface Entry {
+  user: string;
+  scopes: readonly AccessScope[];
+  agents?: readonly string[] | undefined;
+}
+
 /**
  * Makes a random token, writes its entry into the file of `--auth-tokens`, and resolves to the token, which is stored
- * nowhere. A missing file is created. The file changes as a whole or not at all, and only its owner can read it.
+ * nowhere. A missing file is created. The file changes as a whole or not at all, only its owner can read it, and what
+ * others add at the same time stays.
  * @throws SessionError INVALID_ARGUMENT when the file cannot be read or written, or is wrong
  */
-export async function addToken(
-  file: string,
-  entry: { user: string; scopes: readonly AccessScope[]; agents?: readonly string[] | undefined },
-): Promise<string> {
+export async function addToken(file: string, entry: Entry): Promise<string> {
   const token = randomBytes(32).toString('base64url');
-  const before = await contentOf(file);
-  if (before.trim() !== '') parseTokens(before);
-  const entries: unknown[] = before.trim() === '' ? [] : (JSON.parse(before.trim()) as unknown[]);
-  const { user, scopes, agents } = entry;
-  entries.push({ ...tokenEntry(token, user), scopes, ...(agents === undefined ? {} : { agents }) });
-  const text = `[\n${entries.map((item) => `  ${JSON.stringify(item)}`).join(',\n')}\n]\n`;
-  // Renaming replaces the file as a whole, so that a server that reads it meanwhile never finds half of it.
-  const aside = `${file}.${randomBytes(6).toString('hex')}.new`;
+  const aside = `${file}.new`;
+  const handle = await openAlone(aside);
   try {
-    const handle = await open(aside, 'wx', 0o600);
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await handle.writeFile(withEntry(await contentOf(file), { token, ...entry }));
+    await handle.sync();
+    // Replaces the file as a whole, so that a server that reads it meanwhile never finds half of it, and lets the next in.
     await rename(aside, file);
   } catch (cause) {
     await rm(aside, { force: true });
-    throw new SessionError('INVALID_ARGUMENT', 'The token file cannot be written.', {
-      hint: 'Check its folder and permissions.',
-      cause,
-    });
+    throw cause instanceof SessionError ? cause : notWritable(cause);
+  } finally {
+    await handle.close();
   }
   return token;
 }
+
+/** Milliseconds after which a file that is being written is one whose writer has died. */
+const abandonedMs = 10_000;
+
+/** Opens a new file. Where there is one, somebody else is adding a token: two who read the same tokens would lose one. */
+async function openAlone(aside: string): Promise<FileHandle> {
+  for (;;) {
+    try {
+      return await open(aside, 'wx', 0o600);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw notWritable(cause);
+    }
+    const seen = await stat(aside).catch(() => undefined);
+    if (seen !== undefined && Date.now() - seen.mtimeMs > abandonedMs) await rm(aside, { force: true });
+    else await sleep(20);
+  }
+}
+
+function withEntry(before: string, { token, user, scopes, agents }: Entry & { token: string }): string {
+  if (before.trim() !== '') parseTokens(before);
+  const entries: unknown[] = before.trim() === '' ? [] : (JSON.parse(before.trim()) as unknown[]);
+  entries.push({ ...tokenEntry(token, user), scopes, ...(agents === undefined ? {} : { agents }) });
+  return `[\n${entries.map((item) => `  ${JSON.stringify(item)}`).join(',\n')}\n]\n`;
+}
+
+const notWritable = (cause: unknown): SessionError =>
+  new SessionError('INVALID_ARGUMENT', 'The token file cannot be written.', {
+    hint: 'Check its folder and permissions.',
+    cause,
+  });
 
 async function contentOf(file: string): Promise<string> {
   try {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
 import { createLog } from '../../../src/log.ts';
@@ -52,4 +52,15 @@ it('leaves a file alone that is wrong, and says so', async () => {
   await expect(addToken(nowhere, { user: 'ann', scopes: write })).rejects.toMatchObject({
     message: 'The token file cannot be written.',
   });
+});
+
+it('loses none of those that are added at the same time, and does not wait for who died meanwhile', async () => {
+  const abandoned = `${file}.new`;
+  writeFileSync(abandoned, '[');
+  utimesSync(abandoned, new Date(0), new Date(0));
+  const users = Array.from({ length: 10 }, (_, i) => `user${i}`);
+  await Promise.all(users.map((user) => addToken(file, { user, scopes: write })));
+  const entries = JSON.parse(readFileSync(file, 'utf8')) as { user: string }[];
+  expect(entries.map(({ user }) => user).sort()).toEqual(users);
+  expect(readdirSync(folder)).toEqual(['tokens.json']);
 });
