@@ -69,7 +69,7 @@ describe('a staged session', () => {
       invocationId: 'i',
       timestamp: new Date().toISOString(),
     });
-    await expect(staged.commit({ topic: 'tea' })).rejects.toThrow();
+    expect(await staged.commit({ topic: 'tea' })).toMatchObject({ id: 'copy', state: { topic: 'tea' } });
     await staged.discard();
     const copy = { ...ada, sessionId: 'copy' };
     expect(await stateOf(backend, copy)).toEqual({ topic: 'tea' });

@@ -112,7 +112,7 @@ export async function stageSession(
       const whole: Head = { ...head, revision: 1 };
       await insertSession(local, whole, state, { journal, ...basesOf(whole, state, setByEvents) });
       await local.meaning?.appeared(whole.updated);
-      return asChanged(local, whole);
+      return asChanged(local, whole, state);
     },
     async discard() {
       batch = [];
