@@ -168,7 +168,7 @@ describe('init', () => {
     // A name that has no room for the longer one of the tokens.
     const long = path.join(folder, `${'x'.repeat(245)}.json`);
     const failed = await run(['init', '--yes', '--transport', 'http', long]);
-    expect(failed.stderr).toMatch(/^The token file cannot be read\./);
+    expect(failed.stderr).toMatch(/^The token file cannot be written\./);
     expect(existsSync(long)).toBe(false);
 
     const nowhere = await run(['init', '--yes', path.join(folder, 'no', 'where.json')]);
