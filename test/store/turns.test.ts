@@ -21,12 +21,12 @@ async function pauses({ held, free }: { held: number; free: number }, transactio
   return paused;
 }
 
-test('a process that holds the lock most of the time pauses once in every turn of 30 ms', async () => {
-  expect(await pauses({ held: 0.75, free: 0.25 }, 311)).toBe(10);
+test('a process that holds the lock nearly all the time pauses once in every turn of 30 ms', async () => {
+  expect(await pauses({ held: 0.9375, free: 0.0625 }, 311)).toBe(10);
 });
 
-test('a process that leaves the lock free half of the time does not pause for others', async () => {
-  expect(await pauses({ held: 0.5, free: 0.5 }, 311)).toBe(0);
+test('a process that leaves the lock free for a tenth of the time does not pause for others', async () => {
+  expect(await pauses({ held: 0.875, free: 0.125 }, 311)).toBe(0);
 });
 
 test('a process whose transactions lie further apart than a pause does not pause', async () => {
