@@ -2,6 +2,7 @@ import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import { version } from '../version.ts';
+import { abortable } from './abortable.ts';
 
 /** An answer whose head has come. */
 export interface Answer {
@@ -37,21 +38,25 @@ export async function send({ method, url, headers, body, signal }: Message): Pro
   dispatcher ??= new Agent({ allowH2: false });
   const encoded = typeof body === 'object' ? new Response(body) : undefined;
   const type = encoded?.headers.get('content-type');
-  const answer = await request(url, {
-    dispatcher,
-    method,
-    headers: {
-      'accept-encoding': 'gzip',
-      'user-agent': `agent-sessions-mcp/${version}`,
-      ...(typeof type === 'string' ? { 'content-type': type } : {}),
-      ...headers,
-    },
-    body: typeof body === 'string' ? body : ((await encoded?.bytes()) ?? null),
+  // The library notices its signal only when it has a connection: a host that takes none would hold the caller.
+  const answer = await abortable(
+    request(url, {
+      dispatcher,
+      method,
+      headers: {
+        'accept-encoding': 'gzip',
+        'user-agent': `agent-sessions-mcp/${version}`,
+        ...(typeof type === 'string' ? { 'content-type': type } : {}),
+        ...headers,
+      },
+      body: typeof body === 'string' ? body : ((await encoded?.bytes()) ?? null),
+      signal,
+      // The library's own 300 s are less than a run may be silent; the signal ends every request in its time.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    }),
     signal,
-    // The library's own 300 s are less than a run may be silent; the signal ends every request in its time.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
+  );
   return {
     status: answer.statusCode,
     headers: () => headersOf(answer.headers),
@@ -76,12 +81,20 @@ function headersOf(fields: Record<string, string | string[] | undefined>): Heade
 
 /** Whether the body is gzip. Some servers say so of answers that have no body, too. */
 function isPacked({ statusCode, headers }: Dispatcher.ResponseData): boolean {
-  const encoding = headers['content-encoding'];
   if (statusCode === 204 || headers['content-length'] === '0') return false;
-  return encoding === 'gzip' || encoding === 'x-gzip';
+  return /^(x-)?gzip$/i.test(String(headers['content-encoding']));
 }
 
-const unpacked = (body: Readable): Readable => pipeline(body, createGunzip(), () => {});
+async function* unpacked(body: Readable): AsyncGenerator<Uint8Array, void> {
+  const gunzip = createGunzip();
+  pipeline(body, gunzip, () => {});
+  try {
+    yield* gunzip;
+  } catch (error) {
+    const isEmpty = body.readableEnded && gunzip.bytesWritten === 0;
+    if (!isEmpty) throw error;
+  }
+}
 
 /** Whoever reads sees an error; one that comes when nobody reads any more is of no interest. */
 const quiet = (body: Readable): Readable => body.on('error', () => {});

@@ -1,5 +1,6 @@
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcp } from 'node:net';
 import { constants, createGzip, gzipSync } from 'node:zlib';
 import { Agent } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -207,7 +208,7 @@ describe('the HTTP client', () => {
     };
     expect(await client().json({ method: 'GET', path: '/x', retry: 'none' })).toEqual({ größe: 1 });
     handler = (_req, res) => {
-      res.writeHead(400, { 'content-encoding': 'gzip' }).end(gzipSync('{"why":"packed"}'));
+      res.writeHead(400, { 'content-encoding': 'GZIP' }).end(gzipSync('{"why":"packed"}'));
     };
     const toError = (_status: number, body: unknown) =>
       new SessionError('INVALID_ARGUMENT', JSON.stringify(body));
@@ -244,6 +245,12 @@ describe('the HTTP client', () => {
     await expect(client().json({ method: 'GET', path: '/x', retry: 'none' })).rejects.toMatchObject({
       code: 'UNAVAILABLE',
     });
+    // Without a length only its end says that there is none.
+    handler = (_req, res) => {
+      res.writeHead(200, { 'content-encoding': 'gzip' }).flushHeaders();
+      res.end();
+    };
+    expect(await client().json({ method: 'DELETE', path: '/x', retry: 'none' })).toBeUndefined();
   });
 
   it('waits for nothing that a service wants to have in an hour, however long the caller may wait', async () => {
@@ -299,6 +306,26 @@ describe('the HTTP client', () => {
     await client().json({ method: 'GET', path: '/x', retry: 'none' });
     expect(limits).toEqual([0, 0]);
     sendThrough(agent);
+  });
+
+  it('ends with its signal also while a connection is made', async () => {
+    // Takes connections, and never answers what TLS says first.
+    const silent = createTcp((socket) => socket.on('error', () => {}));
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const caller = new AbortController();
+    const request = { method: 'GET', path: '/x', retry: 'read', signal: caller.signal } as const;
+    const waiting = client({ baseUrl: `https://127.0.0.1:${port}`, timeoutMs: 60_000 }).json(request);
+    silent.once('connection', () => caller.abort());
+    await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' });
+    silent.close();
+  });
+
+  it('says that a header cannot be sent, and not that the service cannot be reached', async () => {
+    const headers = async () => ({ authorization: 'Bearer “quoted”' });
+    const refused = client({ headers }).json({ method: 'POST', path: '/x', body: {}, retry: 'quota' });
+    await expect(refused).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', details: undefined });
+    expect(seen).toEqual([]);
   });
 
   it('closes the connection when the caller cancels, while waiting and while streaming', async () => {
