@@ -8,6 +8,7 @@ import {
   failedToConnect,
   isPassing,
   isRefusal,
+  isUnsendable,
   lostAnswer,
   mayHaveRun,
   mayRetry,
@@ -228,6 +229,11 @@ function notJson(service: string): SessionError {
 function failureOf(service: string, error: unknown, signal: AbortSignal): SessionError {
   if (error instanceof SessionError) return error;
   if (signal.aborted) return endedBy(signal);
+  if (isUnsendable(error))
+    return new SessionError('FAILED_PRECONDITION', `HTTP cannot carry a header for the ${service}.`, {
+      hint: 'Check the configured credentials for quotes and line breaks that were copied with them.',
+      cause: error,
+    });
   return new SessionError('UNAVAILABLE', `The ${service} cannot be reached, or broke off its answer.`, {
     hint: 'Check that it runs and that the configured address is right, then try again.',
     cause: error,

@@ -43,14 +43,18 @@ export function isPassing(error: SessionError): boolean {
   return error.code === 'UNAVAILABLE' || error.code === 'DEADLINE_EXCEEDED';
 }
 
+// The library says ABORTED of a proxy that refuses a tunnel; what a signal ends has the reason of the signal.
 const beforeSending =
-  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|ERR_TLS|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO)/;
+  /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT|UND_ERR_PRX|UND_ERR_ABORTED|ERR_TLS|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO)/;
 
 /** Whether sending failed before anything of the request could reach the service: no connection was made. */
-export function failedToConnect(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return typeof code === 'string' && beforeSending.test(code);
-}
+export const failedToConnect = (error: unknown): boolean => beforeSending.test(codeOf(error));
+
+/** Whether a request is none that HTTP can carry, most often because of a header with characters that it has no place for. */
+export const isUnsendable = (error: unknown): boolean => codeOf(error) === 'UND_ERR_INVALID_ARG';
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : '';
 
 /** Refusals after which a write has surely not happened. */
 const refused: readonly string[] = [

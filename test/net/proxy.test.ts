@@ -35,6 +35,8 @@ describe('a proxy from the environment', () => {
     response.end('{"from":"proxy"}');
   }).on('connect', (request, socket) => {
     seen.push(`CONNECT ${request.url}`);
+    if (request.url === 'closed.test:443') return void socket.destroy();
+    if (request.url === 'denied.test:443') return void socket.end('HTTP/1.1 407 No\r\n\r\n');
     const up = connect(portOf(tls), '127.0.0.1', () => {
       socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
       up.pipe(socket).pipe(up);
@@ -57,6 +59,17 @@ describe('a proxy from the environment', () => {
     // A TLS handshake: the proxy sees no more than the name.
     expect(firstByte).toBe(0x16);
     expect(await get('http://plain.service.test')).toEqual({ from: 'proxy' });
+  });
+
+  it.each(['denied', 'closed'])('a tunnel that is %s carried nothing', async (name) => {
+    const write = client(`https://${name}.test`).json({
+      method: 'POST',
+      path: '/x',
+      body: {},
+      retry: 'quota',
+    });
+    await expect(write).rejects.toMatchObject({ code: 'UNAVAILABLE', details: undefined });
+    expect(seen).toContain(`CONNECT ${name}.test:443`);
   });
 
   it('sees nothing for this machine and for the hosts of NO_PROXY', async () => {
