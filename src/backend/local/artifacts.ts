@@ -6,7 +6,7 @@ import { toTime } from '../../model/time.ts';
 import { artifactNotFound } from '../shared/errors.ts';
 import type { ArtifactContent, Guard, NewArtifact, SessionRef } from '../types.ts';
 import { checkClaim, renewedBy } from './claim.ts';
-import { damaged, parseStored } from './damage.ts';
+import { damaged, parseInside, parseStored } from './damage.ts';
 import * as keys from './keys.ts';
 import { checkSize, maxArtifactBytes } from './limits.ts';
 import { headWrites, type Local, parseHead, readHead, touched, updateNamed } from './session-record.ts';
@@ -85,7 +85,7 @@ export async function getArtifact(
   const wanted = version ?? (await latestVersion(local, place, name));
   const [value] = await local.store.get([keys.contentKey(place, name, wanted)]);
   if (value === undefined) throw artifactNotFound();
-  const { artifact, data: encoded } = parseStored<StoredContent>('The artifact', value);
+  const { artifact, data: encoded } = parseInside<StoredContent>('The artifact', value);
   const data = Buffer.from(encoded, 'base64');
   if (artifact.sha256 !== sha256Of(data)) throw damaged('The artifact');
   return { artifact, data };
@@ -94,7 +94,7 @@ export async function getArtifact(
 async function latestVersion(local: Local, place: keys.ArtifactPlace, name: string): Promise<number> {
   const [value] = await local.store.get([keys.latestKey(place, name)]);
   if (value === undefined) throw artifactNotFound();
-  return parseStored<Artifact>('The artifact', value).version;
+  return parseInside<Artifact>('The artifact', value).version;
 }
 
 /** The session's own artifacts first, then the user's; each by name. The cursor is the last key's place. */
@@ -114,7 +114,7 @@ export async function listArtifacts(
     const rows = await local.store.range({ prefix, after, limit: query.pageSize - items.length + 1 });
     for (const row of rows) {
       if (items.length === query.pageSize) return { items, cursor };
-      items.push(parseStored<Artifact>('An artifact', row.value));
+      items.push(parseInside<Artifact>('An artifact', row.value));
       cursor = `${index}${row.key.slice(prefix.length)}`;
     }
   }

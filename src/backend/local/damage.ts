@@ -1,6 +1,7 @@
 import { SessionError } from '../../errors.ts';
 import { isObject } from '../../model/json.ts';
 import type { Store } from '../../store/types.ts';
+import { sessionNotFound } from '../shared/errors.ts';
 import * as keys from './keys.ts';
 
 /** A record that was changed from outside: by a bad disk, or by hand. */
@@ -24,6 +25,15 @@ export function parseStored<T>(what: string, text: string): T {
   }
   if (!isObject(value)) throw damaged(what);
   return value as T;
+}
+
+/**
+ * The object that a row inside a session holds. A blank row belongs to a session that is being deleted.
+ * @throws SessionError as `parseStored`; NOT_FOUND for a session that is being deleted
+ */
+export function parseInside<T>(what: string, text: string): T {
+  if (text === '') throw sessionNotFound();
+  return parseStored(what, text);
 }
 
 /** Remembers a damaged row, so that `damagedRecords` finds it without reading the whole store. */

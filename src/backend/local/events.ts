@@ -7,7 +7,7 @@ import type { Entry } from '../../store/types.ts';
 import { eventNotFound, sessionNotFound } from '../shared/errors.ts';
 import type { EventPage, EventQuery, SessionRef } from '../types.ts';
 import type { OpenCall } from './call-record.ts';
-import { damaged, parseStored } from './damage.ts';
+import { damaged, parseInside } from './damage.ts';
 import { eventIdAt, seqOfEventId } from './event-id.ts';
 import type { EventRecord } from './event-record.ts';
 import * as keys from './keys.ts';
@@ -25,9 +25,9 @@ export const mostRead = 512;
 /** What the index from event ids holds for an event that was deleted: its id is not free again. */
 export const deletedMark = '-';
 
-/** @throws SessionError FAILED_PRECONDITION when the row is no event */
+/** @throws SessionError FAILED_PRECONDITION when the row is no event; NOT_FOUND for a session that is being deleted */
 export function parseRecord(value: string): EventRecord {
-  const record = parseStored<EventRecord>('An event', value);
+  const record = parseInside<EventRecord>('An event', value);
   if (!isObject(record.event) || typeof record.event.id !== 'string') throw damaged('An event');
   return record;
 }
@@ -45,7 +45,7 @@ export function tryRecord(value: string): EventRecord | undefined {
 export async function readOpenCalls(local: Local, uid: string): Promise<OpenCall[]> {
   const rows = await local.store.range({ prefix: keys.openCalls(uid), limit: 1000 });
   return rows
-    .map((row) => parseStored<OpenCall>('An open tool call', row.value))
+    .map((row) => parseInside<OpenCall>('An open tool call', row.value))
     .sort((a, b) => a.seq - b.seq || a.place - b.place);
 }
 
@@ -89,6 +89,8 @@ export function placeOf(
   eventId: string,
   [indexed, record]: readonly (string | undefined)[],
 ): { seq: number; deleted: boolean } | undefined {
+  // A blank row belongs to a session that is being deleted.
+  if (indexed === '') return undefined;
   if (indexed !== undefined) {
     const deleted = indexed.startsWith(deletedMark);
     return { seq: Number(deleted ? indexed.slice(1) : indexed), deleted };

@@ -5,7 +5,7 @@ import type { Write } from '../../store/types.ts';
 import { sessionExists, sessionNotFound } from '../shared/errors.ts';
 import type { ForkOptions, SessionRef } from '../types.ts';
 import { noCalls } from './call-record.ts';
-import { parseStored } from './damage.ts';
+import { parseInside } from './damage.ts';
 import { eventIdAt } from './event-id.ts';
 import { placeEvent, traceOf, traceWrites } from './event-record.ts';
 import { findEvent } from './events.ts';
@@ -243,7 +243,7 @@ async function copyArtifacts(copy: Copy, from: keys.ArtifactPlace, to: keys.Arti
     const latest = await store.range({ prefix: from.latest, after: listed, limit: slice });
     for (const row of latest) {
       const name = row.key.slice(from.latest.length);
-      const { version } = parseStored<{ version: number }>('An artifact', row.value);
+      const { version } = parseInside<{ version: number }>('An artifact', row.value);
       const prefix = `${from.content}${name}/`;
       for (let after: string | undefined; ; ) {
         const [content] = await store.range({

@@ -2,12 +2,11 @@ import type { JsonObject } from '../../model/json.ts';
 import { applyDelta } from '../../model/state.ts';
 import type { Entry } from '../../store/types.ts';
 import { answersOf, callsOf } from '../shared/call-rules.ts';
-import { parseStored } from './damage.ts';
+import { parseInside, parseStored } from './damage.ts';
 import { type EventRecord, type EventTrace, ownDelta } from './event-record.ts';
 import { refuseDamaged, tryRecord } from './events.ts';
 import * as keys from './keys.ts';
 import type { Local } from './session-record.ts';
-import { parseState } from './state-record.ts';
 
 /** Entries that are read at a time. */
 const readSlice = 50;
@@ -82,7 +81,7 @@ export async function stateAfter(local: Local, uid: string, seq: number): Promis
     limit: 1,
     reverse: true,
   });
-  let state = parseState(base?.value);
+  let state = base === undefined ? {} : parseInside<JsonObject>('The state', base.value);
   const first = base === undefined ? 0 : keys.unfixed(base.key.slice(prefix.length));
   for await (const entry of logOf(local, uid, seq + 1, first))
     state = applyDelta(state, effectsOf(entry, seq).state);
