@@ -1,23 +1,35 @@
 import { readFileSync } from 'node:fs';
 import type { Plugin } from 'esbuild';
 
+type Change = (source: string) => string;
+
 /** Changes what the SDK publishes, where that costs each start or each call of this server. */
 export const sdkSource: Plugin = {
   name: 'sdk-source',
   setup(build) {
-    const change = (filter: RegExp, changes: readonly ((source: string) => string)[]) =>
-      build.onLoad({ filter }, ({ path: file }) => {
-        let contents = readFileSync(file, 'utf8');
-        for (const one of changes) {
-          const before = contents;
-          contents = one(before);
-          if (contents === before)
-            throw new Error(`The SDK has another form now: see whether ${one.name} is still needed.`);
-        }
-        return { contents };
-      });
-    change(/@modelcontextprotocol\/core\/dist\/(schemas|auth)-[\w-]+\.mjs$/, [markSchemas]);
-    change(/@modelcontextprotocol\/server\/dist\/src-[\w-]+\.mjs$/, [emptyTables, askByKeys]);
+    const due = new Set<Change>();
+    const done = new Set<Change>();
+    const change = (name: string, changes: readonly Change[]) =>
+      build.onLoad(
+        { filter: new RegExp(`@modelcontextprotocol/${name}/dist/[\\w-]+\\.mjs$`) },
+        ({ path: file }) => {
+          let contents = readFileSync(file, 'utf8');
+          for (const one of changes) {
+            const before = contents;
+            contents = one(before);
+            due.add(one);
+            if (contents !== before) done.add(one);
+          }
+          return { contents };
+        },
+      );
+    change('core', [markSchemas]);
+    change('server', [emptyTables, ...askByKeys]);
+    build.onEnd(() => ({
+      errors: [...due]
+        .filter((one) => !done.has(one))
+        .map(({ name }) => ({ text: `The SDK has another form now: see whether ${name} is still needed.` })),
+    }));
   },
 };
 
@@ -43,22 +55,17 @@ const emptyTables = (source: string): string => source.replace(/^for \(const .* 
  * to hear no: an eighth of the processor time of a call. A parse that fails also costs later: zod answers it with an object
  * literal that has an accessor, and what such an accessor refers to, here the message, outlives all small collections.
  */
-function askByKeys(source: string): string {
-  const keys = {
-    Request: `'method' in value && 'id' in value`,
-    Notification: `'method' in value && !('id' in value)`,
-    ResultResponse: `'result' in value`,
-    ErrorResponse: `'error' in value`,
-  };
-  return Object.entries(keys).reduce(
-    (text, [kind, has]) =>
-      text.replace(
-        new RegExp(
-          `^(const isJSONRPC${kind} = \\(value\\) => )(\\w+\\.safeParse\\(value\\)\\.success;)$`,
-          'm',
-        ),
-        `$1typeof value === 'object' && value !== null && ${has} && $2`,
-      ),
-    source,
+const askByKeys = Object.entries({
+  Request: `'method' in value && 'id' in value`,
+  Notification: `'method' in value && !('id' in value)`,
+  ResultResponse: `'result' in value`,
+  ErrorResponse: `'error' in value`,
+}).map(([kind, has]): Change => {
+  const guard = new RegExp(
+    `^(const isJSONRPC${kind} = \\(value\\) => )(\\w+\\.safeParse\\(value\\)\\.success;)$`,
+    'm',
   );
-}
+  const change: Change = (source) =>
+    source.replace(guard, `$1typeof value === 'object' && value !== null && ${has} && $2`);
+  return Object.defineProperty(change, 'name', { value: `askByKeys of ${kind}` });
+});

@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import {
   isJSONRPCErrorResponse,
   isJSONRPCNotification,
@@ -7,6 +9,7 @@ import {
 import { build } from 'esbuild';
 import { beforeAll, expect, it } from 'vitest';
 import { sdkSource } from '../../scripts/sdk-source.ts';
+import { scratch } from '../scratch.ts';
 
 const published = {
   isJSONRPCErrorResponse,
@@ -69,4 +72,31 @@ it('the bundle asks messages by their keys, and holds the schemas that are used,
   expect(text.match(/"\w+" in value/g)).toHaveLength(6);
   expect(text).toContain('JSONRPCRequestSchema = ');
   expect(text).not.toContain('OpenIdProviderMetadataSchema = ');
+});
+
+it('a build fails where the SDK has another form, even in one place', async () => {
+  const resolveDir = scratch();
+  const dist = path.join(resolveDir, 'node_modules/@modelcontextprotocol/server/dist');
+  mkdirSync(dist, { recursive: true });
+  const guard = (kind: string, ask: string) =>
+    `const isJSONRPC${kind} = (value) => JSONRPC${kind}Schema.${ask}(value).success;`;
+  const lines = [
+    'for (const [key, schema] of []) register(key, schema);',
+    guard('Request', 'safeParse'),
+    guard('Notification', 'tryParse'),
+    guard('ResultResponse', 'safeParse'),
+    guard('ErrorResponse', 'safeParse'),
+  ];
+  writeFileSync(path.join(dist, 'renamed.mjs'), lines.join('\n'));
+  const contents = 'import "./node_modules/@modelcontextprotocol/server/dist/renamed.mjs";';
+  const built = build({
+    stdin: { contents, resolveDir },
+    write: false,
+    bundle: true,
+    logLevel: 'silent',
+    plugins: [sdkSource],
+  });
+  await expect(built).rejects.toMatchObject({
+    errors: [{ text: expect.stringContaining('another form now: see whether askByKeys of Notification is') }],
+  });
 });
