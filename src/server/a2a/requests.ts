@@ -20,11 +20,12 @@ import { SessionError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import { checkId } from '../../model/ids.ts';
 import type { Principal } from '../../model/principal.ts';
+import { handOverOf } from '../../model/turn.ts';
 import { checkSpeaker } from '../../tools/support/speaker.ts';
 import { followTask } from './follow-task.ts';
 import { listTasks } from './list-tasks.ts';
 import { eventIdOf, taskIdOf } from './task-id.ts';
-import { eventOfMessage, type FoundTask, findTask, isWorking, showTask, statusOf } from './tasks.ts';
+import { eventOf, eventOfMessage, type FoundTask, findTask, isWorking, showTask, statusOf } from './tasks.ts';
 
 export interface RequestsConfig {
   backend: Backend;
@@ -135,14 +136,17 @@ async function send(
   if (message.taskId !== '' && task === undefined) throw new TaskNotFoundError('There is no such task.');
   if (task !== undefined && message.contextId !== '' && message.contextId !== task.ref.sessionId)
     throw new RequestMalformedError('The task belongs to another context.');
-  if (task !== undefined && task.open === undefined)
+  // What was sent before is sent again as it was then, whatever became of the task meanwhile.
+  const before = task === undefined ? undefined : await eventOf(backend, task.ref, id);
+  if (task !== undefined && task.open === undefined && before === undefined)
     throw new UnsupportedOperationError('The task has ended; send the message without its id.');
   const said = eventOfMessage(message, task);
   if (said.content.parts.length === 0) throw new RequestMalformedError('message.parts holds nothing.');
   const ref = task?.ref ?? { ...owner, sessionId: message.contextId || randomUUID() };
   if (task === undefined) await openSession(backend, ref);
   // To an agent at work a message is news, and no other turn.
-  const handsOver = task === undefined || !isWorking(task);
+  const handsOver =
+    before === undefined ? task === undefined || !isWorking(task) : handOverOf(before) !== undefined;
   const append = required(backend.events?.append, backend, 'append an event');
   // The same message twice is one event, and one task.
   const { event } = await append(ref, {

@@ -175,7 +175,11 @@ export const taskBegunBy = (ref: SessionRef, event: Event): string | undefined =
     : undefined;
 
 /** Undefined for an event, or a session, that is not there. */
-async function eventOf(backend: Backend, ref: SessionRef, eventId: string): Promise<Event | undefined> {
+export async function eventOf(
+  backend: Backend,
+  ref: SessionRef,
+  eventId: string,
+): Promise<Event | undefined> {
   try {
     return await required(backend.events?.get, backend, 'get an event')(ref, eventId);
   } catch (error) {

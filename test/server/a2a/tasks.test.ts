@@ -154,6 +154,30 @@ describe('tasks are turns', () => {
     expect((await client.listTasks(listOf())).tasks.map(({ id }) => id)).toEqual([task.id]);
   });
 
+  it('a message to a task may be sent again, whatever became of the task meanwhile', async () => {
+    const { client, backend } = await open();
+    const task = await begin(client, 'Tea?');
+    await answer(backend, await take(backend), 'Which one?', 'user');
+    const reply = message('Green.', '', task.id, true);
+    await client.sendMessage(reply);
+    const atWork = await client.sendMessage(reply);
+    expect('status' in atWork && stateOf(atWork)).toBe(TaskState.TASK_STATE_SUBMITTED);
+    const taken = await take(backend);
+    const news = message('Hurry.', '', task.id, true);
+    await client.sendMessage(news);
+    await answer(backend, taken, 'Sugar?', 'user');
+    for (const again of [reply, news]) {
+      const asking = await client.sendMessage(again);
+      expect('status' in asking && stateOf(asking)).toBe(TaskState.TASK_STATE_INPUT_REQUIRED);
+    }
+    await client.sendMessage(message('No.', '', task.id, true));
+    await answer(backend, await take(backend), 'Here.');
+    const done = await client.sendMessage(reply);
+    expect('status' in done && stateOf(done)).toBe(TaskState.TASK_STATE_COMPLETED);
+    const texts = 'history' in done && done.history.map((one) => one.parts[0]?.content?.value);
+    expect(texts).toEqual(['Tea?', 'Green.', 'Hurry.', 'No.']);
+  });
+
   it('a message to a task at work is news to its agent, and no other turn', async () => {
     const { client, backend } = await open();
     const task = await begin(client, 'Tea?');
