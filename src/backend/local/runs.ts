@@ -3,7 +3,7 @@ import { newId } from '../../model/ids.ts';
 import type { RunRecord } from '../../model/run.ts';
 import { leaseHolds } from '../../store/clocks.ts';
 import type { BegunRun, RunEnding, RunLedger, SessionRef } from '../types.ts';
-import { parseStored } from './damage.ts';
+import { parseInside, parseStored } from './damage.ts';
 import { draft, type EventRecord, toEvent } from './event-record.ts';
 import * as keys from './keys.ts';
 import {
@@ -261,7 +261,7 @@ export function openRuns(config: RunsConfig): LocalRuns {
         reverse: true,
       });
       return rows
-        .map((entry) => parseStored<EventRecord>('An event', entry.value).event)
+        .map((entry) => parseInside<EventRecord>('An event', entry.value).event)
         .filter((event) => event.invocationId === invocationId && event.author !== 'user')
         .filter((event) => event.hidden !== true)
         .reverse();
