@@ -85,7 +85,7 @@ const longestPauseMs = 60_000;
 
 /** An HTTP client for one service: time-outs, bounded retries with jitter, capped answers, no redirects. */
 export function httpClient(options: HttpClientOptions): HttpClient {
-  const { service, maxBytes } = options;
+  const { service, maxBytes, attempts = 4 } = options;
 
   /** Undefined: what was to be deleted is gone, and the answer that said so was lost. */
   async function sendWithRetries(request: HttpRequest): Promise<OpenAnswer | undefined> {
@@ -105,7 +105,7 @@ export function httpClient(options: HttpClientOptions): HttpClient {
       lost ||= isWrite(request) && mayHaveRun(failed);
       const pause = pauseBefore(attempt, error);
       const left = Math.min(currentDeadline()?.left() ?? until - performance.now(), longestPauseMs);
-      if (attempt >= (options.attempts ?? 4) || !mayRetry(request.retry, failed) || pause > left)
+      if (attempt >= attempts || !mayRetry(request.retry, failed) || pause > left)
         throw lost && !isRefusal(error) ? lostAnswer(error, request.lookWith) : error;
       await wait(pause, request);
       request.onRetry?.(status);
@@ -178,8 +178,8 @@ export function httpClient(options: HttpClientOptions): HttpClient {
         if (!(error instanceof SessionError)) throw error;
         if (isWrite(request)) throw lostAnswer(error, request.lookWith);
         // Broken off under way, or empty: what may be read again is, once.
-        const again =
-          request.retry === 'read' && isPassing(error) ? await sendWithRetries(request) : undefined;
+        const mayAsk = attempts > 1 && request.retry === 'read' && isPassing(error);
+        const again = mayAsk ? await sendWithRetries(request) : undefined;
         if (again === undefined) throw error;
         return textOf(again, request, maxBytes);
       });

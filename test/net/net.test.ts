@@ -196,6 +196,12 @@ describe('the HTTP client', () => {
     await expect(client().json({ method: 'GET', path: '/x', retry: 'none' })).rejects.toMatchObject({
       code: 'UNAVAILABLE',
     });
+    for (const attempts of [1, 2]) {
+      seen = [];
+      const broken = client({ attempts }).json({ method: 'GET', path: '/x', retry: 'read' });
+      await expect(broken).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect(seen).toHaveLength(attempts);
+    }
     await expect(
       client({ baseUrl: 'http://127.0.0.1:1' }).json({ method: 'GET', path: '/x', retry: 'none' }),
     ).rejects.toMatchObject({ code: 'UNAVAILABLE' });
