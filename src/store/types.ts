@@ -55,7 +55,8 @@ export interface TextQuery {
 
 /**
  * A put without `text`, a drop and a dropPrefix also remove the key from the search index. Dropped and replaced values
- * do not remain in the database's files, if the engine can prevent it. A dropPrefix runs as a whole while all other
+ * do not remain in the database's files, if the engine can prevent it; terms of a text that a put leaves out may stay
+ * there until the next sweep, though no search finds them. A dropPrefix runs as a whole while all other
  * calls wait, so drop a large number of keys in several updates.
  */
 export type Write = Put | { drop: string } | { dropPrefix: string };

@@ -5,7 +5,7 @@ import { breaths } from '../breaths.ts';
 import { type Committed, decideAll, groupCommit, type Job } from '../group-commit.ts';
 import { compareKeys, keyAfter, prefixEnd } from '../keys.ts';
 import { rankSync } from '../ranking.ts';
-import { slices } from '../slices.ts';
+import { type Slices, slices } from '../slices.ts';
 import type { Entry, Range, Store } from '../types.ts';
 import { watchKeys } from '../watch.ts';
 import { writesOn } from './apply-writes.ts';
@@ -85,6 +85,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   });
   const breath = breaths();
   const sweeps = slices();
+  const hiddenSlices = slices();
   let closed: Promise<void> | undefined;
   // What a process that was killed had deleted may still be there, and what a migration took away in the log.
   if (interrupted) log.erased();
@@ -153,21 +154,38 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
     file.checkNowAndThen();
   }
 
+  /** Some background work in a transaction of its own, of which `pace` says how much. Resolves to how much was done. */
+  function doSlice(pace: Slices, work: (limit: number) => number): Promise<number> {
+    return whenFree(() => {
+      const start = performance.now();
+      const done = transaction(sql.beginWrite, () => {
+        sql.hold.get();
+        return work(pace.size());
+      });
+      pace.took(performance.now() - start);
+      return done;
+    });
+  }
+
   /** Deletes a slice of what has expired: values first, then the rows. Resolves to whether more is left. */
   async function dropExpired(): Promise<boolean> {
-    const limit = sweeps.size();
-    const dropped = await whenFree(() => {
-      const start = performance.now();
-      const changes = transaction(sql.beginWrite, () => {
-        sql.hold.get();
-        const blanked = Number(sql.blankExpired.run(now(), limit).changes);
-        return blanked > 0 ? blanked : Number(sql.dropBlank.run(limit).changes);
-      });
-      sweeps.took(performance.now() - start);
-      return changes;
+    const dropped = await doSlice(sweeps, (limit) => {
+      const blanked = Number(sql.blankExpired.run(now(), limit).changes);
+      return blanked > 0 ? blanked : Number(sql.dropBlank.run(limit).changes);
     });
     if (dropped > 0) log.erased();
     return dropped > 0;
+  }
+
+  /** Takes terms of hidden rows out of the index. Resolves to whether there were any. */
+  async function takeHidden(): Promise<boolean> {
+    if (sql.anyToTake.all().length === 0) return false;
+    const taken = await doSlice(hiddenSlices, (limit) => {
+      sql.takeSome.run(limit);
+      return Number(sql.forgetSome.run(limit).changes);
+    });
+    if (taken > 0) log.overwritten();
+    return taken > 0;
   }
 
   /** So that searches of a quiet store need not read the lists of its last entries. */
@@ -252,7 +270,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
       await new Promise<void>((resolve) => setImmediate(resolve));
       await turns.begin();
       await mergeRest();
-      const more = (await dropExpired()) || (await giveRoomBack());
+      const more = (await takeHidden()) || (await dropExpired()) || (await giveRoomBack());
       turns.end();
       file.check();
       return more;

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { addChanged, addNew } from './schema.ts';
+import { addChanged, addNew, takeNoted } from './schema.ts';
 import { textIndex } from './text-index.ts';
 
 /**
@@ -29,6 +29,7 @@ function statements(db: DatabaseSync) {
   // A row that is deleted may make SQLite move its neighbours to another page, where it leaves copies of them that
   // no secure_delete finds. So all texts of a deletion go first, in their places, and the rows after them.
   const blank = `update kv set value = '', scope = null, terms = null, term_list = null where value <> ''`;
+  const firstToTake = 'id in (select id from take_later order by id limit ?)';
   const whole = db.prepare(
     `select key, value, expires, scope, terms, term_list from kv where key >= ? and ${alive} order by key limit ?`,
   );
@@ -59,6 +60,9 @@ function statements(db: DatabaseSync) {
     mergeNew: db.prepare(addNew),
     forgetChanged: db.prepare('delete from merge_later'),
     markMerged: db.prepare('update merged set id = coalesce((select max(id) from kv), 0)'),
+    anyToTake: db.prepare('select 1 from take_later limit 1'),
+    takeSome: db.prepare(takeNoted(firstToTake)),
+    forgetSome: db.prepare(`delete from take_later where ${firstToTake}`),
     blank: db.prepare(`${blank} and key = ?`),
     move: db.prepare(
       `update or ignore kv set key = ? where key = ? and value = '' and expires is null and term_list is null`,

@@ -26,10 +26,10 @@ interface Unmerged {
  * whole list of every word. Read within one transaction.
  */
 export function textIndex(db: DatabaseSync): SyncIndexReader {
-  const newest = db.prepare(
-    'select rowid from term_index where term_index match ? order by rowid desc limit ?',
-  );
-  const oldest = db.prepare('select rowid from term_index where term_index match ? order by rowid limit 1');
+  const matching = `select rowid from term_index
+    where term_index match ? and rowid not in (select id from take_later) order by rowid`;
+  const newest = db.prepare(`${matching} desc limit ?`);
+  const oldest = db.prepare(`${matching} limit 1`);
   const rowOf = db.prepare('select id, key, value, scope, terms, expires from kv where id = ?');
   // A cross join, so that SQLite begins with the few rows of `merge_later` and not with all others.
   const unmerged = db.prepare(

@@ -1,9 +1,12 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { beforeEach, describe, expect, it, test } from 'vitest';
 import { openLocal } from '../../../src/backend/local/index.ts';
 import { maintain } from '../../../src/backend/local/maintenance.ts';
 import type { Backend } from '../../../src/backend/types.ts';
 import { openStore } from '../../../src/store/open.ts';
 import type { Store } from '../../../src/store/types.ts';
+import { scratch } from '../../scratch.ts';
 
 /**
  * While a commit is made, no other process can write. Each word of a text leaves the index singly, so the commits of
@@ -80,4 +83,38 @@ describe('no commit takes many texts away at once', () => {
     expect(largest).toBeGreaterThan(0);
     expect(largest).toBeLessThanOrEqual(most);
   });
+});
+
+test('a rewinding notes what leaves the index of SQLite, and a sweep takes it out', async () => {
+  const path = join(scratch(), 'sessions.db');
+  const sqlite = await openStore({ url: `sqlite:${path}`, durability: 'normal', dataDir: '' });
+  await backend.close();
+  backend = openLocal({ store: sqlite, maintains: false }) as Required<Backend>;
+  await session('s', 60);
+  await sqlite.sweep();
+  const ref = { ...owner, sessionId: 's' };
+  const { items: [first] = [] } = (await backend.events.list?.(ref, { pageSize: 1 })) ?? {};
+  const entriesIn = (table: string) => {
+    const db = new DatabaseSync(path, { readOnly: true });
+    const { n } = db.prepare(`select count(*) as n from ${table}`).get() as { n: number };
+    db.close();
+    return n;
+  };
+  const hits = async (limit: number) =>
+    (await backend.events.search?.({ ...owner, text: 'line', limit, around: 1 }))?.hits.map((hit) => [
+      hit.event.id,
+      hit.after.length,
+    ]);
+  await backend.sessions.rewind?.(ref, { eventId: first?.id ?? '' });
+  expect([entriesIn('take_later'), entriesIn('term_index_docsize')]).toEqual([59, 60]);
+  for (const limit of [1, 50]) expect(await hits(limit)).toEqual([[first?.id, 0]]);
+  await backend.sessions.rewind?.(ref, { undo: true });
+  expect([entriesIn('take_later'), entriesIn('term_index_docsize')]).toEqual([0, 60]);
+  expect(await hits(100)).toHaveLength(60);
+  await backend.sessions.rewind?.(ref, { eventId: first?.id ?? '' });
+  while (await sqlite.sweep());
+  expect([entriesIn('take_later'), entriesIn('term_index_docsize')]).toEqual([0, 1]);
+  expect(await hits(50)).toEqual([[first?.id, 0]]);
+  await backend.sessions.rewind?.(ref, { undo: true });
+  expect(await hits(100)).toHaveLength(60);
 });
