@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { cached } from '../cached.ts';
 import type { IdList, IndexedRow, ListRequest, SyncIndexReader } from '../ranking.ts';
 import type { WholeEntry } from '../types.ts';
@@ -26,10 +26,9 @@ interface Unmerged {
  * whole list of every word. Read within one transaction.
  */
 export function textIndex(db: DatabaseSync): SyncIndexReader {
-  const matching = `select rowid from term_index
-    where term_index match ? and rowid not in (select id from take_later) order by rowid`;
-  const newest = db.prepare(`${matching} desc limit ?`);
-  const oldest = db.prepare(`${matching} limit 1`);
+  const anyToTake = db.prepare('select 1 from take_later limit 1');
+  const all = listsWhere(db, '');
+  const allButNoted = listsWhere(db, 'and rowid not in (select id from take_later)');
   const rowOf = db.prepare('select id, key, value, scope, terms, expires from kv where id = ?');
   // A cross join, so that SQLite begins with the few rows of `merge_later` and not with all others.
   const unmerged = db.prepare(
@@ -38,8 +37,6 @@ export function textIndex(db: DatabaseSync): SyncIndexReader {
      union all select id, term_list from merge_later cross join kv using (id)
        where substr(term_list, 1, ${scopeDigits}) = :prefix`,
   );
-  newest.setReturnArrays(true);
-  oldest.setReturnArrays(true);
   unmerged.setReturnArrays(true);
 
   const unmergedOf = (prefix: string): Unmerged[] =>
@@ -48,7 +45,12 @@ export function textIndex(db: DatabaseSync): SyncIndexReader {
       terms: new Set(list.slice(scopeDigits + 1).split(' ')),
     }));
 
-  function list(prefix: string, request: ListRequest, recent: readonly Unmerged[]): IdList {
+  function list(
+    { newest, oldest }: Lists,
+    prefix: string,
+    request: ListRequest,
+    recent: readonly Unmerged[],
+  ): IdList {
     const match = matchOf(prefix, request);
     let ids = (newest.all(match, request.limit) as unknown as [number][]).map(([id]) => id);
     const added = recent.filter((row) => holds(row.terms, request)).map((row) => row.id);
@@ -62,7 +64,9 @@ export function textIndex(db: DatabaseSync): SyncIndexReader {
     lists(scope, requests) {
       const prefix = prefixOf(scope);
       const recent = unmergedOf(prefix);
-      return requests.map((request) => list(prefix, request, recent));
+      // To pass over ids costs a list a tenth more, and most of the time there are none.
+      const from = anyToTake.get() === undefined ? all : allButNoted;
+      return requests.map((request) => list(from, prefix, request, recent));
     },
     rows: (ids) =>
       ids.flatMap((id): IndexedRow[] => {
@@ -72,6 +76,19 @@ export function textIndex(db: DatabaseSync): SyncIndexReader {
           : [{ ...row, scope: row.scope, expires: row.expires ?? undefined }];
       }),
   };
+}
+
+interface Lists {
+  newest: StatementSync;
+  oldest: StatementSync;
+}
+
+function listsWhere(db: DatabaseSync, condition: string): Lists {
+  const matching = `select rowid from term_index where term_index match ? ${condition} order by rowid`;
+  const lists = { newest: db.prepare(`${matching} desc limit ?`), oldest: db.prepare(`${matching} limit 1`) };
+  lists.newest.setReturnArrays(true);
+  lists.oldest.setReturnArrays(true);
+  return lists;
 }
 
 const holds = (terms: ReadonlySet<string>, { groups, beginnings }: ListRequest): boolean =>
