@@ -51,9 +51,9 @@ async function viewOf(ledger: RunLedger, ref: SessionRef, record: RunRecord): Pr
     status: record.status,
     invocationId: record.invocationId,
     sessionId: ref.sessionId,
-    events: said.events,
-    text: [said.text, record.text ?? ''].filter((text) => text !== '').join('\n'),
-    truncated: said.truncated,
+    events: said.events(),
+    text: [said.text(), record.text ?? ''].filter((text) => text !== '').join('\n'),
+    truncated: said.truncated(),
     ...(record.status === 'failed' ? { error: toError(record.error) } : {}),
   };
 }

@@ -60,7 +60,7 @@ export function startLive(config: LiveConfig): LiveRun {
     onStop();
   };
   const release = keepLease(config, {
-    unfinished: () => said.unfinished,
+    unfinished: () => said.unfinished(),
     onLost: () => halt('lost'),
   });
   const ended = drive();
@@ -95,7 +95,7 @@ export function startLive(config: LiveConfig): LiveRun {
       if (words !== '') for (const listener of listeners) listener(words);
     }
     // A stream that ends with nothing is how some services fail (python-aiplatform#7118).
-    if (said.count === 0 && stop === undefined)
+    if (said.count() === 0 && stop === undefined)
       throw new SessionError('UNAVAILABLE', 'The agent ended without an answer.', {
         hint: 'Send the message again; if it stays silent, look into the agent’s own log.',
       });
@@ -112,7 +112,9 @@ export function startLive(config: LiveConfig): LiveRun {
 
   async function settle(ending: RunEnding, failure?: unknown): Promise<void> {
     const full: RunEnding =
-      ending.status === 'completed' || said.unfinished === '' ? ending : { ...ending, text: said.unfinished };
+      ending.status === 'completed' || said.unfinished() === ''
+        ? ending
+        : { ...ending, text: said.unfinished() };
     let record: RunRecord | undefined;
     if (ending.status === 'interrupted' && backend.runs === undefined)
       config.log.warn('This server closes while an agent runs on a service, which may go on with it.', {
@@ -136,7 +138,7 @@ export function startLive(config: LiveConfig): LiveRun {
   /** Where the service keeps the events, appends what it cannot know itself, if it accepts appends. */
   async function storeEnd(ending: RunEnding): Promise<void> {
     await backend.events?.append?.(ref, {
-      author: said.author ?? ref.app,
+      author: said.author() ?? ref.app,
       invocationId,
       ...(ending.text === undefined ? {} : { content: { role: 'model', parts: [{ text: ending.text }] } }),
       ...(ending.status === 'failed' ? {} : { interrupted: true }),
@@ -160,9 +162,9 @@ export function startLive(config: LiveConfig): LiveRun {
     note: outcome.status === 'cancelled' ? backend.cancelNote : undefined,
     invocationId,
     sessionId: ref.sessionId,
-    events: said.events,
-    text: said.text,
-    truncated: said.truncated,
+    events: said.events(),
+    text: said.text(),
+    truncated: said.truncated(),
   });
 
   return {
@@ -171,7 +173,7 @@ export function startLive(config: LiveConfig): LiveRun {
     ended,
     async wait({ ms, signal, onText }) {
       if (onText !== undefined) {
-        if (said.text !== '') onText(said.text);
+        if (said.text() !== '') onText(said.text());
         listeners.add(onText);
       }
       waiting += 1;

@@ -7,19 +7,22 @@ const maxEvents = 200;
 const eventBytes = 3000;
 const maxTextLength = 100_000;
 
-/** What an agent has said and done in a run, within bounds. */
+/**
+ * What an agent has said and done in a run, within bounds. It has no accessors: what those of an object made for a run
+ * refer to outlives the run until a full collection.
+ */
 export interface Transcript {
   /** Takes the next event and returns the text in it that is new. */
   take(event: Event): string;
-  readonly events: Event[];
-  readonly text: string;
-  readonly truncated: boolean;
+  events(): Event[];
+  text(): string;
+  truncated(): boolean;
   /** Whole events so far. */
-  readonly count: number;
+  count(): number;
   /** What was said since the last whole event. */
-  readonly unfinished: string;
+  unfinished(): string;
   /** The author of the last event. */
-  readonly author: string | undefined;
+  author(): string | undefined;
 }
 
 export function transcript(): Transcript {
@@ -74,22 +77,22 @@ export function transcript(): Transcript {
       add(words);
       return heard ? '' : spoken(event.author, words);
     },
-    get events() {
+    events() {
       return [...events];
     },
-    get text() {
+    text() {
       return [text, said()].filter((part) => part !== '').join('\n');
     },
-    get truncated() {
+    truncated() {
       return truncated;
     },
-    get count() {
+    count() {
       return count;
     },
-    get unfinished() {
+    unfinished() {
       return withoutHalf(said()).toWellFormed();
     },
-    get author() {
+    author() {
       return author;
     },
   };
