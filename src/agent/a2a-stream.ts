@@ -65,11 +65,11 @@ export async function* takeUp(
 ): AsyncGenerator<StreamResponse, void> {
   let streams = true;
   let failures = 0;
-  while (remote().working) {
-    const request = { tenant: '', id: remote().taskId };
+  while (remote().working()) {
+    const request = { tenant: '', id: remote().taskId() };
     try {
       if (streams) for await (const piece of client.resubscribeTask(request, { signal })) yield piece;
-      if (!remote().working) return;
+      if (!remote().working()) return;
       yield taskPiece(await client.getTask({ ...request, historyLength: 0 }, { signal }));
       failures = 0;
     } catch (error) {
@@ -82,7 +82,7 @@ export async function* takeUp(
       failures += 1;
       if (failures > maxFailures) throw error;
     }
-    if (remote().working) await sleep(pollMs, undefined, { signal });
+    if (remote().working()) await sleep(pollMs, undefined, { signal });
   }
 }
 

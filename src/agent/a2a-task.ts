@@ -8,14 +8,14 @@ import { fromParts, mergeText } from './a2a-map.ts';
 export interface RemoteTurn {
   /** Takes a piece, and answers the text in it that is new. A piece may come twice, where a stream was taken up. */
   take(piece: StreamResponse): string;
-  readonly contextId: string;
-  readonly taskId: string;
+  contextId(): string;
+  taskId(): string;
   /** Whether the task waits for the user's next message. */
-  readonly open: boolean;
+  open(): boolean;
   /** Whether the remote agent may still be at work. */
-  readonly working: boolean;
+  working(): boolean;
   /** Characters of text that have come in pieces. */
-  readonly length: number;
+  length(): number;
   /** The answer: the last message, the artifacts, or else what was said on the way. */
   parts(): Part[];
   /** Why the task has no answer; undefined when it has one. */
@@ -110,19 +110,19 @@ export function remoteTurn(): RemoteTurn {
           return '';
       }
     },
-    get contextId() {
+    contextId() {
       return contextId;
     },
-    get taskId() {
+    taskId() {
       return taskId;
     },
-    get length() {
+    length() {
       return length;
     },
-    get open() {
+    open() {
       return waiting.includes(state);
     },
-    get working() {
+    working() {
       return taskId !== '' && !ended.includes(state) && !waiting.includes(state);
     },
     parts() {

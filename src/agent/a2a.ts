@@ -73,8 +73,13 @@ async function* converse(
     const { parts, upTo } = await unheardParts(turn.history(), turn.message, { name: config.name, heard });
     let noted = '';
     const note = async (waiting: boolean) => {
-      const { contextId, taskId } = remote;
-      const notes: Notes = { contextId, taskId, waiting, invocationId: turn.invocationId, heard: upTo };
+      const notes: Notes = {
+        contextId: remote.contextId(),
+        taskId: remote.taskId(),
+        waiting,
+        invocationId: turn.invocationId,
+        heard: upTo,
+      };
       if (JSON.stringify(notes) === noted) return;
       noted = JSON.stringify(notes);
       await turn.notes.save({ ...notes });
@@ -82,13 +87,13 @@ async function* converse(
     const message = { parts, messageId: turn.invocationId, contextId: known.contextId };
     for await (const piece of pieces()) {
       const text = remote.take(piece);
-      if (remote.length > maxLength) throw await endedForLength(client, remote);
+      if (remote.length() > maxLength) throw await endedForLength(client, remote);
       // A poll that finds the task unchanged is no sign of life.
       if (text !== '' || piece.payload?.$case !== 'task') watch.restart();
       await note(false);
       if (text !== '') yield { partial: true, content: { role: 'model', parts: [{ text }] } };
     }
-    await note(remote.open);
+    await note(remote.open());
     yield* outcome(remote);
 
     async function* pieces(): AsyncGenerator<StreamResponse, void> {
@@ -104,7 +109,7 @@ async function* converse(
           const taskId = known.waiting && !again ? known.taskId : '';
           yield* sendMessage(conversation, { ...message, taskId });
         } catch (error) {
-          if (!remote.working || watch.signal.aborted) throw error;
+          if (!remote.working() || watch.signal.aborted) throw error;
         }
         try {
           return yield* takeUp(conversation, () => remote);
@@ -169,8 +174,8 @@ function remoteError(error: unknown): SessionError {
 
 /** The stream is closed already; this tells the other side that nobody wants the rest of the work. */
 async function cancelRemote(client: Client | undefined, remote: RemoteTurn): Promise<void> {
-  if (client === undefined || !remote.working) return;
-  const request = { tenant: '', id: remote.taskId, metadata: undefined };
+  if (client === undefined || !remote.working()) return;
+  const request = { tenant: '', id: remote.taskId(), metadata: undefined };
   await client.cancelTask(request, { signal: AbortSignal.timeout(cancelMs) }).catch(() => {});
 }
 
