@@ -40,7 +40,7 @@ describe('the http command', () => {
     const ready = async () => (await send(port, { method: 'GET', path: '/readyz' })).status;
     expect(await ready()).toBe(200);
     // Another program locks the store, which can then be read but not written.
-    const other = new DatabaseSync(file);
+    const other = new DatabaseSync(file, { timeout: 5000 });
     other.exec('BEGIN IMMEDIATE');
     await eventually(async () => (await ready()) === 503, 10_000);
     other.exec('ROLLBACK');
