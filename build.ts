@@ -28,8 +28,7 @@ const plugins = [lazyBuiltins, sharedStartup, withoutValidator, sdkSource];
 /**
  * Bundles entries, by the names of their outputs, for Node.js, minified, into a folder. What few servers need
  * is loaded when it is needed: our own rooms as chunks beside the entries, and large libraries from
- * node_modules. `plain` leaves libraries as they are, to measure what
- * they cost.
+ * node_modules. `plain` leaves libraries as they are, to measure what they cost.
  */
 export async function bundle(
   entries: Record<string, string>,

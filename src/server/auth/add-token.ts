@@ -20,17 +20,10 @@ interface Entry {
 export async function addToken(file: string, entry: Entry): Promise<string> {
   const token = randomBytes(32).toString('base64url');
   const aside = `${file}.new`;
-  const handle = await openAlone(aside);
   try {
-    await handle.writeFile(withEntry(await contentOf(file), { token, ...entry }));
-    await handle.sync();
-    // Replaces the file as a whole, so that a server that reads it meanwhile never finds half of it, and lets the next in.
-    await rename(aside, file);
+    while (!(await writeAlone(file, aside, { token, ...entry })));
   } catch (cause) {
-    await rm(aside, { force: true });
     throw cause instanceof SessionError ? cause : notWritable(cause);
-  } finally {
-    await handle.close();
   }
   return token;
 }
@@ -38,16 +31,39 @@ export async function addToken(file: string, entry: Entry): Promise<string> {
 /** Milliseconds after which a file that is being written is one whose writer has died. */
 const abandonedMs = 10_000;
 
-/** Opens a new file. Where there is one, somebody else is adding a token: two who read the same tokens would lose one. */
+/**
+ * Writes the new content beside the file, where one at a time can: two who read the same tokens would lose one. False
+ * when another has taken this for an abandoned one.
+ */
+async function writeAlone(file: string, aside: string, entry: Entry & { token: string }): Promise<boolean> {
+  const handle = await openAlone(aside);
+  try {
+    await handle.writeFile(withEntry(await contentOf(file), entry));
+    await handle.sync();
+    const [mine, there] = await Promise.all([handle.stat(), stat(aside).catch(() => undefined)]);
+    if (there?.ino !== mine.ino) return false;
+    // Replaces the file as a whole, so that a server that reads it meanwhile never finds half of it, and lets the next in.
+    await rename(aside, file);
+    return true;
+  } catch (cause) {
+    await rm(aside, { force: true });
+    throw cause;
+  } finally {
+    await handle.close();
+  }
+}
+
 async function openAlone(aside: string): Promise<FileHandle> {
   for (;;) {
     try {
       return await open(aside, 'wx', 0o600);
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw notWritable(cause);
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
     }
     const seen = await stat(aside).catch(() => undefined);
-    if (seen !== undefined && Date.now() - seen.mtimeMs > abandonedMs) await rm(aside, { force: true });
+    // A clock may have been ahead when it was made.
+    if (seen !== undefined && Math.abs(Date.now() - seen.mtimeMs) > abandonedMs)
+      await rm(aside, { force: true });
     else await sleep(20);
   }
 }

@@ -68,21 +68,17 @@ export async function takeOwnership(slots: Slots, id: string): Promise<Ownership
 }
 
 function isThere({ id, host, pid, seen }: Owner): boolean {
-  if (host !== hostname()) return leaseHolds(seen + gone, Date.now());
+  const holds = leaseHolds(seen + gone, Date.now());
+  if (host !== hostname()) return holds;
   if (pid === process.pid) return ours.has(id);
   try {
     process.kill(pid, 0);
   } catch (error) {
     // It is there, but somebody else's.
-    return (
-      error instanceof Error &&
-      'code' in error &&
-      error.code === 'EPERM' &&
-      leaseHolds(seen + gone, Date.now())
-    );
+    return error instanceof Error && 'code' in error && error.code === 'EPERM' && holds;
   }
   // Another program may have the number by now.
-  return leaseHolds(seen + gone, Date.now());
+  return holds;
 }
 
 function parse(text: string | undefined): Owner | undefined {

@@ -7,7 +7,7 @@ import { scopeDigits } from './text-index.ts';
 const applicationId = 0x61736d73;
 
 /** The terms of a row as the index holds them: each after the digits of its scope, which begin the list. */
-const indexText = (row: 'old' | 'new') =>
+const indexText = (row: 'old' | 'new' | 'take_later') =>
   `replace(${row}.term_list, ' ', ' ' || substr(${row}.term_list, 1, ${scopeDigits}))`;
 
 const addToIndex = `insert into term_index (rowid, terms) select new.id, ${indexText('new')}`;
@@ -21,8 +21,8 @@ const isHidden = `old.term_list is not null and new.term_list is null and new.va
 
 /** Takes the terms of some of the rows that are noted in `take_later`, which are then to be taken from there. */
 export const takeNoted = (which: string) =>
-  `insert into term_index (term_index, rowid, terms) select 'delete', id,
-     replace(term_list, ' ', ' ' || substr(term_list, 1, ${scopeDigits})) from take_later where ${which}`;
+  `insert into term_index (term_index, rowid, terms) select 'delete', id, ${indexText('take_later')}
+   from take_later where ${which}`;
 
 /** Adds to the index the lists of rows up to the mark that it does not hold; `merge_later` is to be emptied with it. */
 export const addChanged = `insert into term_index (rowid, terms)
