@@ -54,6 +54,6 @@ function faultOfMedia({
 }: IncomingHttpHeaders): string | undefined {
   if (!/^application\/json\s*(;|$)/i.test(type)) return 'Content-Type must be application/json';
   const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(type)?.[1] ?? 'utf-8';
-  if (!/^(utf-?8|us-ascii)$/i.test(charset)) return 'the charset of a body is UTF-8';
-  return coding.toLowerCase() === 'identity' ? undefined : 'a body is sent without Content-Encoding';
+  if (!/^(utf-?8|us-ascii)$/i.test(charset)) return 'send the body as UTF-8';
+  return coding.toLowerCase() === 'identity' ? undefined : 'send the body without Content-Encoding';
 }
